@@ -1,0 +1,1 @@
+"""The promotion engine's contract (promo.v1) and its client (promo.client)."""

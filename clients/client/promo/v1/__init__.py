@@ -1,0 +1,1 @@
+"""Generated stubs of the promo.v1 contract; made by scripts/proto, never edited."""

@@ -1,0 +1,1 @@
+"""Generators of everything that is derived from proto/; run by scripts/proto."""
