@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import Message
 from google.rpc import code_pb2
 
 from protogen import descriptors
 
 FILE = "promo/v1/reason.proto"
 EXTENSION = "promo.v1.detail"
+OPTIONS = "google.protobuf.EnumValueOptions"
 ENUM_VALUE_TAGS = (5, 2)  # FileDescriptorProto.enum_type, EnumDescriptorProto.value
 
 
 class CatalogueError(ValueError):
     """The catalogue breaks one of its own rules."""
+
+
+class _Detail(Protocol):
+    """promo.v1.ReasonDetail, whose class exists only while this runs."""
+
+    message: str
+    metadata_keys: Sequence[str]
+    grpc_code: int
+    http_status: int
+    rest_key: str
+    retry: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,22 +56,23 @@ class Entry:
 def read(files: list[descriptor_pb2.FileDescriptorProto]) -> list[Entry]:
     """Return every reason but the unspecified one, in order of number."""
     file = next(file for file in files if file.name == FILE)
-    position, enum = next(
-        (position, enum) for position, enum in enumerate(file.enum_type) if enum.name == "Reason"
-    )
-    notes = descriptors.comments(file)
-    details = _details(files)
+    position, enum = next((position, enum) for position, enum in enumerate(file.enum_type) if enum.name == "Reason")
+    retry = next(enum for enum in file.enum_type if enum.name == "RetryAdvice")
+    advice = {value.number: value.name.removeprefix("RETRY_ADVICE_") for value in retry.value}
+    comments = descriptors.comments(file)
+    details = _details(file, enum)
     entries = []
     for index, value in enumerate(enum.value):
-        comment = notes.get((ENUM_VALUE_TAGS[0], position, ENUM_VALUE_TAGS[1], index), "")
+        comment = comments.get((ENUM_VALUE_TAGS[0], position, ENUM_VALUE_TAGS[1], index), "")
         if value.number:
-            entries.append(_entry(value, " ".join(comment.split()), details[value.name]))
+            name = value.name.removeprefix("REASON_")
+            entries.append(_entry(name, value.number, " ".join(comment.split()), details[value.name], advice))
     entries.sort(key=lambda entry: entry.number)
     _check(entries)
     return entries
 
 
-def _details(files: list[descriptor_pb2.FileDescriptorProto]) -> Mapping[str, Message]:
+def _details(file: descriptor_pb2.FileDescriptorProto, enum: descriptor_pb2.EnumDescriptorProto) -> dict[str, _Detail]:
     """Return the option of each enum value, decoded by a pool of its own.
 
     The descriptors were parsed without knowing the extension, so the option is
@@ -68,15 +81,12 @@ def _details(files: list[descriptor_pb2.FileDescriptorProto]) -> Mapping[str, Me
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(descriptor_pb2.DESCRIPTOR.serialized_pb)
     pool.AddSerializedFile(code_pb2.DESCRIPTOR.serialized_pb)
-    file = next(file for file in files if file.name == FILE)
     pool.Add(file)
-    extension = pool.FindExtensionByName(EXTENSION)
-    options_class = message_factory.GetMessageClass(
-        pool.FindMessageTypeByName("google.protobuf.EnumValueOptions"),
-    )
+    # Untyped: the classes exist at run time only.
+    extension: Any = pool.FindExtensionByName(EXTENSION)
     message_factory.GetMessageClass(extension.message_type)
-    enum = next(enum for enum in file.enum_type if enum.name == "Reason")
-    details = {}
+    options_class = message_factory.GetMessageClass(pool.FindMessageTypeByName(OPTIONS))
+    details: dict[str, _Detail] = {}
     for value in enum.value:
         options = options_class.FromString(value.options.SerializeToString())
         if not options.HasExtension(extension):
@@ -86,22 +96,18 @@ def _details(files: list[descriptor_pb2.FileDescriptorProto]) -> Mapping[str, Me
     return details
 
 
-def _entry(value: descriptor_pb2.EnumValueDescriptorProto, comment: str, detail: Message) -> Entry:
-    fields = detail.DESCRIPTOR.fields_by_name
-    code = detail.grpc_code
+def _entry(name: str, number: int, comment: str, detail: _Detail, advice: Mapping[int, str]) -> Entry:
     return Entry(
-        name=value.name.removeprefix("REASON_"),
-        number=value.number,
+        name=name,
+        number=number,
         comment=comment,
         message=detail.message,
         metadata_keys=tuple(detail.metadata_keys),
-        grpc_code=code,
-        grpc_name=fields["grpc_code"].enum_type.values_by_number[code].name,
+        grpc_code=detail.grpc_code,
+        grpc_name=code_pb2.Code.Name(detail.grpc_code),
         http_status=detail.http_status,
         rest_key=detail.rest_key,
-        retry=fields["retry"]
-        .enum_type.values_by_number[detail.retry]
-        .name.removeprefix("RETRY_ADVICE_"),
+        retry=advice[detail.retry],
     )
 
 

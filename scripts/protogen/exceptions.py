@@ -46,18 +46,17 @@ from promo.client.errors import PromoError
 from promo.client.reasons import Reason
 '''
 
-CLASS = '''
+CLASS = """
 
 class {name}({base}):
-    {docstring}
-'''
+{docstring}"""
 
-REASON_CLASS = '''
-
-class {name}({base}):
-{docstring}
+REASON_CLASS = (
+    CLASS
+    + """
     catalogued_reason: ClassVar[Reason] = Reason.{reason}
-'''
+"""
+)
 
 
 def python(entries: list[Entry]) -> str:
@@ -69,7 +68,7 @@ def python(entries: list[Entry]) -> str:
         raise ValueError(message)
     lines = [HEAD.format(tree=_tree(entries))]
     for _, name, text in STATUSES.values():
-        lines.append(CLASS.format(name=name, base="PromoError", docstring=f'"""{text}"""'))
+        lines.append(CLASS.format(name=name, base="PromoError", docstring=f'    """{text}"""\n'))
     for entry in entries:
         text = "".join(docstring(entry, "    "))
         base = STATUSES[entry.grpc_code][1]

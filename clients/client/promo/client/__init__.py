@@ -1,0 +1,69 @@
+"""The typed asyncio client of the promotion engine.
+
+    async with PromoClient.connect("127.0.0.1:50600", key="id:token") as client:
+        cart = order("GBP", [item("mug", price=1250, quantity=2)])
+        redemption = await client.redeem(codes=["K7XQ2MNP4R"], order=cart, customer="17850")
+
+Exceptions are in promo.client.exceptions, one per reason.
+"""
+
+from promo.client import exceptions
+from promo.client.build import (
+    amount_off,
+    fixed_price,
+    free_units,
+    item,
+    order,
+    percent_off,
+    publish_request,
+    redeem_request,
+    validate_request,
+    validity,
+)
+from promo.client.calls import Timeouts
+from promo.client.channel import ChannelTransport, Tls
+from promo.client.client import PromoClient
+from promo.client.codes import ExportPiece
+from promo.client.errors import PromoError, Violation
+from promo.client.in_process import InProcessTransport, Runtime
+from promo.client.reasons import Reason, ReasonDetail, Retry
+from promo.client.retry import RetryPolicy
+from promo.client.transport import Transport
+from promo.v1.campaign_pb2 import Campaign, CodeLayout
+from promo.v1.customer_pb2 import Customer
+from promo.v1.limit_pb2 import Limits
+from promo.v1.order_pb2 import Order, OrderItem
+
+__all__ = [
+    "Campaign",
+    "ChannelTransport",
+    "CodeLayout",
+    "Customer",
+    "ExportPiece",
+    "InProcessTransport",
+    "Limits",
+    "Order",
+    "OrderItem",
+    "PromoClient",
+    "PromoError",
+    "Reason",
+    "ReasonDetail",
+    "Retry",
+    "RetryPolicy",
+    "Runtime",
+    "Timeouts",
+    "Tls",
+    "Transport",
+    "Violation",
+    "amount_off",
+    "exceptions",
+    "fixed_price",
+    "free_units",
+    "item",
+    "order",
+    "percent_off",
+    "publish_request",
+    "redeem_request",
+    "validate_request",
+    "validity",
+]

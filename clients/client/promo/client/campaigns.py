@@ -1,0 +1,118 @@
+"""The campaigns of a project."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from promo.client import methods
+from promo.client.calls import Caller
+from promo.v1.campaign_pb2 import Campaign
+from promo.v1.campaign_service_pb2 import (
+    CreateCampaignRequest,
+    DeleteCampaignRequest,
+    DisableCampaignRequest,
+    EnableCampaignRequest,
+    GetCampaignRequest,
+    ListCampaignsRequest,
+    UpdateCampaignRequest,
+)
+
+
+class Campaigns:
+    """Defines campaigns. `client.campaigns`."""
+
+    def __init__(self, caller: Caller) -> None:
+        """Call through `caller`."""
+        self._caller = caller
+
+    async def create(
+        self,
+        campaign: Campaign,
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> Campaign:
+        """Return the new campaign, whose codes can be used now.
+
+        Raises CampaignAlreadyExists, CodeLayoutInvalid, CodeSpaceTooSmall.
+        """
+        request = CreateCampaignRequest(campaign=campaign, request_id=request_id, validate_only=validate_only)
+        return await self._caller.unary(methods.CREATE_CAMPAIGN, request, timeout)
+
+    async def get(self, campaign: str, *, timeout: float | None = None) -> Campaign:
+        """Return the campaign with this id or name. Raises CampaignNotFound."""
+        request = GetCampaignRequest(campaign=campaign)
+        return await self._caller.unary(methods.GET_CAMPAIGN, request, timeout)
+
+    async def list(self, *, page_size: int = 100, timeout: float | None = None) -> AsyncIterator[Campaign]:
+        """Yield every campaign, newest first; `timeout` is that of each page."""
+        token = ""
+        while True:
+            request = ListCampaignsRequest(page_size=page_size, page_token=token)
+            page = await self._caller.unary(methods.LIST_CAMPAIGNS, request, timeout)
+            for campaign in page.campaigns:
+                yield campaign
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def update(
+        self,
+        campaign: Campaign,
+        fields: Sequence[str],
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> Campaign:
+        """Return the campaign with the named fields changed to those given.
+
+        `campaign` has an id or a name, and an etag where nobody may have
+        changed it since. Raises CampaignNotFound, EtagMismatch.
+        """
+        request = UpdateCampaignRequest(
+            campaign=campaign,
+            update_mask=FieldMask(paths=fields),
+            request_id=request_id,
+            validate_only=validate_only,
+        )
+        return await self._caller.unary(methods.UPDATE_CAMPAIGN, request, timeout)
+
+    async def enable(
+        self,
+        campaign: str,
+        *,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Campaign:
+        """Return the campaign, whose codes can be used now."""
+        request = EnableCampaignRequest(campaign=campaign, etag=etag, request_id=request_id)
+        return await self._caller.unary(methods.ENABLE_CAMPAIGN, request, timeout)
+
+    async def disable(
+        self,
+        campaign: str,
+        *,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Campaign:
+        """Return the campaign, whose codes are refused from the next call on."""
+        request = DisableCampaignRequest(campaign=campaign, etag=etag, request_id=request_id)
+        return await self._caller.unary(methods.DISABLE_CAMPAIGN, request, timeout)
+
+    async def delete(
+        self,
+        campaign: str,
+        *,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> None:
+        """Delete the campaign; its codes are unknown from the next call on."""
+        request = DeleteCampaignRequest(campaign=campaign, etag=etag, request_id=request_id)
+        await self._caller.unary(methods.DELETE_CAMPAIGN, request, timeout)

@@ -1,0 +1,164 @@
+"""More codes for a campaign, and all of its codes as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from google.longrunning import operations_proto_pb2 as operations
+
+from promo.client import exceptions, methods, status
+from promo.client.calls import Caller
+from promo.client.errors import PromoError
+from promo.v1.code_batch_pb2 import CodeBatch
+from promo.v1.code_service_pb2 import (
+    CodeBatchProgress,
+    CreateCodeBatchRequest,
+    ExportCodesRequest,
+    ListCodeBatchesRequest,
+)
+
+FIRST_POLL_SECONDS: Final = 0.05
+LONGEST_POLL_SECONDS: Final = 2.0
+BATCH_SECONDS: Final = 600.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExportPiece:
+    """Some codes of an export, and how far it is."""
+
+    chunk: bytes
+    """Whole lines, each a code and a line feed, ready to be written."""
+    done_count: int
+    """Codes up to and with this piece."""
+    total_count: int
+    """Codes that were asked for."""
+    resume_token: str
+    """Continues after this piece, also in another process."""
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of this piece."""
+        return self.chunk.decode().splitlines()
+
+
+class Codes:
+    """Issues and exports codes. `client.codes`."""
+
+    def __init__(self, caller: Caller) -> None:
+        """Call through `caller`."""
+        self._caller = caller
+
+    async def create_batch(
+        self,
+        campaign: str,
+        code_count: int,
+        *,
+        request_id: str = "",
+        on_progress: Callable[[CodeBatchProgress], None] | None = None,
+        timeout: float = BATCH_SECONDS,
+    ) -> CodeBatch:
+        """Return the batch once all of its codes can be used.
+
+        Raises CodeSpaceTooSmall, and DeadlineExceededError when it is not done
+        in time: the server goes on, and the same call with the same
+        `request_id` waits for it again.
+        """
+        deadline = time.monotonic() + timeout
+        request = CreateCodeBatchRequest(campaign=campaign, code_count=code_count, request_id=request_id)
+        operation = await self._caller.unary(methods.CREATE_CODE_BATCH, request, self._within(deadline))
+        delay = FIRST_POLL_SECONDS
+        while not operation.done:
+            _report(operation, on_progress)
+            if time.monotonic() + delay >= deadline:
+                message = f"{operation.name} is not done after {timeout:.1f} s"
+                raise status.deadline_exceeded(message)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_POLL_SECONDS)
+            operation = await self._caller.unary(
+                methods.GET_OPERATION,
+                operations.GetOperationRequest(name=operation.name),
+                self._within(deadline),
+            )
+        _report(operation, on_progress)
+        return _result(operation)
+
+    async def list_batches(
+        self,
+        campaign: str,
+        *,
+        page_size: int = 100,
+        timeout: float | None = None,
+    ) -> AsyncIterator[CodeBatch]:
+        """Yield the batches of a campaign, oldest first."""
+        token = ""
+        while True:
+            request = ListCodeBatchesRequest(campaign=campaign, page_size=page_size, page_token=token)
+            page = await self._caller.unary(methods.LIST_CODE_BATCHES, request, timeout)
+            for batch in page.code_batches:
+                yield batch
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def export(
+        self,
+        campaign: str,
+        *,
+        first_position: int = 0,
+        code_count: int = 0,
+        resume_token: str = "",
+        idle_timeout: float | None = None,
+    ) -> AsyncIterator[ExportPiece]:
+        """Yield the codes of a campaign in pieces, always the same ones.
+
+        A stream that breaks, or stands still for `idle_timeout` seconds, is
+        continued where it was. It fails only when that brings no further piece
+        in as many attempts as the retry policy has. `code_count` 0 means all.
+        """
+        request = ExportCodesRequest(
+            campaign=campaign,
+            first_position=first_position,
+            code_count=code_count,
+            resume_token=resume_token,
+        )
+        attempt = 0
+        while True:
+            attempt += 1
+            pieces = self._caller.stream(methods.EXPORT_CODES, request, idle_timeout=idle_timeout)
+            try:
+                async for piece in pieces:
+                    attempt = 0
+                    request.resume_token = piece.resume_token
+                    yield ExportPiece(piece.chunk, piece.done_count, piece.total_count, piece.resume_token)
+            except PromoError as error:
+                delay = self._caller.retry.delay(max(attempt, 1), error, repeatable=True)
+                if delay is None:
+                    raise
+                await asyncio.sleep(delay)
+            else:
+                return
+
+    def _within(self, deadline: float) -> float:
+        """Return the time of one call of several that share a deadline."""
+        remaining = deadline - time.monotonic()
+        return max(min(remaining, self._caller.timeouts.managed), FIRST_POLL_SECONDS)
+
+
+def _report(operation: operations.Operation, on_progress: Callable[[CodeBatchProgress], None] | None) -> None:
+    progress = CodeBatchProgress()
+    if on_progress is not None and operation.metadata.Unpack(progress):
+        on_progress(progress)
+
+
+def _result(operation: operations.Operation) -> CodeBatch:
+    if operation.HasField("error"):
+        raise status.to_error(operation.error)
+    batch = CodeBatch()
+    if not operation.response.Unpack(batch):
+        message = f"{operation.name} has no code batch in its response"
+        raise exceptions.InternalStatusError(message, status=13)
+    return batch

@@ -1,0 +1,76 @@
+"""The transport without a network: an engine inside this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from promo.client import exceptions, status
+
+
+class Runtime(Protocol):
+    """An embedded engine: what promo_server.runtime offers."""
+
+    async def call(
+        self,
+        method: str,
+        metadata: Mapping[str, str],
+        body: bytes,
+        timeout: float,
+    ) -> bytes:
+        """Return the encoded answer, exactly as the port would.
+
+        A refused call raises an exception whose attribute `status` is the
+        encoded google.rpc.Status.
+        """
+        ...
+
+
+class InProcessTransport:
+    """Calls an engine in the same process. It has no streams.
+
+    The runtime belongs to who made it: closing this transport leaves it alone.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Carry every call to `runtime`."""
+        self._runtime = runtime
+
+    async def unary(
+        self,
+        path: str,
+        metadata: Mapping[str, str],
+        body: bytes,
+        timeout: float,
+    ) -> bytes:
+        """Return the answer of a unary method."""
+        try:
+            # The runtime has the deadline too, but a caller must not hang on
+            # one that fails to keep it.
+            async with asyncio.timeout(timeout):
+                return await self._runtime.call(path, metadata, body, timeout)
+        except TimeoutError:
+            message = f"no answer within {timeout:.3f} s"
+            raise status.deadline_exceeded(message) from None
+        except Exception as error:
+            encoded = getattr(error, "status", None)
+            if not isinstance(encoded, bytes):
+                raise
+            parsed = status.parse(encoded, status.UNKNOWN, str(error))
+            raise status.to_error(parsed) from error
+
+    def stream(
+        self,
+        path: str,
+        metadata: Mapping[str, str],
+        body: bytes,
+        timeout: float | None,
+    ) -> AsyncIterator[bytes]:
+        """Refuse: an embedded engine answers unary methods only."""
+        del metadata, body, timeout
+        message = f"{path} streams; use a client connected to a server"
+        raise exceptions.UnimplementedError(message, status=12)
+
+    async def close(self) -> None:
+        """Do nothing."""
