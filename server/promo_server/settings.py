@@ -1,0 +1,332 @@
+"""Every setting, in one class; the only module that reads the environment.
+
+A value comes from, first to last: the command line, a variable such as `PROMO_GRPC__LISTEN`, a TOML file (`--config` or
+`PROMO_CONFIG`), the default. docs/reference/settings.md is generated from this module.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from promo_server.secret_values import BootstrapKey, parse_bootstrap_keys, parse_master_secret
+
+Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
+"""`host:port`; an IPv6 host stands in brackets."""
+
+
+def default_state_dir() -> Path:
+    """Return `$XDG_STATE_HOME/promo`, or `~/.local/state/promo`."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "promo"
+
+
+class _Group(BaseModel):
+    """A group of settings; a name that does not exist is refused, so that no typing error goes unnoticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GrpcSettings(_Group):
+    """The public port."""
+
+    listen: Address = Field("127.0.0.1:50600", description="Address of the public gRPC port; port 0 takes a free one.")
+    tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain; with it TLS is on.")
+    tls_private_key: Path | None = Field(None, description="PEM file with the private key of `tls_certificate`.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM file with the authorities of client certificates; with it every client must show one.",
+    )
+    max_message_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="Largest request, in bytes; a larger one is refused before it is read.",
+    )
+    max_concurrent_calls: int = Field(4096, ge=1, description="Calls in progress; more are refused at once.")
+    default_deadline_ms: int = Field(
+        10_000,
+        ge=1,
+        description="Milliseconds that a call may take when its caller set no deadline.",
+    )
+    worker_threads: int = Field(0, ge=0, le=1024, description="Threads of the data plane; 0 takes one per core.")
+    drain_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds that calls in progress may take to finish when the server stops.",
+    )
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> GrpcSettings:
+        if (self.tls_certificate is None) != (self.tls_private_key is None):
+            raise ValueError("tls_certificate and tls_private_key belong together; set both or none")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_private_key")
+        return self
+
+
+class StoreSettings(_Group):
+    """The store, where everything that happens is decided."""
+
+    url: str = Field(
+        "embedded:",
+        pattern=r"^(embedded:|(redis|rediss|unix)://.+)$",
+        description="`embedded:` starts the bundled Valkey; else the redis://, rediss:// or unix:// URL of one.",
+    )
+    partitions: int = Field(
+        64,
+        ge=1,
+        le=1024,
+        description="Partitions of the key space. Fixed when the store is first used; it cannot change afterwards.",
+    )
+    poll_interval_ms: int = Field(
+        200,
+        ge=10,
+        le=1000,
+        description="Milliseconds between looks for changed definitions and keys; bounds how long a revoked key works.",
+    )
+    idempotency_hours: int = Field(
+        24,
+        ge=1,
+        le=24 * 30,
+        description="Hours for which the answer to a request_id is kept and repeated.",
+    )
+
+
+class EmbeddedSettings(_Group):
+    """The bundled store; only read when `store.url` is `embedded:`."""
+
+    server_path: Path | None = Field(
+        None,
+        description="valkey-server or redis-server 7+ to run instead of the bundled one.",
+    )
+    append_fsync: Literal["always", "everysec", "no"] = Field(
+        "always",
+        description="When a write reaches the disk: before it is acknowledged, every second, or when the system likes.",
+    )
+    max_memory_bytes: int = Field(
+        0,
+        ge=0,
+        description="Memory at which writes are refused, in bytes; nothing is ever evicted. 0 sets no limit.",
+    )
+    start_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds until a store that does not answer counts as failed; loading its data does not count.",
+    )
+
+
+class SqlSettings(_Group):
+    """The database of definitions, and the archive of what happened."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL, as postgresql+asyncpg://user:password@host/promo. Absent: SQLite in `state_dir`.",
+    )
+
+
+class CodesSettings(_Group):
+    """The secret that wraps every layout's key."""
+
+    master_secret: SecretStr | None = Field(
+        None,
+        description="32 bytes in base64 or hex (openssl rand -hex 32). Absent: made once, in `state_dir`/master.key.",
+    )
+
+    @field_validator("master_secret")
+    @classmethod
+    def _master_secret_has_32_bytes(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_master_secret(value.get_secret_value())
+        return value
+
+
+class AuthSettings(_Group):
+    """Keys that exist from the first start, for automation."""
+
+    bootstrap_project: str = Field(
+        "default",
+        min_length=1,
+        max_length=128,
+        description="Name of the project that exists from the first start.",
+    )
+    bootstrap_keys: SecretStr | None = Field(
+        None,
+        description="Admin keys of that project, as id:token[,id:token]. Absent: one is made on the first start, "
+        "in `state_dir`/admin.key.",
+    )
+
+    @field_validator("bootstrap_keys")
+    @classmethod
+    def _bootstrap_keys_are_pairs(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_bootstrap_keys(value.get_secret_value())
+        return value
+
+    def parsed_keys(self) -> tuple[BootstrapKey, ...]:
+        """Return the pairs of `bootstrap_keys`."""
+        return parse_bootstrap_keys(self.bootstrap_keys.get_secret_value()) if self.bootstrap_keys else ()
+
+
+class LimitsSettings(_Group):
+    """What one caller may ask for."""
+
+    calls_per_second: int = Field(
+        0,
+        ge=0,
+        description="Calls per second of one key, over all servers; 0 sets no limit.",
+    )
+    unknown_codes_per_minute: int = Field(
+        120,
+        ge=1,
+        description="Unknown codes that one key, or one customer, may try within a minute before it is made to wait.",
+    )
+
+
+class TelemetrySettings(_Group):
+    """Logs, metrics and health."""
+
+    listen: Address = Field("127.0.0.1:50601", description="Address of the HTTP port with /metrics and /healthz.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto",
+        description="`console` for people, `json` for collectors; `auto` asks whether a terminal reads.",
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PROMO_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    state_dir: Path = Field(
+        default_factory=default_state_dir,
+        description="Folder of everything that this server keeps: embedded store, SQLite, generated keys. Mode 0700.",
+    )
+    grpc: GrpcSettings = Field(default_factory=GrpcSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    embedded: EmbeddedSettings = Field(default_factory=EmbeddedSettings)
+    sql: SqlSettings = Field(default_factory=SqlSettings)
+    codes: CodesSettings = Field(default_factory=CodesSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    limits: LimitsSettings = Field(default_factory=LimitsSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+
+    @field_validator("state_dir")
+    @classmethod
+    def _state_dir_is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what `load` passes: it asks the other sources itself, to know where each value came from."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+class ClientSettings(BaseSettings):
+    """What a command needs to call a running server."""
+
+    model_config = SettingsConfigDict(env_prefix="PROMO_", frozen=True, extra="ignore")
+
+    key: SecretStr | None = Field(None, description="Key of the commands that call a server, as id:token.")
+    target: Address | None = Field(None, description="Address that commands call; absent: `grpc.listen`.")
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; the text names the setting, where it came from and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings, and where each value that is no default came from (`grpc.listen` -> `PROMO_GRPC__LISTEN`)."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+def load(config: Path | None = None, overrides: dict[str, Any] | None = None) -> LoadedSettings:
+    """Return the settings in force: `overrides` (of the command line), the environment, the file, the defaults."""
+    named = config or (Path(text) if (text := os.environ.get("PROMO_CONFIG")) else None)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if named is not None:
+        _merge(values, _read_file(named), origins, lambda path: f"{named} ({path})")
+    _merge(values, EnvSettingsSource(Settings)(), origins, environment_name)
+    _merge(values, overrides or {}, origins, lambda path: f"command line ({path})")
+    try:
+        return LoadedSettings(Settings(**values), origins)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_problem(detail, origins) for detail in error.errors())) from None
+
+
+def environment_name(path: str) -> str:
+    """Return the variable that sets `path`: `PROMO_GRPC__LISTEN` for `grpc.listen`."""
+    return "PROMO_" + path.replace(".", "__").upper()
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML ({error})") from None
+
+
+def _merge(
+    into: dict[str, Any],
+    values: dict[str, Any],
+    origins: dict[str, str],
+    origin: Callable[[str], str],
+    prefix: str = "",
+) -> None:
+    """Put `values` over `into`, group by group, and note the origin of each."""
+    for name, value in values.items():
+        path = prefix + name
+        if isinstance(value, dict):
+            group = into.setdefault(name, {})
+            if isinstance(group, dict):
+                _merge(group, value, origins, origin, f"{path}.")
+                continue
+        into[name] = value
+        origins[path] = origin(path)
+
+
+def _problem(detail: ErrorDetails, origins: dict[str, str]) -> str:
+    """Return one problem in a line; never the value, which may be a secret."""
+    path = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{origins.get(path, path)}: there is no setting of this name"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{origins.get(path, environment_name(path))}: {message[:1].lower()}{message[1:]}"

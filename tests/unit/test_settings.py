@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from promo_server import settings as module
+from promo_server.settings import SettingsError, load
+
+SECRET = base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(module.os.environ):
+        if name.startswith("PROMO_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+def test_defaults_need_no_setting_at_all(tmp_path: Path) -> None:
+    loaded = load()
+    assert loaded.origins == {}
+    assert loaded.settings.store.url == "embedded:"
+    assert loaded.settings.state_dir == tmp_path / "promo"
+    assert loaded.settings.grpc.listen == "127.0.0.1:50600"
+
+
+def test_command_line_beats_environment_beats_file_beats_default(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "promo.toml"
+    config.write_text('[grpc]\nlisten = "file:1"\nworker_threads = 1\ndrain_seconds = 1\nmax_concurrent_calls = 7\n')
+    monkeypatch.setenv("PROMO_GRPC__LISTEN", "env:2")
+    monkeypatch.setenv("PROMO_GRPC__WORKER_THREADS", "2")
+    loaded = load(config, {"grpc": {"listen": "flag:3"}})
+    grpc = loaded.settings.grpc
+    assert (grpc.listen, grpc.worker_threads, grpc.max_concurrent_calls) == ("flag:3", 2, 7)
+    assert grpc.default_deadline_ms == 10_000
+    assert loaded.origins["grpc.listen"] == "command line (grpc.listen)"
+    assert loaded.origins["grpc.worker_threads"] == "PROMO_GRPC__WORKER_THREADS"
+    assert loaded.origins["grpc.max_concurrent_calls"] == f"{config} (grpc.max_concurrent_calls)"
+    assert "grpc.default_deadline_ms" not in loaded.origins
+
+
+def test_promo_config_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "promo.toml"
+    config.write_text('[auth]\nbootstrap_project = "shop"\n')
+    monkeypatch.setenv("PROMO_CONFIG", str(config))
+    assert load().settings.auth.bootstrap_project == "shop"
+
+
+@pytest.mark.parametrize("name", ["PROMO_GRPC__LISTNE", "PROMO_STORE__URLS"])
+def test_misspelt_variable_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x:1")
+    with pytest.raises(SettingsError, match=f"^{name}: there is no setting of this name$"):
+        load()
+
+
+def test_misspelt_group_in_the_file_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "promo.toml"
+    config.write_text("[grcp]\nlisten = 'a:1'\n")
+    with pytest.raises(SettingsError, match="there is no setting of this name"):
+        load(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROMO_GRPC__LISTEN", "no-port"),
+        ("PROMO_GRPC__WORKER_THREADS", "-1"),
+        ("PROMO_STORE__URL", "http://x"),
+        ("PROMO_STORE__PARTITIONS", "0"),
+        ("PROMO_EMBEDDED__APPEND_FSYNC", "sometimes"),
+        ("PROMO_TELEMETRY__LOG_LEVEL", "loud"),
+        ("PROMO_GRPC__TLS_CERTIFICATE", "/cert.pem"),
+    ],
+)
+def test_value_out_of_range_is_refused_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=r"PROMO_[A-Z_]+: "):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROMO_CODES__MASTER_SECRET", "far-too-short-but-secret"),
+        ("PROMO_AUTH__BOOTSTRAP_KEYS", "admin:far-too-sh"[:14]),
+        ("PROMO_AUTH__BOOTSTRAP_KEYS", "no-colon-but-secret-text"),
+    ],
+)
+def test_refused_secret_is_never_quoted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert name in str(caught.value)
+    assert value.partition(":")[2] or value not in str(caught.value)
+    assert value not in str(caught.value)
+
+
+def test_secrets_are_hidden_in_the_text_of_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMO_CODES__MASTER_SECRET", SECRET)
+    monkeypatch.setenv("PROMO_AUTH__BOOTSTRAP_KEYS", "admin:abcdefghijklmnopqrstuvwxyz")
+    monkeypatch.setenv("PROMO_SQL__URL", "postgresql+asyncpg://u:sql-word@h/d")
+    settings = load().settings
+    assert [key.pair for key in settings.auth.parsed_keys()] == ["admin:abcdefghijklmnopqrstuvwxyz"]
+    text = repr(settings) + repr(settings.auth.parsed_keys())
+    assert not any(secret in text for secret in (SECRET, "abcdefghijklmnopqrstuvwxyz", "sql-word"))
+
+
+def test_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"missing\.toml: cannot be read"):
+        load(tmp_path / "missing.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("grpc = = 1")
+    with pytest.raises(SettingsError, match=r"broken\.toml: is not TOML"):
+        load(broken)
