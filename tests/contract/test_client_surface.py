@@ -1,0 +1,113 @@
+"""What promo.client exports, and that it reaches every method of the contract."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import types
+
+from google.longrunning import operations_proto_pb2 as operations
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+import promo.client
+import promo.v1
+from promo.client import methods
+
+EXPORTED = {
+    "Campaign",
+    "ChannelTransport",
+    "CodeLayout",
+    "Customer",
+    "ExportPiece",
+    "InProcessTransport",
+    "Limits",
+    "Order",
+    "OrderItem",
+    "PromoClient",
+    "PromoError",
+    "Reason",
+    "ReasonDetail",
+    "Retry",
+    "RetryPolicy",
+    "Runtime",
+    "Timeouts",
+    "Tls",
+    "Transport",
+    "Violation",
+    "amount_off",
+    "exceptions",
+    "fixed_price",
+    "free_units",
+    "item",
+    "order",
+    "percent_off",
+    "publish_request",
+    "redeem_request",
+    "validate_request",
+    "validity",
+}
+
+
+def test_exported_names_are_those_that_are_promised() -> None:
+    assert set(promo.client.__all__) == EXPORTED
+    stray = {
+        name
+        for name, value in vars(promo.client).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert stray <= EXPORTED
+
+
+def test_every_exported_name_is_documented() -> None:
+    # Messages have their comments in the stubs and the reference.
+    exported = {name: getattr(promo.client, name) for name in EXPORTED}
+    bare = [name for name, value in exported.items() if not value.__doc__ and not hasattr(value, "DESCRIPTOR")]
+    assert bare == []
+
+
+def services() -> list[ServiceDescriptor]:
+    found = []
+    for module in pkgutil.iter_modules(promo.v1.__path__):
+        if module.name.endswith("_pb2"):
+            file = importlib.import_module(f"promo.v1.{module.name}").DESCRIPTOR
+            found += file.services_by_name.values()
+    return found
+
+
+def contract() -> dict[str, MethodDescriptor]:
+    return {f"/{service.full_name}/{method.name}": method for service in services() for method in service.methods}
+
+
+def table() -> dict[str, methods.Method]:
+    return {value.path: value for value in vars(methods).values() if isinstance(value, methods.Method)}
+
+
+def test_the_client_has_every_method_of_the_contract() -> None:
+    ours = {path for path in table() if path.startswith("/promo.v1.")}
+    assert ours == set(contract())
+
+
+def test_the_client_sends_and_expects_the_messages_of_the_contract() -> None:
+    described = contract()
+    longrunning = operations.DESCRIPTOR.services_by_name["Operations"]
+    described |= {f"/{longrunning.full_name}/{method.name}": method for method in longrunning.methods}
+    for path, method in table().items():
+        assert method.request.DESCRIPTOR.full_name == described[path].input_type.full_name, path
+        assert method.answer.DESCRIPTOR.full_name == described[path].output_type.full_name, path
+
+
+def test_every_request_with_a_request_id_gets_one() -> None:
+    for path, method in table().items():
+        if method is methods.VALIDATE:  # only with a session; see the unit tests
+            continue
+        request = method.request()
+        identified = method.identify(request)
+        if "request_id" in method.request.DESCRIPTOR.fields_by_name:
+            assert identified, path
+            assert request.request_id == identified, path
+        else:
+            assert identified is None, path
+
+
+def test_only_the_creation_of_a_key_cannot_be_repeated() -> None:
+    assert [path for path, method in table().items() if not method.repeatable] == [methods.CREATE_API_KEY.path]
