@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from protogen import catalogue, descriptors, exceptions, stubs, tables
+from protogen import catalogue, descriptors, exceptions, reference, stubs, tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -23,6 +23,7 @@ def generate(output: Path) -> list[Path]:
         "clients/client/promo/client/exceptions.py": exceptions.python(reasons),
         "server/promo_server/domain/reasons.py": tables.python(reasons),
         "docs/reference/reasons.md": tables.markdown(reasons),
+        "docs/reference/proto.md": reference.markdown(files),
     }
     for name, text in texts.items():
         path = output / name

@@ -43,6 +43,7 @@ def to_error(status: status_pb2.Status, call_id: str | None = None) -> PromoErro
         error_class = exceptions.BY_REASON[reason]
     else:
         error_class = exceptions.BY_STATUS.get(status.code, exceptions.BY_STATUS[UNKNOWN])
+    metadata = dict(info.metadata) if info is not None else {}
     bad_request = _detail(status, error_details_pb2.BadRequest)
     violations = bad_request.field_violations if bad_request is not None else ()
     retry_info = _detail(status, error_details_pb2.RetryInfo)
@@ -50,10 +51,11 @@ def to_error(status: status_pb2.Status, call_id: str | None = None) -> PromoErro
         status.message,
         status=status.code,
         reason_name=name,
-        metadata=info.metadata if info is not None else None,
+        metadata=metadata,
         violations=[Violation(entry.field, entry.description) for entry in violations],
         retry_after=(retry_info.retry_delay.ToTimedelta().total_seconds() if retry_info is not None else None),
-        call_id=call_id,
+        # A defect names the call in its metadata, on any transport.
+        call_id=call_id or metadata.get("request"),
     )
 
 

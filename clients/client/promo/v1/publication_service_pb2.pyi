@@ -59,7 +59,7 @@ class PublishRequest(_message.Message):
     campaign: _builtins.str
     """Required. Id or name of the campaign."""
     count: _builtins.int
-    """Optional. How many codes, 1 to 50; 1 when absent, and 1 with `source_id`."""
+    """Optional. How many codes, 1 to 50; 1 when absent."""
     source_id: _builtins.str
     """Optional. The caller's own id of this publication, up to 256 bytes."""
     channel: _builtins.str

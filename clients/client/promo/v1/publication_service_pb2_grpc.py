@@ -75,7 +75,7 @@ class PublicationServiceServicer:
         """Hands the next unpublished codes of a campaign to a customer. A repeated
         `source_id` returns the first publication of the campaign with that id,
         whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-        PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+        PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,7 @@ class PublicationServiceStub:
     """Hands the next unpublished codes of a campaign to a customer. A repeated
     `source_id` returns the first publication of the campaign with that id,
     whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-    PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+    PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
     """
     BatchPublish: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.BatchPublishRequest, _publication_service_pb2.BatchPublishResponse]
     """Does up to 1,000 publications, each with its own result; one that is
@@ -72,7 +72,7 @@ class PublicationServiceAsyncStub(PublicationServiceStub):
     """Hands the next unpublished codes of a campaign to a customer. A repeated
     `source_id` returns the first publication of the campaign with that id,
     whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-    PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+    PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
     """
     BatchPublish: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.BatchPublishRequest, _publication_service_pb2.BatchPublishResponse]  # type: ignore[assignment]
     """Does up to 1,000 publications, each with its own result; one that is
@@ -106,7 +106,7 @@ class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Hands the next unpublished codes of a campaign to a customer. A repeated
         `source_id` returns the first publication of the campaign with that id,
         whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-        PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+        PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
         """
 
     @_abc_1.abstractmethod
