@@ -1,0 +1,20 @@
+"""Runs a bench by name: python -m benchmarks NAME [--json] [--quick] ..."""
+
+import importlib
+import sys
+
+BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "report")
+
+
+def main() -> int:
+    """Returns the status of the process."""
+    if len(sys.argv) < 2 or sys.argv[1] not in BENCHES:
+        print(f"usage: python -m benchmarks {{{','.join(BENCHES)}}} [--json] [--quick]", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"benchmarks.{sys.argv[1]}")
+    module.main(sys.argv[2:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Measures contestants in turn: a fresh store each, the same durability, servers on one core, the rest on the other."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import load, store
+from benchmarks.contestants import Arena, Contestant
+from benchmarks.load import Measured
+from benchmarks.scenario import Scenario
+from benchmarks.store import Durability, Store
+
+SERVER_CORE = 0
+LOAD_CORE = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a bench is run."""
+
+    durability: Durability
+    repetitions: int
+    seconds: float
+    warm_up: float = 1.0
+    in_flight: int = 64
+
+
+@dataclass(frozen=True)
+class Median:
+    """The middle of several measurements of one contestant; rates beside it are the extremes."""
+
+    calls_per_second: float
+    lowest: float
+    highest: float
+    p50_ms: float
+    p99_ms: float
+    server_cores: float
+    store_cores: float
+    driver_cores: float
+
+    @classmethod
+    def of(cls, runs: Sequence[Measured]) -> "Median":
+        """The median of each figure."""
+        rates = [run.calls_per_second for run in runs]
+
+        def middle(figure: Callable[[Measured], float]) -> float:
+            return statistics.median(figure(run) for run in runs)
+
+        return cls(
+            calls_per_second=statistics.median(rates),
+            lowest=min(rates),
+            highest=max(rates),
+            p50_ms=middle(lambda run: run.p50_ms),
+            p99_ms=middle(lambda run: run.p99_ms),
+            server_cores=middle(lambda run: run.cores["server"]),
+            store_cores=middle(lambda run: run.cores["store"]),
+            driver_cores=middle(lambda run: run.cores["driver"]),
+        )
+
+
+@contextmanager
+def arena(contestant: Contestant, scenario: Scenario, durability: Durability) -> Iterator[tuple[Arena, Store, Path]]:
+    """A contestant that serves on a fresh store, and a folder for its files."""
+    with tempfile.TemporaryDirectory(prefix="promo-bench-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        with (
+            store.running(directory / "store", durability, [LOAD_CORE]) as running,
+            contestant.serve(running, scenario, directory, SERVER_CORE) as serving,
+        ):
+            yield serving, running, directory
+
+
+def full_speed(contestant: Contestant, scenario: Scenario, plan: Plan) -> Measured:
+    """One measurement with as many calls as `plan.in_flight` allows."""
+    with arena(contestant, scenario, plan.durability) as (serving, running, directory):
+        count = int(contestant.expected_rate * (plan.seconds + plan.warm_up))
+        bodies = serving.redemptions(directory / "bodies", count)
+        return load.send(
+            serving.target,
+            bodies,
+            [LOAD_CORE],
+            in_flight=plan.in_flight,
+            seconds=plan.seconds,
+            warm_up=plan.warm_up,
+            watched={"store": [running.pid]},
+        )
+
+
+def in_turn(
+    contestants: Sequence[Contestant], scenario: Scenario, plan: Plan, progress: Callable[[str, Measured], None]
+) -> dict[str, Median]:
+    """Measures every contestant `plan.repetitions` times, each in its turn, so that a machine that drifts
+    drifts under all of them."""
+    runs: dict[str, list[Measured]] = {contestant.name: [] for contestant in contestants}
+    for repetition in range(plan.repetitions):
+        turn = repetition % len(contestants)
+        for contestant in (*contestants[turn:], *contestants[:turn]):
+            measured = full_speed(contestant, scenario, plan)
+            runs[contestant.name].append(measured)
+            progress(contestant.name, measured)
+    return {name: Median.of(measurements) for name, measurements in runs.items()}
