@@ -59,6 +59,7 @@ from promo.v1.redemption_service_pb2 import RedeemRequest, RollbackRequest
 # gRPC's own threads would stop the event loop that locust runs on.
 grpc.experimental.gevent.init_gevent()
 
+DEFAULT_HOST: Final = "127.0.0.1:50600"
 CODE_COUNT: Final = 10_000_000
 DEADLINE_SECONDS: Final = 5.0
 PRODUCTS: Final = [(f"sku-{number:03}", 99 + 137 * number % 4_900) for number in range(200)]
@@ -79,7 +80,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     for name, default, text in (
         ("retry-share", 0.05, "redemptions sent twice with one request id"),
         ("again-share", 0.05, "orders that try a used code once more"),
-        ("guess-share", 0.01, "orders that come with a code that does not exist"),
+        ("guess-share", 0.0, "orders with a code that does not exist; the guard against guessing notices many"),
         ("rollback-share", 0.03, "redemptions rolled back"),
     ):
         variable = "PROMO_LOCUST_" + name.upper().replace("-", "_")
@@ -100,7 +101,7 @@ def make_campaign(environment: Environment, **_: object) -> None:
         limits=Limits(per_code=1),
         code_count=CODE_COUNT,
     )
-    with grpc.insecure_channel(environment.host or "") as channel:
+    with grpc.insecure_channel(environment.host or DEFAULT_HOST) as channel:
         stub = campaign_service_pb2_grpc.CampaignServiceStub(channel)
         stub.CreateCampaign(
             CreateCampaignRequest(campaign=campaign, request_id=uuid.uuid4().hex),
@@ -126,7 +127,7 @@ class Connection:
             raise SystemExit("give --key ID:TOKEN or PROMO_LOCUST_KEY")
         self.environment = environment
         self.metadata = credentials(options)
-        channel = grpc.insecure_channel(environment.host or "127.0.0.1:50600")
+        channel = grpc.insecure_channel(environment.host or DEFAULT_HOST)
         self.validation = validation_service_pb2_grpc.ValidationServiceStub(channel)
         self.redemption = redemption_service_pb2_grpc.RedemptionServiceStub(channel)
         self.publication = publication_service_pb2_grpc.PublicationServiceStub(channel)
