@@ -75,16 +75,23 @@ class ScriptedServer(grpc.GenericRpcHandler):
     answer of a streaming method; it may end with a refusal.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
         self.address = ""
+        self.abandoned = asyncio.Event()
+        """Set once a caller has gone away from an answer that hangs."""
         self._port = port
+        self._credentials = credentials
         self.calls: dict[str, list[Call]] = {}
         self._answers: dict[str, list[Answer]] = {}
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers((self,))
 
     async def __aenter__(self) -> Self:
-        port = self._server.add_insecure_port(f"127.0.0.1:{self._port}")
+        address = f"127.0.0.1:{self._port}"
+        if self._credentials is None:
+            port = self._server.add_insecure_port(address)
+        else:
+            port = self._server.add_secure_port(address, self._credentials)
         self.address = f"127.0.0.1:{port}"
         await self._server.start()
         return self
@@ -133,7 +140,10 @@ class ScriptedServer(grpc.GenericRpcHandler):
 
     async def _fail(self, answer: Answer, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         if isinstance(answer, Hang):
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.abandoned.set()
         assert isinstance(answer, Refuse)
         trailing: list[tuple[str, str | bytes]] = [("promo-call-id", "call_17")]
         if answer.rich:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import MappingProxyType
 
 from promo.client import status
@@ -60,7 +60,7 @@ class Caller:
         The request is copied, so the caller's own never gets an id that the
         caller did not give. All attempts send the same bytes.
         """
-        deadline = time.monotonic() + (timeout or self.timeouts.of(method.pace))
+        deadline = time.monotonic() + (self.timeouts.of(method.pace) if timeout is None else timeout)
         sent = method.request()
         sent.CopyFrom(request)
         request_id = method.identify(sent)
@@ -92,13 +92,13 @@ class Caller:
         request: Request,
         *,
         idle_timeout: float | None = None,
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         """Yield the answers of one attempt at a server-streaming method.
 
         Raises DeadlineExceededError when none comes for `idle_timeout` seconds.
         The time that the consumer takes between answers does not count.
         """
-        idle = idle_timeout or self.timeouts.of(method.pace)
+        idle = self.timeouts.of(method.pace) if idle_timeout is None else idle_timeout
         answers = aiter(
             self.transport.stream(method.path, self.metadata, request.SerializeToString(), None),
         )

@@ -74,7 +74,7 @@ class PromoClient:
         hot calls in seconds, or those of every kind.
         """
         options = Tls() if tls is True else (tls or None)
-        timeouts = timeout if isinstance(timeout, Timeouts) else Timeouts(hot=timeout) if timeout else Timeouts()
+        timeouts = Timeouts(hot=timeout) if isinstance(timeout, (int, float)) else timeout
         return cls(ChannelTransport(target, options), key=key, timeouts=timeouts, retry=retry)
 
     @classmethod

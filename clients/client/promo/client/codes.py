@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Final
 
 from google.longrunning import operations_proto_pb2 as operations
@@ -112,7 +113,7 @@ class Codes:
         code_count: int = 0,
         resume_token: str = "",
         idle_timeout: float | None = None,
-    ) -> AsyncIterator[ExportPiece]:
+    ) -> AsyncGenerator[ExportPiece, None]:
         """Yield the codes of a campaign in pieces, always the same ones.
 
         A stream that breaks, or stands still for `idle_timeout` seconds, is
@@ -128,12 +129,14 @@ class Codes:
         attempt = 0
         while True:
             attempt += 1
-            pieces = self._caller.stream(methods.EXPORT_CODES, request, idle_timeout=idle_timeout)
+            stream = self._caller.stream(methods.EXPORT_CODES, request, idle_timeout=idle_timeout)
             try:
-                async for piece in pieces:
-                    attempt = 0
-                    request.resume_token = piece.resume_token
-                    yield ExportPiece(piece.chunk, piece.done_count, piece.total_count, piece.resume_token)
+                # A consumer that stops early ends the server's work at once.
+                async with aclosing(stream) as pieces:
+                    async for piece in pieces:
+                        attempt = 0
+                        request.resume_token = piece.resume_token
+                        yield ExportPiece(piece.chunk, piece.done_count, piece.total_count, piece.resume_token)
             except PromoError as error:
                 delay = self._caller.retry.delay(max(attempt, 1), error, repeatable=True)
                 if delay is None:

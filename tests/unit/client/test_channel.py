@@ -1,0 +1,100 @@
+"""TLS and mutual TLS of the channel, and streams that are given up."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+import pytest_asyncio
+from support.scripted_server import Hang, ScriptedServer
+
+from promo.client import PromoClient, Tls, exceptions, methods, order
+from promo.v1.code_service_pb2 import ExportCodesResponse
+from promo.v1.validation_service_pb2 import Validation
+
+CART = order("GBP", amount=1000)
+
+openssl = shutil.which("openssl")
+needs_openssl = pytest.mark.skipif(openssl is None, reason="needs the openssl command")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One self-signed certificate, used by both sides and trusted by both."""
+    folder = tmp_path_factory.mktemp("certificates")
+    subprocess.run(
+        [
+            str(openssl),
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=engine.test",
+            "-addext",
+            "subjectAltName=DNS:engine.test",
+            "-keyout",
+            str(folder / "key.pem"),
+            "-out",
+            str(folder / "certificate.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest_asyncio.fixture
+async def secure_server(certificates: Path) -> AsyncIterator[ScriptedServer]:
+    certificate = (certificates / "certificate.pem").read_bytes()
+    credentials = grpc.ssl_server_credentials(
+        [((certificates / "key.pem").read_bytes(), certificate)],
+        root_certificates=certificate,
+        require_client_auth=True,
+    )
+    async with ScriptedServer(credentials=credentials) as server:
+        server.script(methods.VALIDATE, Validation(valid=True))
+        yield server
+
+
+@needs_openssl
+@pytest.mark.asyncio
+async def test_mutual_tls_reaches_a_server_that_demands_it(secure_server: ScriptedServer, certificates: Path) -> None:
+    certificate = (certificates / "certificate.pem").read_bytes()
+    tls = Tls(
+        root_certificates=certificate,
+        certificate_chain=certificate,
+        private_key=(certificates / "key.pem").read_bytes(),
+        server_name="engine.test",
+    )
+    async with PromoClient.connect(secure_server.address, tls=tls) as client:
+        assert (await client.validate(codes=["A"], order=CART)).valid
+
+
+@needs_openssl
+@pytest.mark.asyncio
+async def test_a_server_that_nobody_vouches_for_is_not_talked_to(secure_server: ScriptedServer) -> None:
+    async with PromoClient.connect(secure_server.address, tls=True, timeout=0.5) as client:
+        with pytest.raises((exceptions.UnavailableError, exceptions.DeadlineExceededError)):
+            await client.validate(codes=["A"], order=CART)
+    assert not secure_server.calls
+
+
+@pytest.mark.asyncio
+async def test_an_export_that_is_given_up_ends_on_the_server(server: ScriptedServer, client: PromoClient) -> None:
+    server.script(methods.EXPORT_CODES, [ExportCodesResponse(chunk=b"A\n", done_count=1, total_count=2), Hang()])
+    pieces = client.codes.export("spring")
+    assert (await anext(pieces)).codes == ["A"]
+    await pieces.aclose()
+    await asyncio.wait_for(server.abandoned.wait(), timeout=2.0)
