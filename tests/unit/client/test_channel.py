@@ -28,30 +28,10 @@ needs_openssl = pytest.mark.skipif(openssl is None, reason="needs the openssl co
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One self-signed certificate, used by both sides and trusted by both."""
     folder = tmp_path_factory.mktemp("certificates")
-    subprocess.run(
-        [
-            str(openssl),
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            "/CN=engine.test",
-            "-addext",
-            "subjectAltName=DNS:engine.test",
-            "-keyout",
-            str(folder / "key.pem"),
-            "-out",
-            str(folder / "certificate.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=engine.test"
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    name = ["-addext", "subjectAltName=DNS:engine.test"]
+    subprocess.run([str(openssl), *request.split(), *name, *files], check=True, capture_output=True)
     return folder
 
 
