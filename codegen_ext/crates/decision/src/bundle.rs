@@ -1,7 +1,7 @@
 //! The JSON documents in which campaigns reach the engine.
 //!
 //! SQL is the truth for definitions; these are its compiled copies in the store.
-//! A field that is absent, null or 0 sets nothing. Unknown fields of a definition
+//! A field that is absent, null or, unless it is a time or a price, 0 sets nothing. Unknown fields of a definition
 //! are an error: an older engine must not ignore a condition that it cannot check.
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -259,19 +259,11 @@ impl ItemSelector {
 #[serde(deny_unknown_fields)]
 pub struct Validity {
     /// First instant of use, Unix milliseconds.
-    #[serde(
-        default,
-        deserialize_with = "or_default",
-        skip_serializing_if = "is_default"
-    )]
-    pub start_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_ms: Option<i64>,
     /// First instant at which use has ended, Unix milliseconds.
-    #[serde(
-        default,
-        deserialize_with = "or_default",
-        skip_serializing_if = "is_default"
-    )]
-    pub expire_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_ms: Option<i64>,
     /// A window that recurs from the start.
     #[serde(default, skip_serializing_if = "is_default")]
     pub timeframe: Option<Timeframe>,

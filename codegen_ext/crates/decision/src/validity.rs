@@ -69,18 +69,18 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn compile(validity: &Validity) -> Self {
-        let set = |value: i64| (value != 0).then_some(value);
+        let activity = validity.activity_after_publishing_ms;
         let days = &validity.days_of_week;
         Self {
-            start_ms: set(validity.start_ms),
-            expire_ms: set(validity.expire_ms),
+            start_ms: validity.start_ms,
+            expire_ms: validity.expire_ms,
             timeframe: validity
                 .timeframe
                 .as_ref()
                 .map(|one| (one.interval_ms, one.duration_ms)),
             days: (!days.is_empty()).then(|| Days::compile(days)),
             hours: validity.hours.iter().map(Hours::compile).collect(),
-            activity_ms: set(validity.activity_after_publishing_ms),
+            activity_ms: (activity != 0).then_some(activity),
         }
     }
 
@@ -92,7 +92,9 @@ impl Window {
         calendar: &mut Calendar<'_>,
     ) -> Result<(), Refusal> {
         if let Some(start) = self.start_ms.filter(|start| now_ms < *start) {
-            return Err(Refusal::new(Reason::PromotionNotStarted).with("start_time", text(start)));
+            return Err(
+                Refusal::new(Reason::PromotionNotStarted).with("start_time", instant(start))
+            );
         }
         if let Some(expire) = self.expire_ms.filter(|expire| now_ms >= *expire) {
             return Err(expired(expire));
@@ -141,7 +143,7 @@ impl Window {
 }
 
 fn expired(end_ms: i64) -> Refusal {
-    Refusal::new(Reason::PromotionExpired).with("expire_time", text(end_ms))
+    Refusal::new(Reason::PromotionExpired).with("expire_time", instant(end_ms))
 }
 
 fn not_now(part: &str) -> Refusal {
@@ -149,7 +151,7 @@ fn not_now(part: &str) -> Refusal {
 }
 
 /// RFC 3339 in UTC, brought into the years that it can write.
-fn text(time_ms: i64) -> String {
+pub fn instant(time_ms: i64) -> String {
     let time = Timestamp::from_millisecond(time_ms);
     let limit = if time_ms < 0 {
         Timestamp::MIN

@@ -3,8 +3,6 @@
 use super::Findings;
 use crate::bundle::{Hours, Validity};
 
-/// 0001-01-01T00:00:00Z, the first protobuf timestamp.
-const FIRST_MS: i64 = -62_135_596_800_000;
 /// The last millisecond of the year 9999.
 const LAST_MS: i64 = 253_402_300_799_999;
 /// Longest protobuf duration, about 10,000 years.
@@ -13,19 +11,21 @@ const MAX_DURATION_MS: i64 = 315_576_000_000_000;
 const MAX_HOURS: usize = 168;
 
 pub(super) fn check(validity: &Validity, found: &mut Findings) {
-    found.range("validity.start_time", validity.start_ms, FIRST_MS, LAST_MS);
-    found.range(
-        "validity.expire_time",
-        validity.expire_ms,
-        FIRST_MS,
-        LAST_MS,
-    );
-    if validity.start_ms != 0 && validity.expire_ms != 0 && validity.expire_ms <= validity.start_ms
+    for (field, time) in [
+        ("validity.start_time", validity.start_ms),
+        ("validity.expire_time", validity.expire_ms),
+    ] {
+        if time.is_some_and(|time| !(0..=LAST_MS).contains(&time)) {
+            found.add(field, "must be in the years 1970 to 9999");
+        }
+    }
+    if let (Some(start), Some(expire)) = (validity.start_ms, validity.expire_ms)
+        && expire <= start
     {
         found.add("validity.expire_time", "must be after start_time");
     }
     if let Some(timeframe) = &validity.timeframe {
-        if validity.start_ms == 0 {
+        if validity.start_ms.is_none() {
             found.add("validity.start_time", "is required by timeframe");
         }
         let interval = timeframe.interval_ms;
