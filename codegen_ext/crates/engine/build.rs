@@ -4,6 +4,7 @@
 use std::{env, path::PathBuf};
 
 use prost_build::Config;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../../proto");
     let mut files: Vec<PathBuf> = std::fs::read_dir(root.join("promo/v1"))?
@@ -11,6 +12,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .collect::<Result<_, _>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "proto"));
     files.sort();
+    // Nothing imports the details of errors; they travel inside of Any.
+    files.push(root.join("third_party/google/rpc/error_details.proto"));
     println!("cargo:rerun-if-changed={}", root.display());
 
     let third_party = root.join("third_party");
@@ -28,7 +31,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::new();
     config
         .include_file("protocol.rs")
-        .bytes([".google.protobuf.Any.value"]);
+        // Sorted maps, so that equal requests have equal bytes.
+        .btree_map(["."])
+        .bytes([".google.protobuf.Any.value"])
+        // The order of a map decides the bytes of an answer that must repeat.
+        .btree_map([".google.rpc.ErrorInfo.metadata"])
+        .enable_type_names();
     config.compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

@@ -1,0 +1,93 @@
+//! Turns refusals into `google.rpc.Status`, the one form in which errors leave
+//! the data plane: as a failed call and inside batch results.
+
+use promo_decision::refusal::Refusal;
+use prost::{Message, Name};
+use prost_types::Any;
+
+use crate::protocol::google::rpc::{
+    BadRequest, ErrorInfo, RetryInfo, Status, bad_request::FieldViolation,
+};
+
+/// `ErrorInfo.domain` of every refusal.
+const DOMAIN: &str = "promo";
+
+/// The status of a call, or of one item of a batch, that was refused.
+pub fn status(refusal: &Refusal) -> Status {
+    let detail = refusal.reason.detail();
+    let metadata = refusal.metadata.iter();
+    let mut details = vec![pack(&ErrorInfo {
+        reason: detail.name.to_owned(),
+        domain: DOMAIN.to_owned(),
+        metadata: metadata.map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+    })];
+    if !refusal.violations.is_empty() {
+        let violation = |violation: &promo_decision::refusal::Violation| FieldViolation {
+            field: violation.field.clone(),
+            description: violation.description.clone(),
+            ..FieldViolation::default()
+        };
+        details.push(pack(&BadRequest {
+            field_violations: refusal.violations.iter().map(violation).collect(),
+        }));
+    }
+    if let Some(delay_ms) = refusal.retry_after_ms {
+        details.push(pack(&RetryInfo { retry_delay: Some(duration(delay_ms)) }));
+    }
+    Status { code: detail.grpc_code, message: refusal.message(), details }
+}
+
+fn pack<M: Message + Name>(message: &M) -> Any {
+    Any {
+        type_url: format!("type.googleapis.com/{}", M::full_name()),
+        value: message.encode_to_vec(),
+    }
+}
+
+fn duration(milliseconds: u64) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(milliseconds / 1_000).unwrap_or(i64::MAX),
+        nanos: i32::try_from(milliseconds % 1_000 * 1_000_000).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use promo_decision::{reason::Reason, refusal::Violation};
+
+    use super::*;
+
+    fn details(refusal: &Refusal) -> Vec<String> {
+        status(refusal).details.into_iter().map(|any| any.type_url).collect()
+    }
+
+    #[test]
+    fn every_refusal_names_its_reason_and_what_it_speaks_of() {
+        let refusal = Refusal::new(Reason::CodeNotFound).with("code", "A");
+        let status = status(&refusal);
+        assert_eq!((status.code, status.message.as_str()), (5, "there is no code A"));
+        let info = ErrorInfo::decode(status.details[0].value.as_slice()).unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("CODE_NOT_FOUND", "promo"));
+        assert_eq!(info.metadata["code"], "A");
+        assert_eq!(status.details.len(), 1);
+    }
+
+    #[test]
+    fn a_malformed_request_lists_every_violation() {
+        let refusal =
+            Refusal::invalid(vec![Violation::new("a", "is bad"), Violation::new("b", "too")]);
+        assert_eq!(details(&refusal)[1], "type.googleapis.com/google.rpc.BadRequest");
+        let status = status(&refusal);
+        let request = BadRequest::decode(status.details[1].value.as_slice()).unwrap();
+        assert_eq!(request.field_violations[1].field, "b");
+    }
+
+    #[test]
+    fn a_delay_becomes_retry_info() {
+        let mut refusal = Refusal::new(Reason::RateLimited).with("limit", "5");
+        refusal.retry_after_ms = Some(1_250);
+        let retry = RetryInfo::decode(status(&refusal).details[1].value.as_slice()).unwrap();
+        let delay = retry.retry_delay.unwrap();
+        assert_eq!((delay.seconds, delay.nanos), (1, 250_000_000));
+    }
+}
