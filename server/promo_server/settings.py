@@ -102,11 +102,29 @@ class StoreSettings(_Group):
         le=1000,
         description="Milliseconds between looks for changed definitions and keys; bounds how long a revoked key works.",
     )
+    timeout_ms: int = Field(
+        2000,
+        ge=50,
+        le=60_000,
+        description="Milliseconds to wait for an answer; a call that has less time left waits no longer than that.",
+    )
     idempotency_hours: int = Field(
         24,
         ge=1,
         le=24 * 30,
         description="Hours for which the answer to a request_id is kept and repeated.",
+    )
+    publication_days: int = Field(
+        400,
+        ge=1,
+        le=3650,
+        description="Days for which the source_id of a publication is known, so that a repeat returns the same code.",
+    )
+    rollback_days: int = Field(
+        100,
+        ge=1,
+        le=3650,
+        description="Days for which a redemption can be rolled back.",
     )
 
 
@@ -193,11 +211,24 @@ class LimitsSettings(_Group):
         ge=0,
         description="Calls per second of one key, over all servers; 0 sets no limit.",
     )
-    unknown_codes_per_minute: int = Field(
-        120,
-        ge=1,
-        description="Unknown codes that one key, or one customer, may try within a minute before it is made to wait.",
+    unknown_codes: int = Field(
+        100,
+        ge=0,
+        description="Unknown codes that one key, or one customer, may try within the window; 0 sets no limit.",
     )
+    unknown_codes_window_seconds: int = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="Seconds of that window.",
+    )
+    failed_authentications: int = Field(
+        20,
+        ge=1,
+        description="Refused keys that one address may pile up before it is refused unheard; one is forgiven a second.",
+    )
+    connections: int = Field(10_000, ge=1, description="Open connections; more are not accepted.")
+    calls_per_connection: int = Field(1024, ge=1, description="Calls in progress on one connection.")
 
 
 class TelemetrySettings(_Group):
@@ -255,12 +286,17 @@ class Settings(BaseSettings):
 
 
 class ClientSettings(BaseSettings):
-    """What a command needs to call a running server."""
+    """What a command needs to call a server; read from the environment only."""
 
-    model_config = SettingsConfigDict(env_prefix="PROMO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PROMO_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    key: SecretStr | None = Field(None, description="Key of the commands that call a server, as id:token.")
-    target: Address | None = Field(None, description="Address that commands call; absent: `grpc.listen`.")
+    key: SecretStr | None = Field(
+        None,
+        description="Key of commands that call a server, as id:token. Absent: the generated one in `state_dir`.",
+    )
+    target: Address | None = Field(None, description="Address that commands call. Absent: `grpc.listen`.")
+    tls: bool = Field(default=False, description="Commands call with TLS.")
+    tls_ca: Path | None = Field(None, description="PEM file with the authorities to trust instead of the system's.")
 
 
 class SettingsError(Exception):

@@ -1,0 +1,5 @@
+"""`python -m promo_server.cli` is `promo`."""
+
+from promo_server.cli.command import main
+
+main()

@@ -1,0 +1,75 @@
+"""Checks of the store: the bundled one, or the one behind a URL."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from promo_server.cli.checks.finding import Finding, failed, note, ok
+from promo_server.embedded import EmbeddedStoreError
+from promo_server.embedded.binary import find_server
+from promo_server.settings import Settings
+from promo_server.state import StateDir
+
+_LEAST_VERSION = 7
+_SECONDS = 3.0
+_EVICTING = "the store evicts keys when its memory is full, and would forget limits"
+
+
+async def check_store(settings: Settings) -> list[Finding]:
+    """Return what is to be said about the store."""
+    if settings.store.url != "embedded:":
+        return await _check_server(settings.store.url, urlsplit(settings.store.url).hostname or settings.store.url)
+    state = StateDir(settings.state_dir)
+    if await asyncio.to_thread(state.store_socket.exists):
+        findings = await _check_server(f"unix://{state.store_socket}", "embedded")
+        if all(finding.severity != "failed" for finding in findings):
+            return findings
+    return [await _check_binary(settings)]
+
+
+async def _check_binary(settings: Settings) -> Finding:
+    try:
+        server = find_server(settings.embedded.server_path)
+        process = await asyncio.create_subprocess_exec(
+            server,
+            "--version",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), _SECONDS)
+    except EmbeddedStoreError as error:
+        return failed("store", str(error), "")
+    except (OSError, TimeoutError) as error:
+        return failed("store", f"{server} does not run: {error}", "set PROMO_EMBEDDED__SERVER_PATH to another")
+    return ok("store", f"embedded, not running; {output.decode('utf-8', 'replace').strip()[:60]}")
+
+
+async def _check_server(url: str, name: str) -> list[Finding]:
+    client = Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=Retry(NoBackoff(), 0))
+    try:
+        info: dict[str, Any] = await client.info()
+        libraries = await client.execute_command("FUNCTION", "LIST")
+    except (RedisError, OSError, ValueError) as error:
+        return [failed("store", f"{name}: {error}", "start it, or correct PROMO_STORE__URL")]
+    finally:
+        await client.aclose()
+    product = info.get("server_name", "redis")
+    version = str(info.get(f"{product}_version", info["redis_version"]))
+    if int(str(info["redis_version"]).partition(".")[0]) < _LEAST_VERSION:
+        return [failed("store", f"{name}: {product} {version}", f"Valkey or Redis {_LEAST_VERSION}+ is needed")]
+    used = int(info["used_memory"]) / 1_048_576
+    findings = [ok("store", f"{name}: {product} {version}, {used:.1f} MiB used, {len(libraries)} function libraries")]
+    if not info.get("aof_enabled"):
+        findings.append(
+            note("store durability", "no append-only file: a crash loses redemptions", "CONFIG SET appendonly yes"),
+        )
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        findings.append(failed("store memory", _EVICTING, "CONFIG SET maxmemory-policy noeviction"))
+    return findings

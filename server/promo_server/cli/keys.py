@@ -1,0 +1,153 @@
+"""`promo keys`: the keys with which programs call."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Annotated
+
+import uvloop
+from cyclopts import App, Parameter
+
+from promo.client.access import RoleName
+from promo.v1.project_pb2 import ApiKey, Role
+from promo_server.cli.options import ServerOptions, SettingsOptions, connect
+from promo_server.cli.output import Json, print_json, print_line, print_table
+
+_HELP = """Create, list and revoke API keys, through a running server.
+
+They are called with PROMO_KEY=id:token, or on the server's own machine with the admin key that it generated.
+
+    promo keys create --role checkout --name "web shop"
+    promo keys list
+    promo keys revoke key_k3v9q2x7
+"""
+
+Project = Annotated[str, Parameter(help="Id of another project; needs an admin key.")]
+
+
+def build() -> App:
+    """Return the group of commands."""
+    app = App(help=_HELP, help_format="plaintext")
+    app.command(create)
+    app.command(list_keys, name="list")
+    app.command(revoke)
+    return app
+
+
+def create(
+    *,
+    role: Annotated[tuple[RoleName, ...], Parameter(negative=())] = ("checkout",),
+    name: str = "",
+    project: Project = "",
+    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Create a key and show its token, once.
+
+    promo keys create --role checkout --role publisher --name "web shop"
+
+    Parameters
+    ----------
+    role
+        What the key may do; give it again for several.
+    name
+        For people: which program uses it.
+
+    """
+    key = uvloop.run(_create(server, settings, role, name, project))
+    if json:
+        print_json({**_document(key), "token": key.token, "key": f"{key.id}:{key.token}"})
+        return
+    print_line(f"Created {key.id} ({', '.join(_roles(key))}). Its token is shown this once:")
+    print_line(f"\n    PROMO_KEY={key.id}:{key.token}\n")
+
+
+def list_keys(
+    *,
+    project: Project = "",
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """List keys, newest first, without their tokens.
+
+    promo keys list --json
+    """
+    keys = uvloop.run(_list(server, settings, project))
+    if json:
+        print_json([_document(key) for key in keys])
+        return
+    rows = [
+        (key.id, key.name, ", ".join(_roles(key)), _time(key, "create_time") or "", _time(key, "revoke_time") or "")
+        for key in keys
+    ]
+    print_table(("id", "name", "roles", "created", "revoked"), rows)
+
+
+def revoke(
+    key_id: str,
+    /,
+    *,
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """End a key; it stops working within one second. Ending an ended key changes nothing.
+
+    promo keys revoke key_k3v9q2x7
+
+    Parameters
+    ----------
+    key_id
+        The part before the colon; `promo keys list` shows it.
+
+    """
+    key = uvloop.run(_revoke(server, settings, key_id))
+    if json:
+        print_json(_document(key))
+        return
+    print_line(f"Revoked {key.id}.")
+
+
+async def _create(
+    server: ServerOptions,
+    settings: SettingsOptions,
+    roles: tuple[RoleName, ...],
+    name: str,
+    project: str,
+) -> ApiKey:
+    async with connect(settings, server) as client:
+        return await client.access.create_key(roles, name=name, project_id=project)
+
+
+async def _list(server: ServerOptions, settings: SettingsOptions, project: str) -> list[ApiKey]:
+    async with connect(settings, server) as client:
+        return [key async for key in client.access.list_keys(project_id=project)]
+
+
+async def _revoke(server: ServerOptions, settings: SettingsOptions, key_id: str) -> ApiKey:
+    async with connect(settings, server) as client:
+        return await client.access.revoke_key(key_id)
+
+
+def _roles(key: ApiKey) -> list[str]:
+    return [Role.Name(role).removeprefix("ROLE_").lower() for role in key.roles]
+
+
+def _time(key: ApiKey, field: str) -> str | None:
+    if not key.HasField(field):  # type: ignore[arg-type]
+        return None
+    moment = key.revoke_time if field == "revoke_time" else key.create_time
+    return moment.ToDatetime(UTC).isoformat(timespec="seconds")
+
+
+def _document(key: ApiKey) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "project_id": key.project_id,
+        "name": key.name,
+        "roles": _roles(key),
+        "create_time": _time(key, "create_time"),
+        "revoke_time": _time(key, "revoke_time"),
+    }

@@ -1,0 +1,84 @@
+"""`promo serve`: the server with everything it needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import uvloop
+from cyclopts import Parameter
+
+from promo_server import app
+from promo_server.cli.options import SettingsOptions
+from promo_server.cli.output import Json, print_json, print_line
+from promo_server.settings import LoadedSettings
+from promo_server.telemetry.logs import configure_logs
+
+
+def serve(
+    *,
+    listen: Annotated[str | None, Parameter(help="host:port of the gRPC port; port 0 takes a free one.")] = None,
+    http_listen: Annotated[str | None, Parameter(help="host:port of /metrics and /healthz.")] = None,
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    json: Json = False,
+) -> None:
+    """Run the server until SIGTERM or Control-C; calls in progress are finished first.
+
+    With no setting at all it keeps a store and a database of its own, and makes a project and an admin key.
+
+    promo serve
+    promo serve --state-dir /var/lib/promo --listen 0.0.0.0:50600
+    PROMO_STORE__URL=redis://store:6379 PROMO_SQL__URL=postgresql://promo@db/promo promo serve
+    """
+    overrides: dict[str, Any] = {}
+    if listen is not None:
+        overrides["grpc"] = {"listen": listen}
+    if http_listen is not None:
+        overrides["telemetry"] = {"listen": http_listen}
+    loaded = settings.load(overrides)
+    configure_logs(loaded.settings.telemetry.log_level, loaded.settings.telemetry.log_format)
+
+    def ready(server: app.Server) -> None:
+        if json:
+            print_json(_document(server))
+        else:
+            print_line(_greeting(loaded, server))
+
+    uvloop.run(app.serve(loaded.settings, ready))
+
+
+def _document(server: app.Server) -> dict[str, object]:
+    return {
+        "grpc": server.grpc_address,
+        "http": server.http_address,
+        "project_id": server.project_id,
+        "key_ids": list(server.key_ids),
+        "state_dir": str(server.state.path),
+    }
+
+
+def _greeting(loaded: LoadedSettings, server: app.Server) -> str:
+    settings = loaded.settings
+    store = f"embedded, in {server.state.store}" if settings.store.url == "embedded:" else "external (store.url)"
+    database = "given by sql.url" if settings.sql.url else str(server.state.database)
+    if settings.auth.bootstrap_keys is not None:
+        key = f"{', '.join(server.key_ids)} (given by auth.bootstrap_keys)"
+        export = "export PROMO_KEY=<id:token of that key>"
+    else:
+        key = f"{', '.join(server.key_ids)} (generated, in {server.state.admin_key})"
+        export = f"export PROMO_KEY=$(cat {server.state.admin_key})"
+    return f"""
+promo is ready.
+
+  gRPC      {server.grpc_address}{"  (TLS)" if settings.grpc.tls_certificate else ""}
+  metrics   http://{server.http_address}/metrics, health at /healthz
+  store     {store}
+  database  {database}
+  project   {settings.auth.bootstrap_project} ({server.project_id})
+  admin key {key}
+
+Next:
+
+  {export}
+  promo keys create --role checkout     # a key for a checkout service
+  promo doctor                          # check everything
+"""

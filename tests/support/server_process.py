@@ -1,0 +1,105 @@
+"""A real server in a process of its own, as `promo serve` runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+KEY = "test:0123456789abcdef0123456789abcdef"
+"""Admin key of every test server."""
+
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+class ServerProcess:
+    """Starts, stops and kills one server on one state directory; `environment` adds settings."""
+
+    def __init__(self, state_dir: Path, **environment: str) -> None:
+        self.state_dir = state_dir
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PROMO_")},
+            "PROMO_STATE_DIR": str(state_dir),
+            "PROMO_GRPC__LISTEN": "127.0.0.1:0",
+            "PROMO_TELEMETRY__LISTEN": "127.0.0.1:0",
+            "PROMO_AUTH__BOOTSTRAP_KEYS": KEY,
+            **environment,
+        }
+        self._process: subprocess.Popen[str] | None = None
+        self.ready: dict[str, Any] = {}
+
+    @property
+    def target(self) -> str:
+        """Address of the gRPC port."""
+        return str(self.ready["grpc"])
+
+    @property
+    def http(self) -> str:
+        """Address of /metrics and /healthz."""
+        return str(self.ready["http"])
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The running process."""
+        assert self._process is not None, "the server was not started"
+        return self._process
+
+    @property
+    def log(self) -> Path:
+        """What the server logged, over all its starts."""
+        return self.state_dir.with_name(self.state_dir.name + ".log")
+
+    @property
+    def store_pid(self) -> int:
+        """Process id of the embedded store."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if '"store.started"' in line]
+        return int(lines[-1]["pid"])
+
+    def start(self) -> None:
+        """Return when the server says that it is ready; keep its address over restarts."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "promo_server.cli", "serve", "--json"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait(_START_SECONDS)
+            raise AssertionError(f"the server ended with {self._process.returncode}: {self.log.read_text()[-2000:]}")
+        self.ready = json.loads(line)
+        self.environment["PROMO_GRPC__LISTEN"] = self.target
+        self.environment["PROMO_TELEMETRY__LISTEN"] = self.http
+
+    def stop(self) -> int:
+        """Stop as an operator does, and return the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self._wait()
+
+    def kill(self) -> None:
+        """Kill at this instant; the embedded store follows by itself."""
+        self.process.kill()
+        self._wait()
+
+    def close(self) -> None:
+        """Leave nothing running, whatever the test did."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+
+    def _wait(self) -> int:
+        try:
+            status = self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status

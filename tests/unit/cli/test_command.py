@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from promo_server.cli.command import run
+from promo_server.cli.failure import CommandError, explain
+
+SECRET = "0f" * 32
+
+
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PROMO_KEY", "PROMO_TARGET", "PROMO_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PROMO_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("PROMO_GRPC__LISTEN", "127.0.0.1:1")
+
+
+def test_help_teaches_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    assert "promo serve" in capsys.readouterr().out
+    assert run(["keys", "create", "--help"]) == 0
+    assert "promo keys create --role checkout" in capsys.readouterr().out
+
+
+def test_unknown_command_and_option_end_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["serv"]) == 2
+    assert run(["keys", "create", "--role", "owner"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_setting_that_cannot_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PROMO_STORE__PARTITIONS", "many")
+    assert run(["doctor"]) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert errors[0].startswith("promo: PROMO_STORE__PARTITIONS: ")
+
+
+def test_command_without_any_key_says_how_to_get_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["keys", "list"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "promo: there is no key; set PROMO_KEY=id:token, or start a server here with: promo serve",
+    ]
+
+
+def test_command_without_a_server_says_how_to_start_one(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PROMO_KEY", "admin:abcdefghijklmnopqrst")
+    assert run(["keys", "list"]) == 1
+    text = capsys.readouterr().err
+    assert len(text.splitlines()) == 1
+    assert "promo serve" in text
+
+
+def test_doctor_shows_each_setting_with_its_origin_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PROMO_CODES__MASTER_SECRET", SECRET)
+    monkeypatch.setenv("PROMO_STORE__URL", "redis://user:store-password@127.0.0.1:1/0")
+    assert run(["doctor", "--json"]) == 1
+    text = capsys.readouterr().out
+    report = json.loads(text)
+    settings = {entry["name"]: (entry["value"], entry["origin"]) for entry in report["settings"]}
+    assert settings["codes.master_secret"] == ("***", "PROMO_CODES__MASTER_SECRET")
+    assert settings["store.url"] == ("redis://***@127.0.0.1:1/0", "PROMO_STORE__URL")
+    assert settings["store.partitions"] == ("64", "default")
+    assert SECRET not in text
+    assert "store-password" not in text
+
+
+def test_doctor_fails_when_the_store_does_not_answer_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PROMO_STORE__URL", "redis://127.0.0.1:1/0")
+    assert run(["doctor", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    (store,) = [check for check in report["checks"] if check["check"] == "store"]
+    assert store["result"] == "failed"
+    assert "PROMO_STORE__URL" in store["next_step"]
+    assert report["ok"] is False
+
+
+def test_doctor_of_a_machine_that_never_ran_a_server_finds_no_failure(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PROMO_STATE_DIR", str(tmp_path / "none"))
+    assert run(["doctor"]) == 0
+    assert "valkey" in capsys.readouterr().out.lower()
+    assert not (tmp_path / "none").exists()
+
+
+def test_failure_is_one_line_whatever_it_is() -> None:
+    assert explain(CommandError("one\n  two")) == "one two"
+    assert explain(FileNotFoundError(2, "No such file or directory", "x.pem")) == "x.pem: No such file or directory"
