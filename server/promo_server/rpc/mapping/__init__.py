@@ -1,0 +1,1 @@
+"""Messages of promo.v1 to domain values and back. Shape checks happen here, and list every violation."""

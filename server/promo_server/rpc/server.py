@@ -1,0 +1,61 @@
+"""The control plane's server on its private socket."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import grpc
+from google.longrunning import operations_pb2_grpc
+
+from promo.v1 import access_service_pb2_grpc, campaign_service_pb2_grpc, code_service_pb2_grpc
+from promo_server.rpc.access import AccessServicer
+from promo_server.rpc.campaigns import CampaignServicer
+from promo_server.rpc.codes import CodeServicer
+from promo_server.rpc.interceptor import CallInterceptor
+from promo_server.rpc.operations import OperationsServicer
+from promo_server.services.use_cases import UseCases
+
+_CONCURRENT_CALLS = 256
+_MESSAGE_BYTES = 64 * 1024 * 1024
+"""The edge bounds the size of requests; this only has to be no less."""
+
+
+class ControlPlaneServer:
+    """Serves the use cases on a unix socket that only its owner can open."""
+
+    def __init__(self, use_cases: UseCases, socket: Path) -> None:
+        """Prepare; `socket` must be in a folder that only its owner can enter."""
+        self._socket = socket
+        self._server = grpc.aio.server(
+            interceptors=[CallInterceptor()],
+            maximum_concurrent_rpcs=_CONCURRENT_CALLS,
+            options=[("grpc.max_receive_message_length", _MESSAGE_BYTES)],
+        )
+        campaigns = CampaignServicer(use_cases.create_campaign, use_cases.change_campaign, use_cases.read_campaigns)
+        campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, self._server)
+        codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
+        code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
+        access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
+        operations = OperationsServicer(use_cases.operations)
+        operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)
+
+    async def start(self) -> None:
+        """Begin to answer. A socket that a dead server left is replaced."""
+        self._socket.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            self._server.add_insecure_port(f"unix:{self._socket}")
+            await self._server.start()
+        finally:
+            os.umask(before)
+        self._socket.chmod(0o600)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no new call, let running ones finish, then close."""
+        await self._server.stop(grace_seconds)
+        self._socket.unlink(missing_ok=True)
+
+    async def wait(self) -> None:
+        """Return when the server has stopped."""
+        await self._server.wait_for_termination()

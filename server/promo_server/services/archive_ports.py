@@ -1,0 +1,98 @@
+"""What the archive promises, and what is written to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from promo_server.domain.ledger import Checkpoint
+
+Row = dict[str, Any]
+"""One row of a table of the archive, by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """One redeemable of an earlier redemption that a rollback has undone."""
+
+    redemption_id: str
+    redeemable: int
+    item_id: str
+    rollback_id: str
+
+
+@dataclass(slots=True)
+class ArchiveBatch:
+    """Facts of one project that become rows in one transaction.
+
+    What a rollback of the same batch has undone is already marked so in its rows; `undone` and `states` are about
+    redemptions of earlier batches.
+    """
+
+    redemptions: list[Row] = field(default_factory=list)
+    redemption_items: list[Row] = field(default_factory=list)
+    rollbacks: list[Row] = field(default_factory=list)
+    publications: list[Row] = field(default_factory=list)
+    movements: list[Row] = field(default_factory=list)
+    customers: list[Row] = field(default_factory=list)
+    orders: list[Row] = field(default_factory=list)
+    undone: list[Undone] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRedemption:
+    """A redemption of the archive: the whole ledger entry, serialized, and what has become of it since."""
+
+    entry: bytes
+    state: str
+    rolled_back_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """What counts of one limit: movements that were not returned, their sum, the highest slot and sequence."""
+
+    limit: str
+    kind: int
+    count: int
+    amount: int
+    highest_slot: int
+    highest_sequence: int
+
+
+class ArchiveRows(Protocol):
+    """What happened, as far as it is projected."""
+
+    async def checkpoints(self, project_id: str) -> Mapping[int, Checkpoint]:
+        """Return how far each partition is; none for one that has nothing yet. Locks them in a writing unit."""
+        ...
+
+    async def advance(self, project_id: str, checkpoints: Mapping[int, Checkpoint], now_ms: int) -> None:
+        """Write how far partitions are."""
+        ...
+
+    async def write(self, project_id: str, batch: ArchiveBatch) -> None:
+        """Write facts; fails with CONFLICT when a slot is active already."""
+        ...
+
+    async def active_slots(self, project_id: str, slots: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Return those of the (limit, slot) pairs that are active."""
+        ...
+
+    async def note_conflicts(self, rows: Sequence[Row]) -> None:
+        """Keep uses whose slot was active already."""
+        ...
+
+    async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:
+        """Return a redemption."""
+        ...
+
+    def limits(self, project_id: str) -> AsyncIterator[LimitUse]:
+        """Yield what counts of every limit, by name."""
+        ...
+
+    async def conflict_count(self, project_id: str) -> int:
+        """Return how many uses had a slot that was active already."""
+        ...

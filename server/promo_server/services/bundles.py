@@ -1,0 +1,123 @@
+"""Publishes definitions: what changed in SQL goes to the store until it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from promo_server.domain.bundle import campaign_bundle, key_document, project_bundle
+from promo_server.domain.campaign import CodeMode
+from promo_server.domain.layout import IndexRange
+from promo_server.services import pending
+from promo_server.services.documents import DEFINITION, document_of
+from promo_server.services.pending import Pending, PendingKind
+from promo_server.services.ports import Database, DefinitionStore, UnitOfWork
+
+_AT_ONCE = 100
+_CODES_AT_ONCE = 10_000
+
+
+class BundlePublisher:
+    """Puts pending changes into the store.
+
+    Any number of publishers may run: a bundle is built from SQL as it is when it is put, an older version never
+    replaces a newer one, and a change is only forgotten as long as nothing newer came.
+    """
+
+    def __init__(self, database: Database, store: DefinitionStore, partitions: int) -> None:
+        """Keep what publishing needs; `partitions` is fixed at the store's first use."""
+        self._database = database
+        self._store = store
+        self._partitions = partitions
+
+    async def publish(self, project_id: str | None = None) -> int:
+        """Publish what waits, of one project or of all, and return how many changes that were."""
+        published = 0
+        while True:
+            async with self._database.read() as unit:
+                changes = await unit.pending.all(project_id, _AT_ONCE)
+                documents = [await self._document(unit, change) for change in changes]
+            if not changes:
+                return published
+            for change, (version, document) in zip(changes, documents, strict=True):
+                await self._put(change, version, document)
+            await self._store.announce()
+            async with self._database.write() as unit:
+                await unit.pending.remove(changes)
+            published += len(changes)
+            if len(changes) < _AT_ONCE:
+                return published
+
+    async def _document(self, unit: UnitOfWork, change: Pending) -> tuple[int, bytes | None]:
+        match change.kind:
+            case PendingKind.PROJECT:
+                return await self._project(unit, change.project_id)
+            case PendingKind.CAMPAIGN:
+                return await self._campaign(unit, change.project_id, int(change.target))
+            case PendingKind.API_KEY:
+                key = await unit.keys.by_id(change.target)
+                return 0, None if key is None or key.revoke_ms is not None else key_document(key)
+            case PendingKind.STORED_CODES:
+                return 0, None
+
+    async def _project(self, unit: UnitOfWork, project_id: str) -> tuple[int, bytes | None]:
+        project = await unit.projects.by_id(project_id)
+        if project is None:
+            return 0, None
+        layouts = await unit.layouts.all_of(project_id)
+        ranges = await unit.layouts.ranges_of(project_id)
+        campaigns = await unit.campaigns.names(project_id)
+        return project.version, project_bundle(project, self._partitions, layouts, ranges, campaigns)
+
+    @staticmethod
+    async def _campaign(unit: UnitOfWork, project_id: str, number: int) -> tuple[int, bytes | None]:
+        campaign = await unit.campaigns.by_number(project_id, number)
+        if campaign is None:
+            return 0, None
+        ranges = [part.range for part in await unit.layouts.campaign_ranges(campaign.id)]
+        if campaign.code_mode is CodeMode.STORED:
+            ranges = [IndexRange(0, campaign.code_count)]  # positions, since stored codes have no index
+        definition = document_of(DEFINITION, campaign.definition)
+        return campaign.version, campaign_bundle(campaign, definition, ranges)
+
+    async def _put(self, change: Pending, version: int, document: bytes | None) -> None:
+        match change.kind:
+            case PendingKind.PROJECT if document is not None:
+                await self._store.put_project(change.project_id, version, document)
+            case PendingKind.CAMPAIGN if document is not None:
+                await self._store.put_campaign(change.project_id, int(change.target), version, document)
+            case PendingKind.API_KEY:
+                await self._store.put_key(change.target, document)
+            case PendingKind.STORED_CODES:
+                await self._put_stored_codes(change)
+            case PendingKind.PROJECT | PendingKind.CAMPAIGN:
+                return
+
+    async def _put_stored_codes(self, change: Pending) -> None:
+        number, first, count = (int(part) for part in change.target.split(":"))
+        for start in range(first, first + count, _CODES_AT_ONCE):
+            size = min(_CODES_AT_ONCE, first + count - start)
+            async with self._database.read() as unit:
+                campaign = await unit.campaigns.by_number(change.project_id, number)
+                codes: Sequence[str] = (
+                    () if campaign is None else await unit.stored_codes.slice(campaign.id, start, size)
+                )
+            await self._store.put_stored_codes(change.project_id, number, start, codes)
+
+    async def republish_all(self) -> int:
+        """Publish every definition, for a store that has lost them, and return how many there were."""
+        async with self._database.write() as unit:
+            everything = [pending.api_key(project, key) for project, key in await unit.keys.all_ids()]
+            for project_id in await unit.projects.all_ids():
+                everything.append(pending.project(project_id))
+                for number in (await unit.campaigns.numbers(project_id)).values():
+                    everything.extend(await self._everything_of(unit, project_id, number))
+            await unit.pending.add(everything)
+        return await self.publish()
+
+    @staticmethod
+    async def _everything_of(unit: UnitOfWork, project_id: str, number: int) -> list[Pending]:
+        changes = [pending.campaign(project_id, number)]
+        campaign = await unit.campaigns.by_number(project_id, number)
+        if campaign is not None and campaign.layout_number is None:
+            changes.append(pending.stored_codes(project_id, number, 0, campaign.code_count))
+        return changes

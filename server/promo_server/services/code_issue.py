@@ -1,0 +1,179 @@
+"""Gives codes to a campaign: a range of its layout's indices, or stored codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from promo_server.domain.access import Project
+from promo_server.domain.campaign import Campaign, CodeBatch, CodeMode
+from promo_server.domain.code_space import (
+    MAXIMUM_STORED,
+    OVERLAP,
+    ModeChoice,
+    Shortage,
+    choose_mode,
+    require_stored_room,
+)
+from promo_server.domain.identifiers import RANDOM_BYTES, resource_id
+from promo_server.domain.layout import CodeLayout, IndexRange, RegisteredLayout, TakenRange
+from promo_server.services import pending
+from promo_server.services.ports import CodeKernel, Entropy, LayoutFacts, UnitOfWork
+from promo_server.services.stored_draw import StoredDraw
+
+_TOO_MANY = Shortage(
+    f"the codes of this campaign are stored, at most {MAXIMUM_STORED} in one step",
+    "ask for fewer, or use a campaign with a layout of its own",
+)
+_CROWDED = Shortage("stored codes and blocked words leave too few", "use one random symbol more")
+
+
+class CodeIssue:
+    """Decides where the codes of a campaign live, and issues them.
+
+    Every method runs in a transaction that has locked the project, so ranges never meet.
+    """
+
+    def __init__(self, kernel: CodeKernel, entropy: Entropy) -> None:
+        """Keep what issuing needs."""
+        self._kernel = kernel
+        self._entropy = entropy
+        self._draw = StoredDraw(kernel, entropy)
+
+    def facts(self, layout: CodeLayout, count: int) -> LayoutFacts:
+        """Return what the kernel finds out about a layout for `count` codes; refuse one that contradicts itself."""
+        return self._kernel.check_layout(layout, count)
+
+    async def choose(self, unit: UnitOfWork, project: Project, facts: LayoutFacts, count: int) -> ModeChoice:
+        """Return the mode of a new campaign with `count` codes."""
+        layouts = await unit.layouts.all_of(project.id)
+        same = _same(layouts, facts.specification)
+        taken = same.next_index if same else 0
+        shortage = self._kernel.shortage(facts.specification, taken + count)
+        if any(self._overlaps(other.specification, facts.specification) for other in layouts):
+            shortage = OVERLAP
+        choice = choose_mode(shortage, count)
+        if shortage is not None:
+            require_stored_room(facts.domain, taken, count, shortage)
+        return choice
+
+    def require_stored_room(self, campaign: Campaign, count: int) -> None:
+        """Refuse with CODE_SPACE_TOO_SMALL when a campaign with stored codes cannot get `count` more."""
+        if count > MAXIMUM_STORED:
+            raise _TOO_MANY.refusal(count)
+        facts = self.facts(campaign.layout, 1)
+        require_stored_room(facts.domain, campaign.code_count, count, _CROWDED)
+
+    def _overlaps(self, other: str, specification: str) -> bool:
+        return other != specification and self._kernel.overlap(other, specification)
+
+    async def register(
+        self, unit: UnitOfWork, project: Project, facts: LayoutFacts
+    ) -> tuple[Project, RegisteredLayout]:
+        """Return the project's layout with these facts, a new one with a key of its own if there is none yet."""
+        same = _same(await unit.layouts.all_of(project.id), facts.specification)
+        if same is not None:
+            return project, same
+        layout = RegisteredLayout(
+            project_id=project.id,
+            number=project.next_layout_number,
+            specification=facts.specification,
+            wrapped_key=self._kernel.new_key(),
+            capacity=facts.domain,
+            next_index=0,
+        )
+        await unit.layouts.insert(layout)
+        await self._skip_stored_codes(unit, layout)
+        return replace(project, next_layout_number=layout.number + 1), layout
+
+    async def _skip_stored_codes(self, unit: UnitOfWork, layout: RegisteredLayout) -> None:
+        """Keep indices free of campaigns where stored codes are spelled the same."""
+        codec = self._kernel.codec(layout.specification, layout.wrapped_key)
+        for campaign_id, other in await unit.stored_codes.layouts_in_use(layout.project_id):
+            if not self._kernel.overlap(self.facts(other, 1).specification, layout.specification):
+                continue
+            first = 0
+            while codes := await unit.stored_codes.slice(campaign_id, first, 10_000):
+                indices = {index for code in codes if (index := codec.decode(code)) is not None}
+                await unit.layouts.skip(layout.project_id, layout.number, sorted(indices))
+                first += len(codes)
+
+    async def issue(
+        self,
+        unit: UnitOfWork,
+        campaign: Campaign,
+        count: int,
+        now_ms: int,
+        progress: Callable[[int], None] = lambda _done: None,
+    ) -> CodeBatch:
+        """Give `count` more codes to a campaign and return them as a batch.
+
+        `campaign.code_count` is how many it has. Of an arithmetic one the layout must be registered.
+        """
+        if campaign.code_mode is CodeMode.ARITHMETIC:
+            first = await self._take_range(unit, campaign, count)
+        else:
+            first = campaign.code_count
+            await self._draw.into(unit, campaign, count, progress)
+            await unit.pending.add([pending.stored_codes(campaign.project_id, campaign.number, first, count)])
+        batch = CodeBatch(
+            id=resource_id("cb", self._entropy(RANDOM_BYTES)),
+            project_id=campaign.project_id,
+            campaign_id=campaign.id,
+            code_count=count,
+            first_position=first,
+            create_ms=now_ms,
+        )
+        await unit.batches.insert(batch)
+        return batch
+
+    async def _take_range(self, unit: UnitOfWork, campaign: Campaign, count: int) -> int:
+        layouts = await unit.layouts.all_of(campaign.project_id)
+        layout = next(layout for layout in layouts if layout.number == campaign.layout_number)
+        shortage = self._kernel.shortage(layout.specification, layout.next_index + count)
+        if shortage is not None:
+            raise shortage.refusal(count)
+        codec = self._kernel.codec(layout.specification, layout.wrapped_key)
+        before = await unit.layouts.campaign_ranges(campaign.id)
+        first = position = before[-1].first_position + before[-1].range.size if before else 0
+        start, left, taken = layout.next_index, count, list[TakenRange]()
+        while left:
+            end = codec.end_of_range(start, left)
+            if end is None:
+                raise _CROWDED.refusal(count)
+            skips = await unit.layouts.skips_from(campaign.project_id, layout.number, start, end)
+            for piece in _without(IndexRange(start, end), skips):
+                taken.append(TakenRange(layout.number, piece, campaign.number, position))
+                position += piece.size
+            left = len(skips)  # a stored code is never blocked, so each skip costs one code
+            start = end
+        await unit.layouts.take(campaign.project_id, campaign.id, _joined(taken))
+        await unit.layouts.advance(replace(layout, next_index=start))
+        return first
+
+
+def _same(layouts: Sequence[RegisteredLayout], specification: str) -> RegisteredLayout | None:
+    return next((layout for layout in layouts if layout.specification == specification), None)
+
+
+def _without(whole: IndexRange, skips: Sequence[int]) -> list[IndexRange]:
+    """Return what is left of a range without the skipped indices."""
+    pieces, start = [], whole.start
+    for index in skips:
+        if index > start:
+            pieces.append(IndexRange(start, index))
+        start = index + 1
+    if start < whole.end:
+        pieces.append(IndexRange(start, whole.end))
+    return pieces
+
+
+def _joined(taken: Sequence[TakenRange]) -> list[TakenRange]:
+    """Return ranges with neighbours joined."""
+    joined: list[TakenRange] = []
+    for part in taken:
+        if joined and joined[-1].range.end == part.range.start:
+            joined[-1] = replace(joined[-1], range=IndexRange(joined[-1].range.start, part.range.end))
+        else:
+            joined.append(part)
+    return joined

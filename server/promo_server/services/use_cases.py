@@ -1,0 +1,77 @@
+"""All use cases of the control plane, wired to their ports once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from promo_server.services.access import Access
+from promo_server.services.bootstrap import Bootstrap
+from promo_server.services.bundles import BundlePublisher
+from promo_server.services.change_campaign import ChangeCampaign
+from promo_server.services.changes import Changes
+from promo_server.services.code_batches import CodeBatches
+from promo_server.services.code_issue import CodeIssue
+from promo_server.services.create_campaign import CreateCampaign
+from promo_server.services.export_codes import ExportCodes
+from promo_server.services.grow_campaign import GrowCampaign
+from promo_server.services.operations import FailureLog, OperationRunner, Operations
+from promo_server.services.ports import (
+    Clock,
+    CodeKernel,
+    Database,
+    DefinitionKernel,
+    DefinitionStore,
+    Entropy,
+)
+from promo_server.services.read_campaigns import ReadCampaigns
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the use cases stand on. `partitions` is fixed at the store's first use."""
+
+    database: Database
+    store: DefinitionStore
+    code_kernel: CodeKernel
+    definition_kernel: DefinitionKernel
+    clock: Clock
+    entropy: Entropy
+    partitions: int
+    operation_failed: FailureLog
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """Everything that the control plane can do."""
+
+    publisher: BundlePublisher
+    bootstrap: Bootstrap
+    access: Access
+    create_campaign: CreateCampaign
+    change_campaign: ChangeCampaign
+    read_campaigns: ReadCampaigns
+    code_batches: CodeBatches
+    export_codes: ExportCodes
+    runner: OperationRunner
+    operations: Operations
+
+
+def wire(ports: Ports) -> UseCases:
+    """Return the use cases over these ports."""
+    publisher = BundlePublisher(ports.database, ports.store, ports.partitions)
+    changes = Changes(ports.database, publisher, ports.clock)
+    codes = CodeIssue(ports.code_kernel, ports.entropy)
+    grow = GrowCampaign(codes)
+    runner = OperationRunner(ports.database, publisher, grow, ports.clock, ports.operation_failed)
+    return UseCases(
+        publisher=publisher,
+        bootstrap=Bootstrap(ports.database, publisher, ports.clock, ports.entropy),
+        access=Access(ports.database, changes, publisher, ports.clock, ports.entropy),
+        create_campaign=CreateCampaign(changes, codes, ports.definition_kernel, ports.entropy),
+        change_campaign=ChangeCampaign(changes, ports.definition_kernel),
+        read_campaigns=ReadCampaigns(ports.database),
+        code_batches=CodeBatches(ports.database, changes, grow, codes, runner, ports.entropy),
+        export_codes=ExportCodes(ports.database, ports.code_kernel),
+        runner=runner,
+        operations=Operations(ports.database, runner),
+    )

@@ -1,0 +1,1 @@
+"""The relational side: what people define, and the archive of what happened. SQLite or PostgreSQL."""

@@ -1,0 +1,194 @@
+"""Queries on what happened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, true, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from promo_server.domain.ledger import Checkpoint, StreamId
+from promo_server.services.archive_ports import ArchiveBatch, ArchivedRedemption, LimitUse, Row
+from promo_server.sql.rows.base import Rows
+from promo_server.sql.tables.archive import (
+    CHECKPOINTS,
+    CUSTOMERS,
+    MOVEMENTS,
+    ORDERS,
+    PUBLICATIONS,
+    REDEMPTION_ITEMS,
+    REDEMPTIONS,
+    ROLLBACKS,
+    SLOT_CONFLICTS,
+)
+
+_ASK = 1_000
+_PROFILE = ("name", "email", "phone")
+
+
+class SqlArchive(Rows):
+    """The port `ArchiveRows`."""
+
+    def _upsert(self, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' inserts
+        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        return dialect.insert(table)
+
+    async def checkpoints(self, project_id: str) -> Mapping[int, Checkpoint]:
+        """Return how far each partition is."""
+        query = select(CHECKPOINTS).where(CHECKPOINTS.c.project_id == project_id).with_for_update()
+        return {
+            row["partition"]: Checkpoint(StreamId.parse(row["outbox_id"]), StreamId.parse(row["ledger_id"]))
+            for row in (await self._connection.execute(query)).mappings()
+        }
+
+    async def advance(self, project_id: str, checkpoints: Mapping[int, Checkpoint], now_ms: int) -> None:
+        """Write how far partitions are."""
+        statement = self._upsert(CHECKPOINTS)
+        new = {name: statement.excluded[name] for name in ("outbox_id", "ledger_id", "update_ms")}
+        statement = statement.on_conflict_do_update(index_elements=["project_id", "partition"], set_=new)
+        rows = [
+            {
+                "project_id": project_id,
+                "partition": partition,
+                "outbox_id": checkpoint.outbox.sortable,
+                "ledger_id": checkpoint.ledger.sortable,
+                "update_ms": now_ms,
+            }
+            for partition, checkpoint in checkpoints.items()
+        ]
+        await self._connection.execute(statement, rows)
+
+    async def write(self, project_id: str, batch: ArchiveBatch) -> None:
+        """Write facts: what rollbacks have freed first, so that slots can be active again."""
+        await self._undo(project_id, batch)
+        for table, rows in (
+            (REDEMPTIONS, batch.redemptions),
+            (REDEMPTION_ITEMS, batch.redemption_items),
+            (ROLLBACKS, batch.rollbacks),
+            (PUBLICATIONS, batch.publications),
+            (MOVEMENTS, batch.movements),
+        ):
+            if rows:
+                await self._connection.execute(insert(table), rows)
+        await self._put_customers(batch.customers)
+        await self._put_orders(batch.orders)
+
+    async def _undo(self, project_id: str, batch: ArchiveBatch) -> None:
+        if batch.undone:
+            targets = [
+                {
+                    "redemption": one.redemption_id,
+                    "place": one.redeemable,
+                    "item": one.item_id,
+                    "rollback": one.rollback_id,
+                }
+                for one in batch.undone
+            ]
+            await self._connection.execute(
+                update(MOVEMENTS)
+                .where(
+                    MOVEMENTS.c.project_id == project_id,
+                    MOVEMENTS.c.redemption_id == bindparam("redemption"),
+                    MOVEMENTS.c.redeemable == bindparam("place"),
+                )
+                .values(active=False),
+                targets,
+            )
+            await self._connection.execute(
+                update(REDEMPTION_ITEMS)
+                .where(REDEMPTION_ITEMS.c.project_id == project_id, REDEMPTION_ITEMS.c.id == bindparam("item"))
+                .values(rollback_id=bindparam("rollback")),
+                targets,
+            )
+        if batch.states:
+            await self._connection.execute(
+                update(REDEMPTIONS)
+                .where(REDEMPTIONS.c.project_id == project_id, REDEMPTIONS.c.id == bindparam("redemption"))
+                .values(state=bindparam("new_state")),
+                [{"redemption": id_, "new_state": state} for id_, state in batch.states.items()],
+            )
+
+    async def _put_customers(self, rows: Sequence[Row]) -> None:
+        """Add customers, or change what a call has said about them; a call that says nothing changes nothing."""
+        if not rows:
+            return
+        statement = self._upsert(CUSTOMERS)
+        new = statement.excluded
+        said: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), CUSTOMERS.c[name]) for name in _PROFILE}
+        statement = statement.on_conflict_do_update(
+            index_elements=["project_id", "source_id"],
+            set_={**said, "update_ms": new.update_ms},
+            where=or_(*(and_(new[name] != "", new[name] != CUSTOMERS.c[name]) for name in _PROFILE)),
+        )
+        await self._connection.execute(statement, rows)
+
+    async def _put_orders(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        statement = self._upsert(ORDERS)
+        names = ("customer", "currency", "amount", "discount_amount", "redemption_id", "update_ms")
+        new = {name: statement.excluded[name] for name in names}
+        await self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=new),
+            rows,
+        )
+
+    async def active_slots(self, project_id: str, slots: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Return those of the (limit, slot) pairs that are active."""
+        found: set[tuple[str, int]] = set()
+        pair = tuple_(MOVEMENTS.c.limit_name, MOVEMENTS.c.slot)
+        for start in range(0, len(slots), _ASK):
+            query = select(MOVEMENTS.c.limit_name, MOVEMENTS.c.slot).where(
+                MOVEMENTS.c.project_id == project_id,
+                MOVEMENTS.c.active == true(),
+                pair.in_(slots[start : start + _ASK]),
+            )
+            found.update((row[0], row[1]) for row in await self._connection.execute(query))
+        return found
+
+    async def note_conflicts(self, rows: Sequence[Row]) -> None:
+        """Keep uses whose slot was active already."""
+        await self._connection.execute(insert(SLOT_CONFLICTS), rows)
+
+    async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:
+        """Return a redemption."""
+        row = await self._one(
+            select(REDEMPTIONS).where(REDEMPTIONS.c.project_id == project_id, REDEMPTIONS.c.id == redemption_id),
+        )
+        if row is None:
+            return None
+        query = (
+            select(REDEMPTION_ITEMS.c.id)
+            .where(
+                REDEMPTION_ITEMS.c.project_id == project_id,
+                REDEMPTION_ITEMS.c.redemption_id == redemption_id,
+                REDEMPTION_ITEMS.c.rollback_id.is_not(None),
+            )
+            .order_by(REDEMPTION_ITEMS.c.redeemable)
+        )
+        undone = tuple(await self._connection.scalars(query))
+        return ArchivedRedemption(bytes(row["entry"]), row["state"], undone)
+
+    async def limits(self, project_id: str) -> AsyncIterator[LimitUse]:
+        """Yield what counts of every limit, by name."""
+        query = (
+            select(
+                MOVEMENTS.c.limit_name,
+                func.max(MOVEMENTS.c.limit_kind),
+                func.count().filter(MOVEMENTS.c.active == true()),
+                func.coalesce(func.sum(MOVEMENTS.c.amount).filter(MOVEMENTS.c.active == true()), 0),
+                func.coalesce(func.max(MOVEMENTS.c.slot).filter(MOVEMENTS.c.active == true()), 0),
+                func.max(MOVEMENTS.c.limit_sequence),
+            )
+            .where(MOVEMENTS.c.project_id == project_id)
+            .group_by(MOVEMENTS.c.limit_name)
+            .order_by(MOVEMENTS.c.limit_name)
+        )
+        async for row in await self._connection.stream(query):
+            yield LimitUse(row[0], row[1], row[2], int(row[3]), row[4], row[5])
+
+    async def conflict_count(self, project_id: str) -> int:
+        """Return how many uses had a slot that was active already."""
+        query = select(func.count()).select_from(SLOT_CONFLICTS).where(SLOT_CONFLICTS.c.project_id == project_id)
+        return int(await self._connection.scalar(query) or 0)

@@ -1,0 +1,96 @@
+"""Queries on code batches and on stored codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping, insert, select
+
+from promo_server.domain.campaign import CodeBatch, CodeMode
+from promo_server.domain.layout import CodeLayout
+from promo_server.domain.paging import Page, PageOf
+from promo_server.services.documents import LAYOUT
+from promo_server.sql.rows.base import Rows
+from promo_server.sql.tables.definitions import CAMPAIGNS, CODE_BATCHES, STORED_CODES
+
+_ASK = 10_000
+"""Codes asked for in one statement; SQLite takes 32,766 parameters."""
+
+
+def _batch(row: RowMapping) -> CodeBatch:
+    return CodeBatch(
+        id=row["id"],
+        project_id=row["project_id"],
+        campaign_id=row["campaign_id"],
+        code_count=row["code_count"],
+        first_position=row["first_position"],
+        create_ms=row["create_ms"],
+    )
+
+
+class SqlCodeBatches(Rows):
+    """The port `CodeBatchRows`."""
+
+    async def insert(self, batch: CodeBatch) -> None:
+        """Add a batch."""
+        await self._connection.execute(
+            insert(CODE_BATCHES).values(
+                id=batch.id,
+                project_id=batch.project_id,
+                campaign_id=batch.campaign_id,
+                code_count=batch.code_count,
+                first_position=batch.first_position,
+                create_ms=batch.create_ms,
+            ),
+        )
+
+    async def page(self, campaign_id: str, page: Page) -> PageOf[CodeBatch]:
+        """Return batches, oldest first."""
+        query = select(CODE_BATCHES).where(CODE_BATCHES.c.campaign_id == campaign_id)
+        return await self._page(query, CODE_BATCHES.c.sequence, page, _batch, newest_first=False)
+
+
+class SqlStoredCodes(Rows):
+    """The port `StoredCodeRows`."""
+
+    async def existing(self, project_id: str, codes: Sequence[str]) -> set[str]:
+        """Return those of the codes that the project has."""
+        found: set[str] = set()
+        for start in range(0, len(codes), _ASK):
+            query = select(STORED_CODES.c.code).where(
+                STORED_CODES.c.project_id == project_id,
+                STORED_CODES.c.code.in_(codes[start : start + _ASK]),
+            )
+            found.update(await self._connection.scalars(query))
+        return found
+
+    async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:
+        """Add codes at consecutive positions."""
+        await self._connection.execute(
+            insert(STORED_CODES),
+            [
+                {"project_id": project_id, "campaign_id": campaign_id, "position": position, "code": code}
+                for position, code in enumerate(codes, first_position)
+            ],
+        )
+
+    async def slice(self, campaign_id: str, first_position: int, count: int) -> Sequence[str]:
+        """Return codes by position."""
+        query = (
+            select(STORED_CODES.c.code)
+            .where(
+                STORED_CODES.c.campaign_id == campaign_id,
+                STORED_CODES.c.position >= first_position,
+                STORED_CODES.c.position < first_position + count,
+            )
+            .order_by(STORED_CODES.c.position)
+        )
+        return (await self._connection.scalars(query)).all()
+
+    async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:
+        """Return (campaign id, layout) of every campaign with stored codes, deleted ones included."""
+        query = select(CAMPAIGNS.c.id, CAMPAIGNS.c.layout).where(
+            CAMPAIGNS.c.project_id == project_id,
+            CAMPAIGNS.c.code_mode == CodeMode.STORED.value,
+        )
+        return [(row[0], LAYOUT.validate_python(row[1])) for row in await self._connection.execute(query)]

@@ -1,0 +1,192 @@
+"""Tables of what happened: the projection of the store's ledger.
+
+The store is the truth while it holds an entry; the archive is what remains, and the proof that no limit was passed:
+of each limit a slot is active once at most.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from promo_server.sql.tables.base import DOCUMENT, METADATA, SEQUENCE
+
+CHECKPOINTS = Table(
+    "projection_checkpoints",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    # Fixed-width forms of stream ids, which sort like the ids; empty before the first.
+    Column("outbox_id", String(48), nullable=False),
+    Column("ledger_id", String(48), nullable=False),
+    Column("update_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "partition"),
+)
+
+REDEMPTIONS = Table(
+    "redemptions",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("order_source_id", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("discount_amount", BigInteger, nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("redeem_ms", BigInteger, nullable=False),
+    Column("request_id", Text, nullable=False),
+    # The promo.v1.Redemption as it was answered, serialized.
+    Column("entry", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("project_id", "id"),
+)
+Index("ix_redemptions_time", REDEMPTIONS.c.project_id, REDEMPTIONS.c.redeem_ms)
+Index("ix_redemptions_customer", REDEMPTIONS.c.project_id, REDEMPTIONS.c.customer, REDEMPTIONS.c.redeem_ms)
+
+REDEMPTION_ITEMS = Table(
+    "redemption_items",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("redemption_id", Text, nullable=False),
+    Column("redeemable", Integer, nullable=False),
+    Column("campaign_id", Text, nullable=False),
+    Column("voucher_id", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("discount_amount", BigInteger, nullable=False),
+    Column("rollback_id", Text),
+    PrimaryKeyConstraint("project_id", "id"),
+)
+Index("ix_redemption_items_redemption", REDEMPTION_ITEMS.c.project_id, REDEMPTION_ITEMS.c.redemption_id)
+Index("ix_redemption_items_campaign", REDEMPTION_ITEMS.c.project_id, REDEMPTION_ITEMS.c.campaign_id)
+
+ROLLBACKS = Table(
+    "rollbacks",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("redemption_id", Text, nullable=False),
+    Column("returned_amount", BigInteger, nullable=False),
+    Column("rollback_ms", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    # The promo.v1.Rollback as it was answered, serialized.
+    Column("entry", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("project_id", "id"),
+)
+Index("ix_rollbacks_redemption", ROLLBACKS.c.project_id, ROLLBACKS.c.redemption_id)
+
+PUBLICATIONS = Table(
+    "publications",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("campaign_id", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    # Of its codes in the campaign, in the order in which they were issued.
+    Column("positions", DOCUMENT, nullable=False),
+    Column("publish_ms", BigInteger, nullable=False),
+    # The promo.v1.Publication as it was answered, serialized.
+    Column("entry", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("project_id", "id"),
+)
+Index("ix_publications_campaign", PUBLICATIONS.c.project_id, PUBLICATIONS.c.campaign_id, PUBLICATIONS.c.publish_ms)
+Index("ix_publications_customer", PUBLICATIONS.c.project_id, PUBLICATIONS.c.customer)
+
+CUSTOMERS = Table(
+    "customers",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("metadata", DOCUMENT, nullable=False),
+    Column("create_ms", BigInteger, nullable=False),
+    Column("update_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "source_id"),
+)
+
+ORDERS = Table(
+    "orders",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("discount_amount", BigInteger, nullable=False),
+    Column("redemption_id", Text, nullable=False),
+    Column("update_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "source_id"),
+)
+
+MOVEMENTS = Table(
+    "movements",
+    METADATA,
+    Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("project_id", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("ledger_id", String(48), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    # Of the redemption; empty for what is not one.
+    Column("redemption_id", Text, nullable=False),
+    Column("redeemable", Integer, nullable=False),
+    Column("limit_name", Text, nullable=False),
+    Column("limit_kind", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("slot", BigInteger, nullable=False),
+    Column("limit_sequence", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    # Whether it counts: taken, and not returned since.
+    Column("active", Boolean, nullable=False),
+)
+Index(
+    "uq_movements_active_slot",
+    MOVEMENTS.c.project_id,
+    MOVEMENTS.c.limit_name,
+    MOVEMENTS.c.slot,
+    unique=True,
+    sqlite_where=text("active = 1 AND slot > 0"),
+    postgresql_where=text("active AND slot > 0"),
+)
+Index(
+    "uq_movements_entry",
+    MOVEMENTS.c.project_id,
+    MOVEMENTS.c.partition,
+    MOVEMENTS.c.ledger_id,
+    MOVEMENTS.c.ordinal,
+    unique=True,
+)
+Index("ix_movements_redemption", MOVEMENTS.c.project_id, MOVEMENTS.c.redemption_id)
+Index("ix_movements_limit", MOVEMENTS.c.project_id, MOVEMENTS.c.limit_name)
+
+SLOT_CONFLICTS = Table(
+    "slot_conflicts",
+    METADATA,
+    Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("ledger_id", String(48), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("limit_name", Text, nullable=False),
+    Column("slot", BigInteger, nullable=False),
+    Column("found_ms", BigInteger, nullable=False),
+)
+"""Uses whose slot was active already: limits that were passed, for example after a failover lost writes."""

@@ -1,0 +1,23 @@
+"""The metadata that all tables belong to, and the column types they share."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Integer, MetaData
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    },
+)
+"""Constraints are named, since a migration can only change what has a name."""
+
+SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
+"""Type of self-counting keys: SQLite counts only in INTEGER PRIMARY KEY columns."""
+
+DOCUMENT = JSON().with_variant(JSONB, "postgresql")
+"""Type of JSON documents."""

@@ -1,0 +1,79 @@
+"""One transaction with the rows of every resource."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from promo_server.sql.rows.answers import SqlKeptAnswers
+from promo_server.sql.rows.archive import SqlArchive
+from promo_server.sql.rows.campaigns import SqlCampaigns
+from promo_server.sql.rows.codes import SqlCodeBatches, SqlStoredCodes
+from promo_server.sql.rows.keys import SqlApiKeys
+from promo_server.sql.rows.layouts import SqlLayouts
+from promo_server.sql.rows.operations import SqlOperations
+from promo_server.sql.rows.pending import SqlPending
+from promo_server.sql.rows.projects import SqlProjects
+
+
+class Unit:
+    """The port `UnitOfWork` over one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Use the transaction that is open on the connection."""
+        self._connection = connection
+
+    @cached_property
+    def projects(self) -> SqlProjects:
+        """Projects."""
+        return SqlProjects(self._connection)
+
+    @cached_property
+    def keys(self) -> SqlApiKeys:
+        """API keys."""
+        return SqlApiKeys(self._connection)
+
+    @cached_property
+    def campaigns(self) -> SqlCampaigns:
+        """Campaigns."""
+        return SqlCampaigns(self._connection)
+
+    @cached_property
+    def layouts(self) -> SqlLayouts:
+        """Layouts and ranges."""
+        return SqlLayouts(self._connection)
+
+    @cached_property
+    def stored_codes(self) -> SqlStoredCodes:
+        """Stored codes."""
+        return SqlStoredCodes(self._connection)
+
+    @cached_property
+    def batches(self) -> SqlCodeBatches:
+        """Code batches."""
+        return SqlCodeBatches(self._connection)
+
+    @cached_property
+    def operations(self) -> SqlOperations:
+        """Long-running operations."""
+        return SqlOperations(self._connection)
+
+    @cached_property
+    def answers(self) -> SqlKeptAnswers:
+        """Kept answers."""
+        return SqlKeptAnswers(self._connection)
+
+    @cached_property
+    def pending(self) -> SqlPending:
+        """Changes that wait for the store."""
+        return SqlPending(self._connection)
+
+    @cached_property
+    def archive(self) -> SqlArchive:
+        """What happened."""
+        return SqlArchive(self._connection)
+
+    async def rollback(self) -> None:
+        """Undo everything so far."""
+        await self._connection.rollback()

@@ -1,0 +1,1 @@
+"""The Python side's way to the store, over redis-py."""

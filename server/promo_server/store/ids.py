@@ -1,0 +1,27 @@
+"""Ids of what happened and whole ledger entries, as the engine's own module makes them."""
+
+from __future__ import annotations
+
+from promo_server import _native
+from promo_server.domain.ledger import StreamId
+
+
+def whole_entry(partition: int, place: StreamId, blob: bytes, results: str) -> tuple[bytes, list[int]]:
+    """Return a ledger entry, serialized, with its ids and results filled in, and the positions handed out."""
+    return _native.whole_ledger_entry(partition, str(place), blob, results)
+
+
+def publication_id(campaign_number: int, first_position: int) -> str:
+    """Return the id of a publication."""
+    return _native.publication_id(campaign_number, first_position)
+
+
+def customer_id(project: str, source_id: str) -> str:
+    """Return the id of a customer."""
+    return _native.customer_id(project, source_id)
+
+
+def place_of_redemption(redemption_id: str) -> tuple[int, StreamId] | None:
+    """Return partition and place of a redemption's entry; None when the id is no redemption's."""
+    found = _native.place_of_redemption(redemption_id)
+    return None if found is None else (found[0], StreamId.parse(found[1]))

@@ -1,0 +1,58 @@
+"""Names of keys in the store.
+
+The engine's key module spells them; this is its face for Python, so that no name is written twice.
+"""
+
+from __future__ import annotations
+
+from promo_server import _native
+
+
+def bundle(project: str, number: int, partitions: int) -> str:
+    """Return the key of a campaign's bundle."""
+    return _native.bundle_key(project, number, partitions)
+
+
+def bundle_version(project: str, number: int, partitions: int) -> str:
+    """Return the key of the version of a campaign's bundle, which commits compare."""
+    return _native.bundle_version_key(project, number, partitions)
+
+
+def project_bundle(project: str) -> str:
+    """Return the key of a project's bundle."""
+    return _native.project_bundle_key(project)
+
+
+def project_version(project: str, partition: int) -> str:
+    """Return the key of a partition's copy of the project's version, which commits compare."""
+    return _native.project_version_key(project, partition)
+
+
+def auth() -> str:
+    """Return the key of the hash of API keys."""
+    return _native.auth_key()
+
+
+def epoch() -> str:
+    """Return the key that counts changes of definitions and keys."""
+    return _native.epoch_key()
+
+
+def ledger(project: str, partition: int) -> str:
+    """Return the key of a partition's ledger."""
+    return _native.ledger_key(project, partition)
+
+
+def outbox(project: str, partition: int) -> str:
+    """Return the key of what consumers of a partition's ledger have not seen."""
+    return _native.outbox_key(project, partition)
+
+
+def stored_code(project: str, code: str, partitions: int) -> str:
+    """Return the key that leads from a stored code to its campaign and position."""
+    return _native.stored_code_key(project, code, partitions)
+
+
+def stored_codes(project: str, number: int, bucket: int, partitions: int) -> str:
+    """Return the key of the stored codes of one bucket of positions of a campaign."""
+    return _native.stored_codes_key(project, number, bucket, partitions)

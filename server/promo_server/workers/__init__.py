@@ -1,0 +1,1 @@
+"""What goes on beside the calls: the archive's projection, publishing again, cleaning, sweeping."""

@@ -1,0 +1,212 @@
+"""Ledger entries as rows of the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from promo.v1 import event_pb2, publication_pb2, redeemable_pb2, redemption_pb2
+from promo_server.services.archive_ports import ArchiveBatch, Row, Undone
+from promo_server.store import ids
+from promo_server.store.ledger import LedgerFact
+
+_STATES = {
+    redemption_pb2.REDEMPTION_STATE_PARTIALLY_ROLLED_BACK: "partially_rolled_back",
+    redemption_pb2.REDEMPTION_STATE_ROLLED_BACK: "rolled_back",
+}
+SUCCEEDED = "succeeded"
+
+
+def _milliseconds(time: Timestamp) -> int:
+    return time.seconds * 1000 + time.nanos // 1_000_000
+
+
+class BatchBuilder:
+    """Collects the facts of one project until they are written together."""
+
+    def __init__(self, project_id: str) -> None:
+        """Begin with nothing."""
+        self._project_id = project_id
+        self._batch = ArchiveBatch()
+        self._redemptions: dict[str, Row] = {}
+        self._items: dict[str, Row] = {}
+        self._taken: dict[tuple[str, int], list[Row]] = {}
+        self._customers: dict[str, Row] = {}
+        self._orders: dict[str, Row] = {}
+        self._publications: list[tuple[publication_pb2.Publication, list[int]]] = []
+
+    def add(self, partition: int, fact: LedgerFact) -> None:
+        """Add one entry; entries of a partition come in order."""
+        entry = event_pb2.LedgerEntry.FromString(fact.entry)
+        redemption_id = ""
+        match entry.WhichOneof("fact"):
+            case "redemption":
+                redemption_id = entry.redemption.id
+                self._add_redemption(partition, entry, fact.entry)
+                at_ms = _milliseconds(entry.redemption.redeem_time)
+            case "rollback":
+                redemption_id = entry.rollback.redemption_id
+                self._add_rollback(entry)
+                at_ms = _milliseconds(entry.rollback.rollback_time)
+            case "publication":
+                self._add_publication(entry, fact)
+                at_ms = _milliseconds(entry.publication.publish_time)
+            case _:
+                return
+        if entry.HasField("customer") and entry.customer.source_id:
+            self._add_customer(entry, at_ms)
+        self._add_movements(partition, fact, entry, redemption_id)
+
+    def _add_redemption(self, partition: int, entry: event_pb2.LedgerEntry, blob: bytes) -> None:
+        redemption = entry.redemption
+        order = redemption.order
+        row = {
+            "project_id": self._project_id,
+            "id": redemption.id,
+            "partition": partition,
+            "customer": redemption.customer,
+            "order_source_id": order.source_id,
+            "currency": order.currency_code,
+            "amount": order.amount,
+            "discount_amount": order.total_discount_amount,
+            "state": SUCCEEDED,
+            "redeem_ms": _milliseconds(redemption.redeem_time),
+            "request_id": entry.request_id,
+            "entry": blob,
+        }
+        self._redemptions[redemption.id] = row
+        for place, result in enumerate(redemption.results):
+            if result.status == redeemable_pb2.REDEEMABLE_STATUS_APPLICABLE:
+                self._items[result.redemption_id] = {
+                    "project_id": self._project_id,
+                    "id": result.redemption_id,
+                    "redemption_id": redemption.id,
+                    "redeemable": place,
+                    "campaign_id": result.campaign_id,
+                    "voucher_id": result.voucher_id,
+                    "code": result.code,
+                    "discount_amount": result.applied_discount_amount,
+                    "rollback_id": None,
+                }
+        if order.source_id:
+            self._orders[order.source_id] = {
+                "project_id": self._project_id,
+                "source_id": order.source_id,
+                "customer": redemption.customer,
+                "currency": order.currency_code,
+                "amount": order.amount,
+                "discount_amount": order.total_discount_amount,
+                "redemption_id": redemption.id,
+                "update_ms": row["redeem_ms"],
+            }
+
+    def _add_rollback(self, entry: event_pb2.LedgerEntry) -> None:
+        rollback = entry.rollback
+        state = _STATES.get(rollback.redemption_state, SUCCEEDED)
+        known = self._redemptions.get(rollback.redemption_id)
+        if known is None:
+            self._batch.states[rollback.redemption_id] = state
+        else:
+            known["state"] = state
+        for item_id in rollback.rolled_back_ids:
+            place = int(item_id.rpartition(".")[2])
+            if known is None:
+                self._batch.undone.append(Undone(rollback.redemption_id, place, item_id, rollback.id))
+            else:
+                self._items[item_id]["rollback_id"] = rollback.id
+                for movement in self._taken.get((rollback.redemption_id, place), ()):
+                    movement["active"] = False
+        self._batch.rollbacks.append(
+            {
+                "project_id": self._project_id,
+                "id": rollback.id,
+                "redemption_id": rollback.redemption_id,
+                "returned_amount": rollback.returned_discount_amount,
+                "rollback_ms": _milliseconds(rollback.rollback_time),
+                "reason": rollback.reason,
+                "request_id": entry.request_id,
+                "entry": rollback.SerializeToString(),
+            },
+        )
+
+    def _add_publication(self, entry: event_pb2.LedgerEntry, fact: LedgerFact) -> None:
+        publication = entry.publication
+        self._publications.append((publication, fact.positions))
+        self._batch.publications.append(
+            {
+                "project_id": self._project_id,
+                "campaign_id": publication.campaign_id,
+                "customer": publication.customer,
+                "source_id": publication.source_id,
+                "channel": publication.channel,
+                "positions": fact.positions,
+                "publish_ms": _milliseconds(publication.publish_time),
+            },
+        )
+
+    def _add_customer(self, entry: event_pb2.LedgerEntry, at_ms: int) -> None:
+        customer = entry.customer
+        row = {
+            "project_id": self._project_id,
+            "source_id": customer.source_id,
+            "id": ids.customer_id(self._project_id, customer.source_id),
+            "name": customer.name,
+            "email": customer.email,
+            "phone": customer.phone,
+            "metadata": dict(customer.metadata),
+            "create_ms": at_ms,
+            "update_ms": at_ms,
+        }
+        before = self._customers.get(customer.source_id)
+        if before is not None:
+            row["create_ms"] = before["create_ms"]
+            for name in ("name", "email", "phone", "metadata"):
+                row[name] = row[name] or before[name]
+        self._customers[customer.source_id] = row
+
+    def _add_movements(
+        self,
+        partition: int,
+        fact: LedgerFact,
+        entry: event_pb2.LedgerEntry,
+        redemption_id: str,
+    ) -> None:
+        takes = entry.HasField("redemption")
+        ledger_id = fact.place.sortable
+        for ordinal, movement in enumerate(entry.movements):
+            row = {
+                "project_id": self._project_id,
+                "partition": partition,
+                "ledger_id": ledger_id,
+                "ordinal": ordinal,
+                "redemption_id": redemption_id,
+                "redeemable": movement.redeemable,
+                "limit_name": movement.limit,
+                "limit_kind": movement.kind,
+                "amount": movement.amount,
+                "slot": movement.slot,
+                "limit_sequence": movement.sequence,
+                "total": movement.total,
+                "active": takes,
+            }
+            self._batch.movements.append(row)
+            if takes:
+                self._taken.setdefault((redemption_id, movement.redeemable), []).append(row)
+
+    @property
+    def published_campaigns(self) -> set[str]:
+        """Ids of the campaigns whose numbers `finish` needs."""
+        return {publication.campaign_id for publication, _ in self._publications}
+
+    def finish(self, campaign_numbers: Mapping[str, int]) -> ArchiveBatch:
+        """Return everything that was added; the ids of publications carry their campaign's number."""
+        for row, (publication, positions) in zip(self._batch.publications, self._publications, strict=True):
+            number = campaign_numbers[publication.campaign_id]
+            publication.id = row["id"] = ids.publication_id(number, positions[0])
+            row["entry"] = publication.SerializeToString()
+        self._batch.redemptions = list(self._redemptions.values())
+        self._batch.redemption_items = list(self._items.values())
+        self._batch.customers = list(self._customers.values())
+        self._batch.orders = list(self._orders.values())
+        return self._batch

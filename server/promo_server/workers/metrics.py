@@ -1,0 +1,43 @@
+"""What the workers measure."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class WorkerMetrics:
+    """Metrics of the workers, in the registry that is passed in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics."""
+        self.projected = Counter(
+            "promo_projection_entries_total",
+            "Ledger entries that were written to the archive.",
+            registry=registry,
+        )
+        self.lag_seconds = Gauge(
+            "promo_projection_lag_seconds",
+            "Age of the oldest ledger entry that the archive lacks.",
+            registry=registry,
+        )
+        self.conflicts = Counter(
+            "promo_projection_slot_conflicts_total",
+            "Uses whose slot of a limit was active already: limits that were passed.",
+            registry=registry,
+        )
+        self.missing = Counter(
+            "promo_projection_missing_total",
+            "Ledger entries that the outbox names and the ledger does not have.",
+            registry=registry,
+        )
+        self.failures = Counter(
+            "promo_worker_failures_total",
+            "Rounds of a worker that failed and are tried again.",
+            ["worker"],
+            registry=registry,
+        )
+        self.pending_definitions = Gauge(
+            "promo_pending_definitions",
+            "Changes of definitions that the store does not have yet.",
+            registry=registry,
+        )

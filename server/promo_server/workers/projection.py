@@ -1,0 +1,219 @@
+"""The projection: what happened in the store becomes rows of the archive, each exactly once.
+
+A round reads the outboxes of a project, writes the entries they name together with how far it got in one
+transaction, and only then trims the outboxes. Whatever dies in between, the next round begins where the last
+transaction ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from promo_server.domain.errors import DomainError
+from promo_server.domain.ledger import Checkpoint, StreamId
+from promo_server.domain.reasons import Reason
+from promo_server.services.archive_ports import ArchiveBatch, Row
+from promo_server.services.ports import Clock, Database, UnitOfWork
+from promo_server.store.ledger import LedgerFact, Notice, RedisLedger
+from promo_server.workers.facts import BatchBuilder
+from promo_server.workers.metrics import WorkerMetrics
+
+_LOG = structlog.get_logger(__name__)
+
+_AT_ONCE = 500
+"""Entries of one partition in one transaction."""
+
+Progress = dict[int, list[tuple["Notice", "LedgerFact"]]]
+
+
+class Projection:
+    """Projects the ledgers of one project at a time."""
+
+    def __init__(self, database: Database, ledger: RedisLedger, clock: Clock, metrics: WorkerMetrics) -> None:
+        """Keep what projecting needs."""
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._checkpoints: dict[str, dict[int, Checkpoint]] = {}
+        self._numbers: dict[str, dict[str, int]] = {}
+        self._moved = asyncio.Condition()
+
+    async def run_round(self, project_id: str, block_ms: int = 0) -> int:
+        """Project what waits in a project's outboxes, and return how many entries that was."""
+        known = await self._known(project_id)
+        after = {partition: checkpoint.outbox for partition, checkpoint in known.items()}
+        notices = await self._ledger.notices(project_id, after, _AT_ONCE, block_ms)
+        if not notices:
+            return 0
+        progress = {partition: await self._facts(project_id, partition, some) for partition, some in notices.items()}
+        try:
+            written = await self._write(project_id, notices, progress)
+        except DomainError as error:
+            self._checkpoints.pop(project_id, None)
+            if error.reason is not Reason.CONFLICT:
+                raise
+            written = await self._write_one_by_one(project_id, progress)
+        outboxes = {partition: checkpoint.outbox for partition, checkpoint in written.items()}
+        await self._ledger.trim_outbox(project_id, outboxes)
+        count = sum(len(some) for some in progress.values())
+        self._metrics.projected.inc(count)
+        async with self._moved:
+            self._moved.notify_all()
+        return count
+
+    async def _known(self, project_id: str) -> dict[int, Checkpoint]:
+        known = self._checkpoints.get(project_id)
+        if known is None:
+            async with self._database.read() as unit:
+                known = dict(await unit.archive.checkpoints(project_id))
+            self._checkpoints[project_id] = known
+        return known
+
+    async def _facts(
+        self,
+        project_id: str,
+        partition: int,
+        notices: Sequence[Notice],
+    ) -> list[tuple[Notice, LedgerFact]]:
+        facts = await self._ledger.facts(project_id, partition, [notice.ledger for notice in notices])
+        by_place = {fact.place: fact for fact in facts}
+        found = [(notice, by_place[notice.ledger]) for notice in notices if notice.ledger in by_place]
+        if len(found) < len(notices):
+            lost = len(notices) - len(found)
+            self._metrics.missing.inc(lost)
+            _LOG.error("projection.entries_missing", project=project_id, partition=partition, count=lost)
+        return found
+
+    async def _write(
+        self,
+        project_id: str,
+        notices: Mapping[int, Sequence[Notice]],
+        progress: Progress,
+    ) -> Mapping[int, Checkpoint]:
+        """Write everything in one transaction; fails with CONFLICT when a slot is active already."""
+        reached = {partition: Checkpoint(some[-1].outbox, some[-1].ledger) for partition, some in notices.items()}
+        async with self._database.write() as unit:
+            # Another server may have projected some of it meanwhile.
+            current = await unit.archive.checkpoints(project_id)
+            builder = BatchBuilder(project_id)
+            for partition, some in progress.items():
+                done = current.get(partition, Checkpoint()).outbox
+                for notice, fact in some:
+                    if notice.outbox > done:
+                        builder.add(partition, fact)
+            await unit.archive.write(project_id, await self._finish(unit, project_id, builder))
+            reached = {
+                partition: max(checkpoint, current.get(partition, Checkpoint()), key=lambda one: one.outbox)
+                for partition, checkpoint in reached.items()
+            }
+            await unit.archive.advance(project_id, reached, self._clock())
+        self._checkpoints.setdefault(project_id, {}).update(reached)
+        return reached
+
+    async def _finish(self, unit: UnitOfWork, project_id: str, builder: BatchBuilder) -> ArchiveBatch:
+        numbers = self._numbers.setdefault(project_id, {})
+        if builder.published_campaigns.difference(numbers):
+            numbers.update(await unit.campaigns.numbers(project_id))
+        return builder.finish(numbers)
+
+    async def _write_one_by_one(
+        self,
+        project_id: str,
+        progress: Progress,
+    ) -> Mapping[int, Checkpoint]:
+        """Write entry by entry in the order in which they happened, since one of them takes an active slot.
+
+        The use that freed the slot may be in a partition that was read too early; then the entry waits for the next
+        round. When nothing else is left to wait for, the limit was passed: the entry is kept and the conflict noted.
+        """
+        written: dict[int, Checkpoint] = {}
+        queue = sorted(
+            ((fact.place, partition, notice, fact) for partition, some in progress.items() for notice, fact in some),
+            key=lambda one: (one[0], one[1]),
+        )
+        blocked: dict[int, tuple[Notice, LedgerFact]] = {}
+        for _, partition, notice, fact in queue:
+            if partition in blocked:
+                continue
+            try:
+                written |= await self._write(project_id, {partition: [notice]}, {partition: [(notice, fact)]})
+            except DomainError as error:
+                if error.reason is not Reason.CONFLICT:
+                    raise
+                blocked[partition] = (notice, fact)
+        if blocked and not written:
+            for partition, (notice, fact) in blocked.items():
+                written |= await self._write_conflict(project_id, partition, notice, fact)
+        return written
+
+    async def _write_conflict(
+        self,
+        project_id: str,
+        partition: int,
+        notice: Notice,
+        fact: LedgerFact,
+    ) -> Mapping[int, Checkpoint]:
+        """Write an entry whose slot is taken, as one that does not count, and note that."""
+        builder = BatchBuilder(project_id)
+        builder.add(partition, fact)
+        reached = {partition: Checkpoint(notice.outbox, notice.ledger)}
+        async with self._database.write() as unit:
+            batch = await self._finish(unit, project_id, builder)
+            slots = [(row["limit_name"], row["slot"]) for row in batch.movements if row["active"] and row["slot"]]
+            taken = await unit.archive.active_slots(project_id, slots)
+            conflicts = _deactivate(batch, taken, self._clock())
+            await unit.archive.write(project_id, batch)
+            await unit.archive.note_conflicts(conflicts)
+            await unit.archive.advance(project_id, reached, self._clock())
+        self._metrics.conflicts.inc(len(conflicts))
+        for conflict in conflicts:
+            _LOG.error("projection.slot_conflict", project=project_id, limit=conflict["limit_name"])
+        self._checkpoints.setdefault(project_id, {}).update(reached)
+        return reached
+
+    async def wait_until_projected(
+        self,
+        project_id: str,
+        partition: int,
+        place: StreamId,
+        timeout_seconds: float,
+    ) -> bool:
+        """Return whether the archive has the entry at `place`, waiting for it up to a time.
+
+        Lists call this with the caller's last write, so that a caller finds what it wrote.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        while True:
+            async with self._database.read() as unit:
+                checkpoints = await unit.archive.checkpoints(project_id)
+            if checkpoints.get(partition, Checkpoint()).ledger >= place:
+                return True
+            left = deadline - loop.time()
+            if left <= 0:
+                return False
+            async with self._moved:
+                try:
+                    # Another server's projection does not notify, so look now and then.
+                    await asyncio.wait_for(self._moved.wait(), min(left, 0.1))
+                except TimeoutError:
+                    continue
+
+    def forget(self, project_id: str) -> None:
+        """Read the checkpoints again, after trouble."""
+        self._checkpoints.pop(project_id, None)
+
+
+def _deactivate(batch: ArchiveBatch, taken: set[tuple[str, int]], now_ms: int) -> list[Row]:
+    """Let movements whose slot is taken not count, and return what to note about them."""
+    conflicts: list[Row] = []
+    for row in batch.movements:
+        if row["active"] and (row["limit_name"], row["slot"]) in taken:
+            row["active"] = False
+            kept = ("project_id", "partition", "ledger_id", "ordinal", "limit_name", "slot")
+            conflicts.append({name: row[name] for name in kept} | {"found_ms": now_ms})
+    return conflicts
