@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from benchmarks import results
+
 BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "report")
 
 
@@ -11,8 +13,10 @@ def main() -> int:
     if len(sys.argv) < 2 or sys.argv[1] not in BENCHES:
         print(f"usage: python -m benchmarks {{{','.join(BENCHES)}}} [--json] [--quick]", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"benchmarks.{sys.argv[1]}")
-    module.main(sys.argv[2:])
+    name, arguments = sys.argv[1], sys.argv[2:]
+    module = importlib.import_module(f"benchmarks.{name}")
+    with results.kept(name, arguments):
+        module.main(arguments)
     return 0
 
 

@@ -5,11 +5,11 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from benchmarks import bodies
 from benchmarks.bodies import Template
@@ -40,7 +40,10 @@ class Arena(Protocol):
         ...
 
 
-class Contestant(Protocol):
+ArenaT_co = TypeVar("ArenaT_co", bound=Arena, covariant=True)
+
+
+class Contestant(Protocol[ArenaT_co]):
     """Something that redeems coupons."""
 
     @property
@@ -53,8 +56,10 @@ class Contestant(Protocol):
         """More calls a second than it will do here: decides how many bodies are made."""
         ...
 
-    def serve(self, store: Store, scenario: Scenario, directory: Path, core: int) -> AbstractContextManager[Arena]:
-        """Starts it on one core."""
+    def serve(
+        self, store: Store, scenario: Scenario, directory: Path, cores: Sequence[int]
+    ) -> AbstractContextManager[ArenaT_co]:
+        """Starts it on the given cores."""
         ...
 
 
@@ -154,13 +159,13 @@ class PythonBaseline:
     needs_store: bool = True
 
     @contextmanager
-    def serve(self, store: Store, scenario: Scenario, directory: Path, core: int) -> Iterator[BaselineArena]:
-        """Starts it on one core."""
+    def serve(self, store: Store, scenario: Scenario, directory: Path, cores: Sequence[int]) -> Iterator[BaselineArena]:
+        """Starts it on the given cores."""
         port = free_port()
         command: list[str | Path] = [peers_python(), BASELINES / self.script, "--port", str(port)]
         if self.needs_store:
             command += ("--store", store.socket)
-        with serving(command, port, directory / f"{self.name}.log", core) as pids:
+        with serving(command, port, directory / f"{self.name}.log", cores) as pids:
             load_campaign(store, scenario)
             if self.wire == "grpc":
                 target = Target("grpc", f"127.0.0.1:{port}", REDEEM, server_pids=pids)
@@ -177,21 +182,21 @@ class NodeBaseline:
     expected_rate: int = 30_000
 
     @contextmanager
-    def serve(self, store: Store, scenario: Scenario, directory: Path, core: int) -> Iterator[BaselineArena]:
-        """Starts it on one core."""
+    def serve(self, store: Store, scenario: Scenario, directory: Path, cores: Sequence[int]) -> Iterator[BaselineArena]:
+        """Starts it on the given cores."""
         port = free_port()
         server = node_packages() / "server.js"
-        command = ["node", server, str(port), store.socket, ROOT / "proto", BASELINES / "redeem.lua"]
-        with serving(command, port, directory / f"{self.name}.log", core) as pids:
+        command: list[str | Path] = ["node", server, str(port), store.socket, ROOT / "proto", BASELINES / "redeem.lua"]
+        with serving(command, port, directory / f"{self.name}.log", cores) as pids:
             load_campaign(store, scenario)
             yield BaselineArena(Target("grpc", f"127.0.0.1:{port}", REDEEM, server_pids=pids), store, scenario)
 
 
 @contextmanager
-def serving(command: list[str | Path], port: int, log: Path, core: int) -> Iterator[tuple[int, ...]]:
+def serving(command: list[str | Path], port: int, log: Path, cores: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Runs a baseline; gives its process ids once it serves."""
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": str(ROOT / "clients" / "client")}
-    with started(command, [core], log, environment) as process:
+    with started(command, cores, log, environment) as process:
         wait_for_port(port, process, log)
         yield tuple(family(process.pid))
 
@@ -202,9 +207,9 @@ GRPC_AIO = PythonBaseline("grpc_aio_redis", "grpc_redis.py", "grpc", expected_ra
 NODE = NodeBaseline()
 
 
-def available() -> tuple[list[Contestant], list[str]]:
+def available() -> tuple[list[Contestant[Arena]], list[str]]:
     """The baselines that can run here, and what to install for the others."""
-    found: list[Contestant] = [ECHO, FASTAPI, GRPC_AIO]
+    found: list[Contestant[Arena]] = [ECHO, FASTAPI, GRPC_AIO]
     if shutil.which("node") and shutil.which("npm"):
         return [*found, NODE], []
     return found, ["node_grpc_ioredis needs Node 20 or newer with npm: apt-get install nodejs npm"]
@@ -217,7 +222,14 @@ def peers_python() -> Path:
     stamp = directory / "requirements.txt"
     if not stamp.exists() or stamp.read_text() != requirements.read_text():
         venv.create(directory, clear=True, with_pip=True)
-        install = [directory / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install: list[str | Path] = [
+            directory / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*install, "--requirement", requirements], check=True, stdout=sys.stderr)
         stamp.write_text(requirements.read_text())
     return directory / "bin" / "python"

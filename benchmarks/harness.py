@@ -6,15 +6,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks import load, store
 from benchmarks.contestants import Arena, Contestant
-from benchmarks.load import Measured
+from benchmarks.load import Load, Measured
 from benchmarks.scenario import Scenario
 from benchmarks.store import Durability, Store
 
-SERVER_CORE = 0
-LOAD_CORE = 1
+ArenaT = TypeVar("ArenaT", bound=Arena)
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Who may run where."""
+
+    server: tuple[int, ...]
+    store: tuple[int, ...]
+    load: tuple[int, ...]
+
+
+SPLIT = Cores(server=(0,), store=(1,), load=(1,))
+"""The server has a core of its own; store and load driver share the other."""
+
+SHARED = Cores(server=(0, 1), store=(0, 1), load=(0, 1))
+"""Everybody may use both cores."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,10 @@ class Plan:
     seconds: float
     warm_up: float = 1.0
     in_flight: int = 64
+
+    def load(self, rate: float | None = None) -> Load:
+        """The load of one measurement."""
+        return Load(self.in_flight, self.seconds, self.warm_up, rate)
 
 
 @dataclass(frozen=True)
@@ -62,18 +82,26 @@ class Median:
 
 
 @contextmanager
-def arena(contestant: Contestant, scenario: Scenario, durability: Durability) -> Iterator[tuple[Arena, Store, Path]]:
-    """A contestant that serves on a fresh store, and a folder for its files."""
+def workspace() -> Iterator[Path]:
+    """A folder for the files of one measurement."""
     with tempfile.TemporaryDirectory(prefix="promo-bench-", ignore_cleanup_errors=True) as name:
-        directory = Path(name)
-        with (
-            store.running(directory / "store", durability, [LOAD_CORE]) as running,
-            contestant.serve(running, scenario, directory, SERVER_CORE) as serving,
-        ):
-            yield serving, running, directory
+        yield Path(name)
 
 
-def full_speed(contestant: Contestant, scenario: Scenario, plan: Plan) -> Measured:
+@contextmanager
+def arena(
+    contestant: Contestant[ArenaT], scenario: Scenario, durability: Durability, cores: Cores = SPLIT
+) -> Iterator[tuple[ArenaT, Store, Path]]:
+    """A contestant that serves on a fresh store, and a folder for its files."""
+    with (
+        workspace() as directory,
+        store.running(directory / "store", durability, cores.store) as running,
+        contestant.serve(running, scenario, directory, cores.server) as serving,
+    ):
+        yield serving, running, directory
+
+
+def full_speed(contestant: Contestant[Arena], scenario: Scenario, plan: Plan) -> Measured:
     """One measurement with as many calls as `plan.in_flight` allows."""
     with arena(contestant, scenario, plan.durability) as (serving, running, directory):
         count = int(contestant.expected_rate * (plan.seconds + plan.warm_up))
@@ -81,19 +109,19 @@ def full_speed(contestant: Contestant, scenario: Scenario, plan: Plan) -> Measur
         return load.send(
             serving.target,
             bodies,
-            [LOAD_CORE],
-            in_flight=plan.in_flight,
-            seconds=plan.seconds,
-            warm_up=plan.warm_up,
-            watched={"store": [running.pid]},
+            SPLIT.load,
+            plan.load(),
+            store_pid=running.pid,
         )
 
 
 def in_turn(
-    contestants: Sequence[Contestant], scenario: Scenario, plan: Plan, progress: Callable[[str, Measured], None]
+    contestants: Sequence[Contestant[Arena]], scenario: Scenario, plan: Plan, progress: Callable[[str, Measured], None]
 ) -> dict[str, Median]:
-    """Measures every contestant `plan.repetitions` times, each in its turn, so that a machine that drifts
-    drifts under all of them."""
+    """The median of `plan.repetitions` measurements of each contestant.
+
+    They are measured in turn, so that a machine that drifts does so under all of them.
+    """
     runs: dict[str, list[Measured]] = {contestant.name: [] for contestant in contestants}
     for repetition in range(plan.repetitions):
         turn = repetition % len(contestants)

@@ -24,8 +24,10 @@ class Target:
     server_pids: tuple[int, ...] = ()
 
     def shape(self, in_flight: int) -> tuple[int, int]:
-        """Connections and calls on each. HTTP/1.1 carries one at a time; HTTP/2 is spread over a few
-        connections, as the clients of a few checkout services would be."""
+        """Connections and calls on each.
+
+        HTTP/1.1 carries one at a time; HTTP/2 is spread over a few connections, as a few checkout services would.
+        """
         if self.wire == "http":
             return in_flight, 1
         connections = min(8, in_flight)
@@ -64,44 +66,51 @@ def driver() -> Path:
     raise LoadError("cargo built no load driver")
 
 
+@dataclass(frozen=True)
+class Load:
+    """How calls are sent: as fast as `in_flight` of them allow, or at `rate` a second; times in seconds."""
+
+    in_flight: int
+    seconds: float
+    warm_up: float = 1.0
+    rate: float | None = None
+
+
 def send(
     target: Target,
     bodies: Path,
     cores: Sequence[int],
+    load: Load,
     *,
-    in_flight: int,
-    seconds: float,
-    warm_up: float = 1.0,
-    rate: float | None = None,
     answers: Path | None = None,
-    watched: Mapping[str, Sequence[int]] | None = None,
-    may_fail: bool = False,
+    store_pid: int | None = None,
 ) -> Measured:
-    """Sends the bodies, as fast as `in_flight` calls allow or at `rate` a second, and returns what was measured.
+    """Sends the bodies and returns what was measured.
 
     Latency counts from the moment at which a call was due. Any call that fails makes the measurement void.
     """
-    connections, streams = target.shape(in_flight)
+    connections, streams = target.shape(load.in_flight)
     command: list[str | Path] = [
         *("taskset", "--cpu-list", ",".join(map(str, cores)), driver()),
         *("--wire", target.wire, "--address", target.address, "--path", target.path, "--bodies", bodies),
         *("--connections", str(connections), "--streams", str(streams)),
-        *("--warm-up", str(warm_up), "--duration", str(seconds)),
+        *("--warm-up", str(load.warm_up), "--duration", str(load.seconds)),
     ]
     if target.authorization is not None:
         command += ("--authorization", target.authorization)
-    if rate is not None:
-        command += ("--rate", str(rate))
+    if load.rate is not None:
+        command += ("--rate", str(load.rate))
     if answers is not None:
         command += ("--answers", answers)
-    for name, pids in ({"server": target.server_pids} | dict(watched or {})).items():
-        if pids:
-            command += ("--watch", f"{name}={','.join(map(str, pids))}")
+    if target.server_pids:
+        command += ("--watch", f"server={','.join(map(str, target.server_pids))}")
+    if store_pid is not None:
+        command += ("--watch", f"store={store_pid}")
     finished = subprocess.run(command, check=False, capture_output=True, text=True)
     if finished.returncode != 0:
         raise LoadError(finished.stderr.strip())
     report = json.loads(finished.stdout)
-    if not may_fail and (report["failed"] or report["unanswered"] or not report["calls"]):
+    if report["failed"] or report["unanswered"] or not report["calls"]:
         raise LoadError(f"calls failed: {report['statuses']}, unanswered: {report['unanswered']}")
     return Measured(
         calls_per_second=report["calls_per_second"],

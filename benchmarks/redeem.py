@@ -7,11 +7,11 @@ campaign and a budget are checked, ledger and outbox written. Server on one core
 from collections.abc import Sequence
 
 from benchmarks import contestants, harness, output
-from benchmarks.contestants import ECHO, Contestant
+from benchmarks.contestants import ECHO, Arena, Contestant
 from benchmarks.harness import Median, Plan
 from benchmarks.load import Measured
-from benchmarks.output import Output, rounded
 from benchmarks.ours import Ours
+from benchmarks.output import Output, rounded
 from benchmarks.scenario import Scenario
 
 OURS = "promo"
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     out = Output(json_only=options.json)
     out.introduce("Redeem, unary, full speed", durability=plan.durability, in_flight=plan.in_flight)
     found, missing = contestants.available()
-    chosen: list[Contestant] = [
+    chosen: list[Contestant[Arena]] = [
         contestant for contestant in (Ours(), *found) if not options.only or contestant.name in options.only
     ]
     for advice in missing:

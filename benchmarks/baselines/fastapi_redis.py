@@ -97,9 +97,7 @@ def build(store_socket: str) -> FastAPI:
                 order_discount_share=share,
                 total_amount=line - share,
             )
-            for item, line, share in zip(
-                request.items, amounts, split(discount, amounts), strict=True
-            )
+            for item, line, share in zip(request.items, amounts, split(discount, amounts), strict=True)
         ]
         return Redemption(
             id=redemption_id,

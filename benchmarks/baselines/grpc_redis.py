@@ -6,6 +6,9 @@ from pathlib import Path
 
 import grpc
 import uvloop
+from redis.asyncio import Redis
+from shares import split
+
 from promo.v1 import (
     order_pb2,
     redeemable_pb2,
@@ -13,8 +16,6 @@ from promo.v1 import (
     redemption_service_pb2,
     redemption_service_pb2_grpc,
 )
-from redis.asyncio import Redis
-from shares import split
 
 SCRIPT = (Path(__file__).parent / "redeem.lua").read_text()
 
@@ -26,7 +27,7 @@ class RedemptionServicer(redemption_service_pb2_grpc.RedemptionServiceServicer):
         """Registers the script with the store's client."""
         self._script = store.register_script(SCRIPT)
 
-    async def Redeem(
+    async def Redeem(  # noqa: N802 - the contract's name
         self,
         request: redemption_service_pb2.RedeemRequest,
         context: grpc.aio.ServicerContext,
@@ -34,9 +35,7 @@ class RedemptionServicer(redemption_service_pb2_grpc.RedemptionServiceServicer):
         """Returns the redemption, or aborts with the reason."""
         order = request.order
         if len(request.redeemables) != 1 or not request.request_id or not order.items:
-            await context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT, "one code, a request id and lines are required"
-            )
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "one code, a request id and lines are required")
         code = request.redeemables[0].code
         amounts = [item.quantity * item.price for item in order.items]
         amount = sum(amounts)
@@ -86,9 +85,7 @@ class RedemptionServicer(redemption_service_pb2_grpc.RedemptionServiceServicer):
                         order_discount_share=share,
                         total_amount=line - share,
                     )
-                    for item, line, share in zip(
-                        order.items, amounts, split(discount, amounts), strict=True
-                    )
+                    for item, line, share in zip(order.items, amounts, split(discount, amounts), strict=True)
                 ],
             ),
         )
@@ -101,9 +98,7 @@ async def serve(port: int, store_socket: str) -> None:
     store = Redis(unix_socket_path=store_socket, decode_responses=True)
     await store.ping()
     server = grpc.aio.server()
-    redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(
-        RedemptionServicer(store), server
-    )
+    redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(RedemptionServicer(store), server)
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     await server.wait_for_termination()
