@@ -1,0 +1,278 @@
+//! The one call layer below HTTP/2: who may call, how fast, and who answers.
+//!
+//! The port and a process that embeds the edge use the same layer, so that a
+//! call in process is admitted exactly like one from the network.
+
+use std::{
+    hash::BuildHasher,
+    net::IpAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    task::Poll,
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use promo_decision::{reason::Reason, refusal::Refusal};
+use tokio::time::timeout;
+
+use crate::{
+    body::late,
+    config::{EdgeConfig, Limits},
+    control::ControlPlane,
+    deadline,
+    failure::Failure,
+    forward, frame,
+    methods::{Method, Methods},
+    metrics::{Flight, Metrics},
+    plane::{Caller, Plane},
+    rate::Rates,
+    throttle::Throttle,
+};
+
+/// After how long a caller of a full server may try again.
+const OVERLOAD_DELAY_MS: u64 = 50;
+
+/// Admits calls and has them answered.
+pub struct CallLayer<P> {
+    plane: Arc<P>,
+    limits: Limits,
+    methods: Methods,
+    metrics: Arc<Metrics>,
+    rates: Rates,
+    throttle: Throttle,
+    control: Option<Arc<ControlPlane>>,
+    draining: AtomicBool,
+    call_ids: CallIds,
+}
+
+impl<P: Plane> CallLayer<P> {
+    /// A layer over an engine and, if the settings name its socket, a control
+    /// plane.
+    pub fn new(plane: Arc<P>, config: &EdgeConfig) -> Self {
+        let methods = Methods::new();
+        Self {
+            plane,
+            metrics: Arc::new(Metrics::new(&methods)),
+            rates: Rates::new(config.limits.calls_per_second_per_key),
+            throttle: Throttle::new(config.limits.failed_authentications_per_peer),
+            control: config.control_socket.clone().map(|path| Arc::new(ControlPlane::new(path))),
+            draining: AtomicBool::new(false),
+            call_ids: CallIds::new(),
+            limits: config.limits.clone(),
+            methods,
+        }
+    }
+
+    /// Makes a unary call in this process. `body` and the answer are encoded
+    /// messages; without a `deadline`, `grpc-timeout` in the metadata or the
+    /// default holds.
+    pub async fn call(
+        &self,
+        path: &str,
+        metadata: &HeaderMap,
+        body: Bytes,
+        deadline: Option<Duration>,
+    ) -> Result<Bytes, Failure> {
+        let method = self.find(path)?;
+        if !method.hot {
+            return forward::unary(self, method, metadata, body, deadline).await;
+        }
+        let (mut flight, begun) = self.begin(method);
+        let answer = self.answer(method, metadata, None, deadline, begun, async { Ok(body) }).await;
+        flight.end(answer.as_ref().err().map_or(0, Failure::code));
+        answer
+    }
+
+    /// Answers a hot call whose message is still to be read.
+    pub(crate) async fn answer(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+        deadline: Option<Duration>,
+        begun: Result<(), Failure>,
+        body: impl Future<Output = Result<Bytes, Failure>> + Send,
+    ) -> Result<Bytes, Failure> {
+        begun?;
+        let time = self.time(headers, deadline)?;
+        let work = async {
+            let caller = self.admit(method, headers, peer).await?;
+            let body = body.await?;
+            if body.len() > self.limits.message_bytes {
+                return Err(frame::too_large(self.limits.message_bytes));
+            }
+            Ok(self.plane.call(&caller, method.path, body, now_ms()).await?)
+        };
+        match timeout(time, self.guarded(work)).await {
+            Ok(result) => result,
+            Err(_) => Err(late()),
+        }
+    }
+
+    /// Begins a call: it counts from here on, even when it may not go on.
+    pub(crate) fn begin(&self, method: &Method) -> (Flight, Result<(), Failure>) {
+        let (flight, in_flight) = Flight::begin(&self.metrics, method.index);
+        let begun = if self.draining.load(Relaxed) {
+            Err(Failure::reason(Reason::Draining))
+        } else if in_flight > self.limits.calls_in_flight {
+            let limit = self.limits.calls_in_flight.to_string();
+            let mut refusal = Refusal::new(Reason::Overloaded).with("limit", limit);
+            refusal.retry_after_ms = Some(OVERLOAD_DELAY_MS);
+            Err(refusal.into())
+        } else {
+            Ok(())
+        };
+        (flight, begun)
+    }
+
+    /// Tells who calls, and that the caller may.
+    pub(crate) async fn admit(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Arc<P::Caller>, Failure> {
+        let authorization =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let credentials = authorization.unwrap_or_default();
+        if let Some(peer) = peer {
+            self.throttle.check(peer, credentials, Instant::now())?;
+        }
+        let caller = match self.plane.authenticate(authorization).await {
+            Ok(caller) => caller,
+            Err(refusal) => {
+                let wrong = refusal.reason == Reason::CredentialsInvalid;
+                if let Some(peer) = peer.filter(|_| wrong) {
+                    self.throttle.failed(peer, Instant::now());
+                }
+                return Err(refusal.into());
+            }
+        };
+        if peer.is_some() {
+            self.throttle.succeeded(credentials);
+        }
+        if !caller.may(method.scope) {
+            return Err(Refusal::new(Reason::ScopeMissing).with("scope", method.scope).into());
+        }
+        self.rates.spend(&self.plane, caller.key_id(), now_ms()).await?;
+        Ok(caller)
+    }
+
+    /// The time that a call may take.
+    pub(crate) fn time(
+        &self,
+        headers: &HeaderMap,
+        deadline: Option<Duration>,
+    ) -> Result<Duration, Failure> {
+        let asked = match deadline {
+            Some(deadline) => Some(deadline),
+            None => deadline::read(headers)?,
+        };
+        Ok(asked.unwrap_or_else(|| self.limits.default_deadline()))
+    }
+
+    /// Turns a panic into a failure that names the call; the log has the rest.
+    pub(crate) async fn guarded<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut work = pin!(work);
+        let caught = std::future::poll_fn(|context| {
+            // What a panic leaves half done belongs to the call that ends here.
+            match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+                Ok(Poll::Ready(result)) => Poll::Ready(Some(result)),
+                Ok(Poll::Pending) => Poll::Pending,
+                Err(_) => Poll::Ready(None),
+            }
+        });
+        caught.await.unwrap_or_else(|| {
+            let call_id = self.call_id();
+            tracing::error!(call_id, "call.panicked");
+            Err(Refusal::new(Reason::Internal).with("request", call_id).into())
+        })
+    }
+
+    /// The method with this path, or the failure of a caller who made it up.
+    pub(crate) fn find(&self, path: &str) -> Result<&Method, Failure> {
+        self.methods.find(path).ok_or_else(|| {
+            self.metrics.unknown_method();
+            let path: String = path.chars().take(200).collect();
+            Refusal::new(Reason::MethodNotFound).with("method", path).into()
+        })
+    }
+
+    /// A name for a call, unique in this and very likely in other processes.
+    pub(crate) fn call_id(&self) -> String {
+        self.call_ids.next()
+    }
+
+    /// Everything counted by the edge, in Prometheus' text form.
+    pub fn metrics(&self) -> String {
+        let mut text = self.metrics.render();
+        if let Some(control) = &self.control {
+            let up = u8::from(control.answers());
+            text.push_str("# TYPE promo_edge_control_plane_up gauge\n");
+            text.push_str(&format!("promo_edge_control_plane_up {up}\n"));
+        }
+        text
+    }
+
+    /// From now on every new call is refused.
+    pub fn refuse_new_calls(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    /// The engine.
+    pub fn plane(&self) -> &P {
+        &self.plane
+    }
+
+    pub(crate) fn control(&self) -> Option<&Arc<ControlPlane>> {
+        self.control.as_ref()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn methods(&self) -> &Methods {
+        &self.methods
+    }
+
+    pub(crate) fn counts(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Names of calls: a number of this process and a count.
+struct CallIds {
+    process: u32,
+    count: AtomicU64,
+}
+
+impl CallIds {
+    fn new() -> Self {
+        let random = std::hash::RandomState::new().hash_one(0_u8);
+        Self { process: (random >> 32) as u32, count: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> String {
+        format!("{:08x}-{:x}", self.process, self.count.fetch_add(1, Relaxed))
+    }
+}

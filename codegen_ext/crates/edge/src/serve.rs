@@ -1,0 +1,121 @@
+//! From HTTP/2 requests to calls, and from their outcome to answers.
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tonic::service::Routes;
+use tower_service::Service;
+
+use crate::{
+    body::Answer, failure::Failure, forward, frame, layer::CallLayer, methods::Method,
+    plane::Plane,
+};
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// Answers one request, whatever it is.
+pub async fn serve<P: Plane>(
+    layer: Arc<CallLayer<P>>,
+    utilities: Routes,
+    request: Request<Incoming>,
+    peer: Option<IpAddr>,
+) -> Response<Answer> {
+    if let Err(status) = check(&request) {
+        let mut response = Response::new(Answer::Empty);
+        *response.status_mut() = status;
+        return response;
+    }
+    let path = request.uri().path();
+    // Health and reflection need no key; `grpc.` is theirs alone.
+    if path.starts_with("/grpc.") {
+        return Box::pin(utility(utilities, request)).await;
+    }
+    let method = match layer.find(path) {
+        Ok(method) => method,
+        Err(failure) => return fail("", &failure),
+    };
+    let outcome = if method.hot {
+        hot(&layer, method, request, peer).await
+    } else {
+        Box::pin(forward::pass(&layer, method, request, peer)).await
+    };
+    outcome.unwrap_or_else(|failure| fail(method.path, &failure))
+}
+
+async fn hot<P: Plane>(
+    layer: &CallLayer<P>,
+    method: &Method,
+    request: Request<Incoming>,
+    peer: Option<IpAddr>,
+) -> Result<Response<Answer>, Failure> {
+    let (parts, body) = request.into_parts();
+    let (mut flight, mut begun) = layer.begin(method);
+    if is_compressed(&parts.headers) {
+        begun = begun.and_then(|()| Err(frame::compressed()));
+    }
+    let body = frame::read(body, layer.limits().message_bytes);
+    let answer = layer.answer(method, &parts.headers, peer, None, begun, body).await;
+    flight.end(answer.as_ref().err().map_or(0, Failure::code));
+    let mut response = Response::new(Answer::message(frame::write(&answer?)));
+    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    Ok(response)
+}
+
+async fn utility(mut utilities: Routes, request: Request<Incoming>) -> Response<Answer> {
+    match utilities.call(request).await {
+        Ok(response) => response.map(Answer::Tonic),
+        Err(never) => match never {},
+    }
+}
+
+/// What is not gRPC is told so in HTTP's words.
+fn check<B>(request: &Request<B>) -> Result<(), StatusCode> {
+    if request.method() != http::Method::POST {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    match kind.strip_prefix(b"application/grpc") {
+        Some([] | [b'+' | b';', ..]) => Ok(()),
+        _ => Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    }
+}
+
+fn is_compressed(headers: &HeaderMap) -> bool {
+    headers.get(GRPC_ENCODING).is_some_and(|encoding| encoding != "identity")
+}
+
+/// An answer that is nothing but headers.
+fn fail(path: &str, failure: &Failure) -> Response<Answer> {
+    tracing::debug!(path, code = failure.code(), "call.failed");
+    let mut response = Response::new(Answer::Empty);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, GRPC);
+    failure.write(headers);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(method: &str, kind: Option<&str>) -> Option<u16> {
+        let mut request = Request::builder().method(method);
+        if let Some(kind) = kind {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        check(&request.body(()).unwrap()).err().map(|status| status.as_u16())
+    }
+
+    #[test]
+    fn only_grpc_is_served() {
+        assert_eq!(status("POST", Some("application/grpc")), None);
+        assert_eq!(status("POST", Some("application/grpc+proto")), None);
+        assert_eq!(status("POST", Some("application/grpc;charset=x")), None);
+        assert_eq!(status("POST", Some("application/grpc-web")), Some(415));
+        assert_eq!(status("POST", Some("application/json")), Some(415));
+        assert_eq!(status("POST", None), Some(415));
+        assert_eq!(status("GET", Some("application/grpc")), Some(405));
+    }
+}
