@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 
 PROJECT_ID_LENGTH = 8
 """Characters of a project id: short, since every key in the store carries it."""
@@ -24,9 +23,3 @@ def resource_id(prefix: str, random: bytes) -> str:
 def project_id(random: bytes) -> str:
     """Return a project id from at least five random bytes."""
     return _base32(random)[:PROJECT_ID_LENGTH]
-
-
-def customer_id(project: str, source_id: str) -> str:
-    """Return the id of a customer; it depends on project and `source_id` only, so it needs no look-up."""
-    digest = hashlib.sha256(project.encode() + b"\x00" + source_id.encode()).digest()
-    return f"cust_{_base32(digest[:10])}"

@@ -38,7 +38,7 @@ class ControlPlaneServer:
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
         operations = OperationsServicer(use_cases.operations)
-        operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)
+        operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)  # type: ignore[no-untyped-call]
 
     async def start(self) -> None:
         """Begin to answer. A socket that a dead server left is replaced."""

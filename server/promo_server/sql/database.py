@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
@@ -79,10 +79,11 @@ class SqlDatabase:
         sqlite = self._engine.dialect.name == "sqlite"
         self._writer = asyncio.Lock() if sqlite else None
 
-    @property
-    def engine(self) -> AsyncEngine:
-        """The engine, for migrations."""
-        return self._engine
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Open a writing transaction for what is no use case: migrations."""
+        async with self._writing_engine.begin() as connection:
+            yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Unit]:

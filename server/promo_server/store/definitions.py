@@ -13,8 +13,6 @@ from promo_server.store import keys
 from promo_server.store.client import store_errors
 
 _ATTEMPTS = 10
-_BUCKET = 64
-"""Stored codes of so many neighbouring positions share one hash."""
 
 
 class RedisDefinitionStore:
@@ -56,7 +54,7 @@ class RedisDefinitionStore:
                 current = await pipe.get(version_key)
                 if current is not None and int(current) > version:
                     return
-                pipe.multi()
+                pipe.multi()  # type: ignore[no-untyped-call]
                 if key is not None:
                     pipe.set(key, document)
                 pipe.set(version_key, version)
@@ -84,10 +82,11 @@ class RedisDefinitionStore:
     ) -> None:
         """Put stored codes: each leads to its campaign and position, each position to its code."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            size = keys.positions_per_bucket()
             for position, code in enumerate(codes, first_position):
                 pipe.set(keys.stored_code(project_id, code, self._partitions), f"{campaign_number}:{position}")
-                bucket = keys.stored_codes(project_id, campaign_number, position // _BUCKET, self._partitions)
-                pipe.hset(bucket, str(position % _BUCKET), code)
+                bucket = keys.stored_codes(project_id, campaign_number, position // size, self._partitions)
+                pipe.hset(bucket, str(position % size), code)
             await pipe.execute()
 
     async def announce(self) -> None:

@@ -8,7 +8,7 @@ from promo_server.domain.ledger import StreamId
 
 def whole_entry(partition: int, place: StreamId, blob: bytes, results: str) -> tuple[bytes, list[int]]:
     """Return a ledger entry, serialized, with its ids and results filled in, and the positions handed out."""
-    return _native.whole_ledger_entry(partition, str(place), blob, results)
+    return _native.complete_entry(partition, str(place), blob, results)
 
 
 def publication_id(campaign_number: int, first_position: int) -> str:
@@ -23,5 +23,5 @@ def customer_id(project: str, source_id: str) -> str:
 
 def place_of_redemption(redemption_id: str) -> tuple[int, StreamId] | None:
     """Return partition and place of a redemption's entry; None when the id is no redemption's."""
-    found = _native.place_of_redemption(redemption_id)
+    found = _native.parse_redemption_id(redemption_id)
     return None if found is None else (found[0], StreamId.parse(found[1]))

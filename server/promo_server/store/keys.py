@@ -56,3 +56,23 @@ def stored_code(project: str, code: str, partitions: int) -> str:
 def stored_codes(project: str, number: int, bucket: int, partitions: int) -> str:
     """Return the key of the stored codes of one bucket of positions of a campaign."""
     return _native.stored_codes_key(project, number, bucket, partitions)
+
+
+def positions_per_bucket() -> int:
+    """Return how many neighbouring positions share a bucket."""
+    return _native.positions_per_bucket()
+
+
+def cursor(project: str, number: int, partitions: int) -> str:
+    """Return the key of how far the publication of a campaign's codes is."""
+    return _native.cursor_key(project, number, partitions)
+
+
+def limit(project: str, name: str, partitions: int, *, single_use: bool) -> tuple[str, int | None]:
+    """Return the key of a limit by its name in the ledger; of a single-use code, a page of bits and the offset."""
+    return _native.limit_key(project, name, single_use, partitions)
+
+
+def free_slots(project: str, name: str, partitions: int) -> str:
+    """Return the key of the slots that were given back to a limit."""
+    return _native.free_slots_key(project, name, partitions)

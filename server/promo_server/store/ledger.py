@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from redis.asyncio import Redis
 
@@ -12,7 +13,8 @@ from promo_server.store import keys
 from promo_server.store.client import store_errors
 from promo_server.store.ids import whole_entry
 
-_READ = 1_000
+_Entries = list[tuple[bytes, dict[bytes, bytes]]]
+"""Entries of a stream as the client returns them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +50,17 @@ class RedisLedger:
         block_ms: int,
     ) -> Mapping[int, Sequence[Notice]]:
         """Return up to `count` outbox entries of each partition, waiting up to `block_ms` for the first one."""
-        names = {keys.outbox(project_id, partition): partition for partition in range(self.partitions)}
+        names = {keys.outbox(project_id, partition).encode(): partition for partition in range(self.partitions)}
         streams = {name: str(after.get(partition, StreamId())) for name, partition in names.items()}
         async with store_errors():
-            found = await self._client.xread(streams, count=count, block=block_ms or None)
+            found = await self._client.xread(streams, count=count, block=block_ms or None)  # type: ignore[arg-type]
         pairs = found.items() if isinstance(found, dict) else found
         return {
-            names[name.decode()]: [
+            names[name]: [
                 Notice(StreamId.parse(id_.decode()), StreamId.parse(fields[b"l"].decode()))
                 for id_, fields in _flat(entries)
             ]
-            for name, entries in pairs
+            for name, entries in cast("list[tuple[bytes, _Entries]]", pairs)
         }
 
     async def facts(self, project_id: str, partition: int, places: Sequence[StreamId]) -> Sequence[LedgerFact]:
@@ -71,7 +73,7 @@ class RedisLedger:
                 max=str(places[-1]),
             )
         facts = []
-        for id_, fields in found:
+        for id_, fields in cast("_Entries", found):
             place = StreamId.parse(id_.decode())
             if place in wanted:
                 entry, positions = whole_entry(partition, place, fields[b"b"], fields[b"o"].decode())
@@ -111,6 +113,6 @@ class RedisLedger:
         return {partition: StreamId.parse(entries[0][0].decode()) for partition, entries in enumerate(found) if entries}
 
 
-def _flat(entries: list) -> list:  # type: ignore[type-arg]
+def _flat(entries: _Entries) -> _Entries:
     """Return stream entries of either protocol version: RESP3 nests them once more."""
-    return entries[0] if entries and isinstance(entries[0], list) else entries
+    return cast("_Entries", entries[0]) if entries and isinstance(entries[0], list) else entries

@@ -155,12 +155,12 @@ def validity_to(validity: Validity) -> validity_pb2.Validity:
     if validity.timeframe is not None:
         message.timeframe.interval.CopyFrom(times.duration(validity.timeframe.interval_ms))
         message.timeframe.duration.CopyFrom(times.duration(validity.timeframe.duration_ms))
-    message.days_of_week.extend(validity.days_of_week)  # type: ignore[arg-type]
+    message.days_of_week.extend(validity.days_of_week)
     for hours in validity.hours:
         message.hours.add(
             start_minute=hours.start_minute,
             end_minute=hours.end_minute,
-            days_of_week=hours.days_of_week,  # type: ignore[arg-type]
+            days_of_week=hours.days_of_week,
         )
     if validity.activity_after_publishing_ms is not None:
         message.activity_after_publishing.CopyFrom(times.duration(validity.activity_after_publishing_ms))

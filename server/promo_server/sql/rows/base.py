@@ -21,7 +21,8 @@ class Rows:
         self._connection = connection
 
     async def _one(self, query: Select[Any]) -> RowMapping | None:
-        return (await self._connection.execute(query)).mappings().first()
+        row: RowMapping | None = (await self._connection.execute(query)).mappings().first()
+        return row
 
     async def _page(
         self,

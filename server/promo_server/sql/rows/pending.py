@@ -26,10 +26,11 @@ class SqlPending(Rows):
             # Never one that was there before, or a slow publisher would forget a change it has not seen.
             revision=secrets.randbits(62),
         )
-        return statement.on_conflict_do_update(
+        upsert: Insert = statement.on_conflict_do_update(
             index_elements=[PENDING.c.kind, PENDING.c.project_id, PENDING.c.target],
             set_={"revision": statement.excluded.revision},
         )
+        return upsert
 
     async def add(self, pending: Iterable[Pending]) -> None:
         """Add changes, or give those already there another revision."""

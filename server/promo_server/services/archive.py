@@ -1,0 +1,25 @@
+"""What the archive answers when the store has forgotten."""
+
+from __future__ import annotations
+
+from promo_server.domain.access import Caller
+from promo_server.domain.errors import DomainError
+from promo_server.domain.reasons import Reason
+from promo_server.services.archive_ports import ArchivedRedemption
+from promo_server.services.ports import Database
+
+
+class ReadArchive:
+    """Reads what happened in the caller's project."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep what reading needs."""
+        self._database = database
+
+    async def redemption(self, caller: Caller, redemption_id: str) -> ArchivedRedemption:
+        """Return a redemption; refuse with REDEMPTION_NOT_FOUND."""
+        async with self._database.read() as unit:
+            found = await unit.archive.redemption(caller.project, redemption_id)
+        if found is None:
+            raise DomainError(Reason.REDEMPTION_NOT_FOUND, redemption=redemption_id)
+        return found

@@ -1,0 +1,66 @@
+"""Runs a worker's rounds until it is stopped, whatever happens in one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from promo_server.domain.errors import DomainError
+from promo_server.workers.metrics import WorkerMetrics
+
+_LOG = structlog.get_logger(__name__)
+
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class WorkerLoop:
+    """One worker: a round again and again, `pause_seconds` apart, longer after failures."""
+
+    def __init__(
+        self,
+        name: str,
+        run_round: Callable[[], Awaitable[object]],
+        pause_seconds: float,
+        metrics: WorkerMetrics,
+    ) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._name = name
+        self._run_round = run_round
+        self._pause_seconds = pause_seconds
+        self._metrics = metrics
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=f"worker:{self._name}")
+
+    async def stop(self) -> None:
+        """Let the running round finish, then end."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            pause = self._pause_seconds
+            try:
+                await self._run_round()
+                failures = 0
+            except Exception as error:  # noqa: BLE001 - a worker outlives every error of a round
+                failures += 1
+                pause = min(_LONGEST_PAUSE_SECONDS, max(pause, 0.1) * 2**failures)
+                self._metrics.failures.labels(self._name).inc()
+                self._log(error, pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    def _log(self, error: Exception, pause: float) -> None:
+        if isinstance(error, DomainError):
+            _LOG.warning("worker.waits", worker=self._name, reason=error.reason.name, seconds=pause)
+        else:
+            _LOG.error("worker.failed", worker=self._name, seconds=pause, exc_info=error)

@@ -1,0 +1,131 @@
+"""What each worker does in a round."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from promo_server.domain.ledger import Checkpoint, StreamId
+from promo_server.services.bundles import BundlePublisher
+from promo_server.services.operations import OperationRunner
+from promo_server.services.ports import Clock, Database
+from promo_server.store.ledger import RedisLedger
+from promo_server.workers.metrics import WorkerMetrics
+from promo_server.workers.projection import Projection
+
+_EXPIRED_AT_ONCE = 10_000
+_BLOCK_MS = 500
+"""How long a round waits in the store for the first new entry; no longer than the client's own timeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRetention:
+    """What the store's ledger keeps behind the archive: entries younger than `age_ms`, at most `entries` of each
+    partition.
+    """
+
+    age_ms: int = 24 * 3_600_000
+    entries: int = 1_000_000
+
+
+class ProjectionRounds:
+    """Projects every project; with a single one it waits in the store for news."""
+
+    def __init__(self, database: Database, projection: Projection) -> None:
+        """Keep what the rounds need."""
+        self._database = database
+        self._projection = projection
+
+    async def __call__(self) -> None:
+        """Project until nothing waits."""
+        async with self._database.read() as unit:
+            projects = await unit.projects.all_ids()
+        block_ms = _BLOCK_MS if len(projects) == 1 else 0
+        busy = True
+        while busy:
+            counts = [await self._projection.run_round(project_id, block_ms) for project_id in projects]
+            busy = any(counts)
+
+
+class TrimRounds:
+    """Trims ledgers behind the archive, and measures how far it is behind."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: RedisLedger,
+        clock: Clock,
+        metrics: WorkerMetrics,
+        retention: LedgerRetention,
+    ) -> None:
+        """Keep what the rounds need."""
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._retention = retention
+
+    async def __call__(self) -> None:
+        """Trim the ledgers of every project."""
+        now_ms = self._clock()
+        async with self._database.read() as unit:
+            known = {
+                project_id: await unit.archive.checkpoints(project_id) for project_id in await unit.projects.all_ids()
+            }
+        oldest_ms = now_ms
+        for project_id, checkpoints in known.items():
+            keep_from = _keep_from(checkpoints, now_ms - self._retention.age_ms)
+            if keep_from:
+                await self._ledger.trim_ledger(project_id, keep_from, self._retention.entries)
+            waiting = await self._ledger.oldest_waiting(project_id)
+            oldest_ms = min([oldest_ms, *(place.milliseconds for place in waiting.values())])
+        self._metrics.lag_seconds.set((now_ms - oldest_ms) / 1000)
+
+
+def _keep_from(checkpoints: Mapping[int, Checkpoint], before_ms: int) -> Mapping[int, StreamId]:
+    """Return the lowest id of each partition that stays: nothing young, and nothing that the archive lacks."""
+    return {
+        partition: min(StreamId(max(before_ms, 0)), checkpoint.ledger.following)
+        for partition, checkpoint in checkpoints.items()
+    }
+
+
+class PublishRounds:
+    """Publishes definitions that the store did not take at once, and resumes operations that a server left."""
+
+    def __init__(
+        self, database: Database, publisher: BundlePublisher, runner: OperationRunner, metrics: WorkerMetrics
+    ) -> None:
+        """Keep what the rounds need."""
+        self._database = database
+        self._publisher = publisher
+        self._runner = runner
+        self._metrics = metrics
+
+    async def __call__(self) -> None:
+        """Publish what waits."""
+        async with self._database.read() as unit:
+            self._metrics.pending_definitions.set(await unit.pending.count())
+        await self._publisher.publish()
+        await self._runner.resume()
+
+
+class CleanRounds:
+    """Forgets answers to request ids after their time."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Keep what the rounds need."""
+        self._database = database
+        self._clock = clock
+
+    async def __call__(self) -> None:
+        """Forget until none is expired."""
+        while True:
+            async with self._database.write() as unit:
+                forgotten = await unit.answers.delete_expired(self._clock(), _EXPIRED_AT_ONCE)
+            if forgotten < _EXPIRED_AT_ONCE:
+                return
+
+
+Sweep = Callable[[], Awaitable[object]]
+"""Gives back what expired holds hold; the engine's own."""
