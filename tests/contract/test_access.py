@@ -15,7 +15,7 @@ HOT_SERVICES = {"ValidationService", "RedemptionService", "PublicationService", 
 
 def table() -> dict[str, tuple[str, bool]]:
     source = (REPOSITORY / "codegen_ext/crates/engine/src/access.rs").read_text()
-    rows = re.findall(r'^\s+(hot|managed)\("(/[\w./]+)", "([\w.]+)"\),$', source, re.MULTILINE)
+    rows = re.findall(r'^\s+(hot|managed)\(\s*"(/[\w./]+)",\s*"([\w.]+)",?\s*\),$', source, re.MULTILINE)
     return {path: (scope, kind == "hot") for kind, path, scope in rows}
 
 
