@@ -1,7 +1,23 @@
 //! Python binding of the data plane: converts, releases the GIL, nothing else.
 
+mod build_info;
+mod decision;
+mod store_keys;
+
 use pyo3::prelude::*;
 
 /// The compiled half of `promo_server`.
 #[pymodule(gil_used = false)]
-mod _native {}
+mod _native {
+    #[pymodule_export]
+    use crate::build_info::build_info;
+    #[pymodule_export]
+    use crate::decision::{check_definition, currencies, decide_json, has_time_zone};
+    #[pymodule_export]
+    use crate::store_keys::{
+        auth_key, bundle_key, bundle_version_key, complete_entry, cursor_key, customer_id,
+        epoch_key, free_slots_key, ledger_key, limit_key, outbox_key, parse_redemption_id,
+        positions_per_bucket, project_bundle_key, project_version_key, publication_id,
+        stored_code_key, stored_codes_key,
+    };
+}

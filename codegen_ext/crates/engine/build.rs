@@ -10,7 +10,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(root.join("promo/v1"))?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "proto"));
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "proto")
+    });
     files.sort();
     // Nothing imports the details of errors; they travel inside of Any.
     files.push(root.join("third_party/google/rpc/error_details.proto"));
@@ -31,11 +34,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::new();
     config
         .include_file("protocol.rs")
-        // Sorted maps, so that equal requests have equal bytes.
+        // Sorted maps, so that equal messages have equal bytes.
         .btree_map(["."])
         .bytes([".google.protobuf.Any.value"])
-        // The order of a map decides the bytes of an answer that must repeat.
-        .btree_map([".google.rpc.ErrorInfo.metadata"])
         .enable_type_names();
     config.compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -1,4 +1,44 @@
-//! Skeleton.
+//! The promotion engine: the use cases of checkout, in front of the store.
+//!
+//! A call is resolved to campaigns by arithmetic, decided by the pure decision
+//! crate, and taken in one commit of the store. See [`Engine`].
+
+#![forbid(unsafe_code)]
+
+pub mod access;
+mod advice;
+pub mod auth;
+mod batch;
+mod call;
+mod checkout;
+pub mod config;
+mod convert;
+mod definitions;
+mod engine;
+pub mod functions;
+mod guesses;
+mod holds;
+pub mod ids;
+pub mod keys;
+pub mod ledger;
+mod lookup;
+mod movements;
+pub mod plan;
+mod publications;
+mod publish;
+mod redeem;
+mod request;
+mod resolve;
+mod rollback;
+mod sessions;
+mod settle;
+pub mod status;
+pub mod store;
+mod validate;
+
+pub use auth::Identity;
+pub use config::EngineConfig;
+pub use engine::{Engine, EngineError};
 
 /// The messages of `promo.v1` and of the `google.*` packages that it imports.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]

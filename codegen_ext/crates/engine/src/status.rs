@@ -19,7 +19,9 @@ pub fn status(refusal: &Refusal) -> Status {
     let mut details = vec![pack(&ErrorInfo {
         reason: detail.name.to_owned(),
         domain: DOMAIN.to_owned(),
-        metadata: metadata.map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        metadata: metadata
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect(),
     })];
     if !refusal.violations.is_empty() {
         let violation = |violation: &promo_decision::refusal::Violation| FieldViolation {
@@ -32,9 +34,15 @@ pub fn status(refusal: &Refusal) -> Status {
         }));
     }
     if let Some(delay_ms) = refusal.retry_after_ms {
-        details.push(pack(&RetryInfo { retry_delay: Some(duration(delay_ms)) }));
+        details.push(pack(&RetryInfo {
+            retry_delay: Some(duration(delay_ms)),
+        }));
     }
-    Status { code: detail.grpc_code, message: refusal.message(), details }
+    Status {
+        code: detail.grpc_code,
+        message: refusal.message(),
+        details,
+    }
 }
 
 fn pack<M: Message + Name>(message: &M) -> Any {
@@ -58,25 +66,40 @@ mod tests {
     use super::*;
 
     fn details(refusal: &Refusal) -> Vec<String> {
-        status(refusal).details.into_iter().map(|any| any.type_url).collect()
+        status(refusal)
+            .details
+            .into_iter()
+            .map(|any| any.type_url)
+            .collect()
     }
 
     #[test]
     fn every_refusal_names_its_reason_and_what_it_speaks_of() {
         let refusal = Refusal::new(Reason::CodeNotFound).with("code", "A");
         let status = status(&refusal);
-        assert_eq!((status.code, status.message.as_str()), (5, "there is no code A"));
+        assert_eq!(
+            (status.code, status.message.as_str()),
+            (5, "there is no code A")
+        );
         let info = ErrorInfo::decode(status.details[0].value.as_slice()).unwrap();
-        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("CODE_NOT_FOUND", "promo"));
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("CODE_NOT_FOUND", "promo")
+        );
         assert_eq!(info.metadata["code"], "A");
         assert_eq!(status.details.len(), 1);
     }
 
     #[test]
     fn a_malformed_request_lists_every_violation() {
-        let refusal =
-            Refusal::invalid(vec![Violation::new("a", "is bad"), Violation::new("b", "too")]);
-        assert_eq!(details(&refusal)[1], "type.googleapis.com/google.rpc.BadRequest");
+        let refusal = Refusal::invalid(vec![
+            Violation::new("a", "is bad"),
+            Violation::new("b", "too"),
+        ]);
+        assert_eq!(
+            details(&refusal)[1],
+            "type.googleapis.com/google.rpc.BadRequest"
+        );
         let status = status(&refusal);
         let request = BadRequest::decode(status.details[1].value.as_slice()).unwrap();
         assert_eq!(request.field_violations[1].field, "b");

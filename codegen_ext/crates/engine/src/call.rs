@@ -1,0 +1,87 @@
+//! One call: who makes it, when, and what it may see.
+
+use std::sync::Arc;
+
+use promo_decision::{reason::Reason, refusal::Refusal};
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    auth::Identity, definitions::Project, engine::Engine, guesses::Guesser, store::StoreError,
+};
+
+/// A call of an authenticated caller.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// What answers it.
+    pub engine: &'a Engine,
+    /// Who makes it.
+    pub identity: &'a Identity,
+    /// When it was made, milliseconds since 1970, UTC.
+    pub now_ms: i64,
+}
+
+impl Call<'_> {
+    /// The caller's project.
+    pub async fn project(&self) -> Result<Arc<Project>, Refusal> {
+        let project = self
+            .engine
+            .definitions
+            .project(&self.identity.project)
+            .await?;
+        project.ok_or_else(|| self.no_project())
+    }
+
+    /// The caller's project, with everything that was defined before the call.
+    pub async fn fresh_project(&self) -> Result<Arc<Project>, Refusal> {
+        self.engine.definitions.poll().await?;
+        self.project().await
+    }
+
+    /// The caller's project, read again whatever the epoch says.
+    pub async fn reloaded_project(&self) -> Result<Arc<Project>, Refusal> {
+        let project = self
+            .engine
+            .definitions
+            .refresh(&self.identity.project)
+            .await?;
+        project.ok_or_else(|| self.no_project())
+    }
+
+    /// Who would be guessing, if the call guesses.
+    pub fn guesser<'b>(&'b self, customer: Option<&'b str>) -> Guesser<'b> {
+        Guesser {
+            project: &self.identity.project,
+            key_id: &self.identity.key_id,
+            customer,
+        }
+    }
+
+    fn no_project(&self) -> Refusal {
+        Refusal::new(Reason::ProjectNotFound).with("project", self.identity.project.to_string())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(detail) => {
+                tracing::debug!(%detail, "store.unavailable");
+                Self::new(Reason::StoreUnavailable)
+            }
+            StoreError::Unexpected(detail) => {
+                tracing::error!(%detail, "store.unexpected");
+                Self::new(Reason::Internal)
+            }
+        }
+    }
+}
+
+/// Tells two bodies of one request id apart: a hash of the request's canonical
+/// bytes, with the id left out by the caller of this function.
+pub fn fingerprint(request: &impl Message) -> [u8; 16] {
+    let digest = Sha256::digest(request.encode_to_vec());
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    short
+}

@@ -1,0 +1,285 @@
+//! What Validate and Redeem share: from a request to a decision.
+
+use std::sync::Arc;
+
+use promo_decision::{Candidate, Decision, Facts, Mode, Outcome, Reason, Refusal, decide};
+
+use crate::{
+    call::Call,
+    convert,
+    definitions::Project,
+    functions,
+    holds::{self, Hold},
+    ids,
+    keys::HOLDERS_PER_BUCKET,
+    protocol::promo::v1 as pb,
+    publications,
+    request::Violations,
+    resolve::{self, Located},
+    store::StoreError,
+};
+
+/// What a checkout asks, with every field checked.
+pub struct Checkout<'a> {
+    /// The codes, in requested order.
+    pub codes: Vec<String>,
+    /// The customer as sent.
+    pub customer: Option<&'a pb::Customer>,
+    /// The order as sent.
+    pub order: &'a pb::Order,
+    /// The order, checked.
+    pub checked: promo_decision::Order<'a>,
+    /// Whether the codes stand or fall together.
+    pub mode: Mode,
+}
+
+/// Checks the fields that Validate and Redeem share.
+pub fn check<'a>(
+    redeemables: &[pb::Redeemable],
+    customer: Option<&'a pb::Customer>,
+    order: Option<&'a pb::Order>,
+    mode: i32,
+    mut violations: Violations,
+) -> Result<Checkout<'a>, Refusal> {
+    let codes = violations.codes(redeemables);
+    violations.customer(customer);
+    let mode = match pb::ApplicationMode::try_from(mode) {
+        Ok(pb::ApplicationMode::Unspecified | pb::ApplicationMode::All) => Mode::All,
+        Ok(pb::ApplicationMode::Partial) => Mode::Partial,
+        Err(_) => {
+            violations.add("mode", format!("{mode} is no application mode"));
+            Mode::All
+        }
+    };
+    let checked = convert::order(order, &mut violations);
+    violations.check()?;
+    match (order, checked) {
+        (Some(order), Some(checked)) => Ok(Checkout {
+            codes,
+            customer,
+            order,
+            checked,
+            mode,
+        }),
+        _ => Err(convert::invalid("order", "is required")),
+    }
+}
+
+impl Checkout<'_> {
+    /// `source_id` of the customer.
+    pub fn customer_id(&self) -> Option<&str> {
+        self.customer.map(|customer| customer.source_id.as_str())
+    }
+}
+
+/// A checkout with everything that a decision needs to know.
+pub struct Prepared {
+    /// The project, as fresh as the codes needed.
+    pub project: Arc<Project>,
+    /// Each code, found or refused.
+    pub located: Vec<Result<Located, Refusal>>,
+    /// When each was published, where that matters.
+    published: Vec<Option<i64>>,
+    /// The hold that the call confirms.
+    pub hold: Option<Hold>,
+}
+
+/// Finds the codes and reads the facts that the decision depends on. Nothing is
+/// read for a campaign whose decision depends on its definition alone.
+pub async fn prepare(
+    call: &Call<'_>,
+    project: Arc<Project>,
+    checkout: &Checkout<'_>,
+    session: Option<&str>,
+) -> Result<Prepared, Refusal> {
+    let mut project = project;
+    let guesser = call.guesser(checkout.customer_id());
+    call.engine.guard.check(guesser, call.now_ms)?;
+    let located = resolve::codes(call, &mut project, &checkout.codes).await?;
+    let unknown = located.iter().filter(|one| one.is_err()).count();
+    call.engine
+        .guard
+        .count(&call.engine.store, guesser, unknown, call.now_ms)
+        .await;
+    refuse_repeated(&located)?;
+    let published = publication_times(call, &located).await?;
+    let hold = match session {
+        None => None,
+        Some(session) => {
+            let unknown = || Refusal::new(Reason::SessionNotFound).with("session", session);
+            let hold = holds::find(&call.engine.store, &project, session).await?;
+            Some(
+                hold.filter(|hold| hold.live(call.now_ms))
+                    .ok_or_else(unknown)?,
+            )
+        }
+    };
+    Ok(Prepared {
+        project,
+        located,
+        published,
+        hold,
+    })
+}
+
+impl Prepared {
+    /// Decides, with what the store has refused before taken into account.
+    pub fn decide(
+        &self,
+        call: &Call<'_>,
+        checkout: &Checkout<'_>,
+        refused: &[Option<Refusal>],
+    ) -> Decision {
+        let candidates: Vec<Result<Candidate<'_>, Refusal>> = self
+            .located
+            .iter()
+            .zip(&self.published)
+            .enumerate()
+            .map(
+                |(at, (located, published))| match (located, refused.get(at)) {
+                    (_, Some(Some(refusal))) | (Err(refusal), _) => Err(refusal.clone()),
+                    (Ok(located), _) => Ok(Candidate {
+                        campaign: &located.campaign.campaign,
+                        code: &located.code,
+                        position: located.position,
+                        published_ms: *published,
+                        published_known: true,
+                    }),
+                },
+            )
+            .collect();
+        let facts = Facts {
+            now_ms: call.now_ms,
+            zone: &self.project.zone,
+            customer: checkout.customer_id(),
+        };
+        decide(&checkout.checked, &candidates, checkout.mode, &facts)
+    }
+
+    /// The answer's entry for each code.
+    pub fn results(
+        &self,
+        checkout: &Checkout<'_>,
+        decision: &Decision,
+    ) -> Vec<pb::RedeemableResult> {
+        let outcomes = decision.outcomes.iter();
+        let found = checkout.codes.iter().zip(&self.located);
+        found
+            .zip(outcomes)
+            .map(|((code, located), outcome)| result(code, located, outcome))
+            .collect()
+    }
+}
+
+fn result(
+    code: &str,
+    located: &Result<Located, Refusal>,
+    outcome: &Outcome,
+) -> pb::RedeemableResult {
+    let mut result = pb::RedeemableResult {
+        code: code.to_owned(),
+        ..Default::default()
+    };
+    if let Ok(located) = located {
+        let campaign = &located.campaign.campaign;
+        result.voucher_id = ids::voucher(campaign.number, located.position);
+        result.campaign_id.clone_from(&campaign.id);
+        result.discount = convert::discount(campaign);
+    }
+    match outcome {
+        Outcome::Applied { amount } => {
+            result.status = pb::RedeemableStatus::Applicable as i32;
+            result.applied_discount_amount = *amount;
+        }
+        Outcome::Refused(refusal) => {
+            result.status = pb::RedeemableStatus::Inapplicable as i32;
+            result.refusal = Some(convert::refusal(refusal));
+        }
+        Outcome::Skipped => {
+            result.status = pb::RedeemableStatus::Skipped as i32;
+            let refusal = Refusal::new(Reason::PrecedingValidationFailed);
+            result.refusal = Some(convert::refusal(&refusal));
+        }
+    }
+    result
+}
+
+/// Two spellings of one code are one code.
+fn refuse_repeated(located: &[Result<Located, Refusal>]) -> Result<(), Refusal> {
+    let mut seen = std::collections::HashSet::with_capacity(located.len());
+    for (at, one) in located.iter().enumerate() {
+        if let Ok(one) = one
+            && !seen.insert((one.campaign.campaign.number, one.position))
+        {
+            let field = format!("redeemables[{at}].code");
+            return Err(convert::invalid(
+                &field,
+                "names a code that the request named before",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// When each code was published, read in one step; none is read for campaigns
+/// to which it does not matter.
+async fn publication_times(
+    call: &Call<'_>,
+    located: &[Result<Located, Refusal>],
+) -> Result<Vec<Option<i64>>, StoreError> {
+    let mut times = vec![None; located.len()];
+    let asked: Vec<(usize, &Located)> = located
+        .iter()
+        .enumerate()
+        .filter_map(|(at, one)| Some((at, one.as_ref().ok()?)))
+        .filter(|(_, one)| one.campaign.campaign.needs_publication())
+        .collect();
+    if asked.is_empty() {
+        return Ok(times);
+    }
+    let mut command = redis::cmd("FCALL_RO");
+    command.arg(functions::READ).arg(asked.len());
+    for (_, one) in &asked {
+        let bucket = one.position / HOLDERS_PER_BUCKET;
+        command.arg(
+            one.campaign
+                .keys
+                .holders(one.campaign.campaign.number, bucket),
+        );
+    }
+    for (_, one) in &asked {
+        command.arg(format!("h{}", one.position % HOLDERS_PER_BUCKET));
+    }
+    let holders: Vec<Option<Vec<u8>>> = call.engine.store.query(&command).await?;
+    for ((at, one), holder) in asked.into_iter().zip(holders) {
+        times[at] = match holder {
+            None => None,
+            Some(holder) => publications::published_ms(call, &one.campaign, &holder).await?,
+        };
+    }
+    Ok(times)
+}
+
+/// Reads a message that was kept as bytes.
+pub fn decode<M: prost::Message + Default>(bytes: &[u8]) -> Result<M, StoreError> {
+    M::decode(bytes).map_err(|error| StoreError::Unexpected(format!("kept answer: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_answer_is_read_back() {
+        let order = pb::Order {
+            amount: 5,
+            ..Default::default()
+        };
+        assert_eq!(
+            decode::<pb::Order>(&order.encode_to_vec()).ok(),
+            Some(order)
+        );
+    }
+}

@@ -1,0 +1,401 @@
+//! What people have defined, as the engine has it in memory.
+//!
+//! The truth is in SQL; its owner puts compiled bundles into the store and counts
+//! an epoch up. The engine looks at the epoch every moment, and at once when a
+//! commit says that a definition is stale or when a name or code is unknown, so
+//! what was just created is found.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use promo_codes::{Codec, Layout, LayoutKey, LayoutSpec, MasterKey};
+use promo_decision::{Campaign, CampaignBundle, Zone};
+use serde::Deserialize;
+
+use crate::{
+    keys::{self, Keys, Partition},
+    store::{Store, StoreError},
+};
+
+/// A project as its owner publishes it.
+#[derive(Debug, Deserialize)]
+struct ProjectBundle {
+    id: String,
+    version: u64,
+    time_zone: String,
+    partitions: u8,
+    #[serde(default)]
+    layouts: Vec<LayoutBundle>,
+    #[serde(default)]
+    campaigns: Vec<CampaignName>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LayoutBundle {
+    spec: LayoutSpec,
+    /// Wrapped under the master secret, in base64.
+    key: String,
+    /// First index, first index after it, campaign; ascending and disjoint.
+    ranges: Vec<(u64, u64, u32)>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CampaignName {
+    number: u32,
+    id: String,
+    name: String,
+}
+
+/// A layout and whose its indices are.
+struct IssuedLayout {
+    codec: Arc<Codec>,
+    ranges: Vec<(u64, u64, u32)>,
+}
+
+/// A project in memory.
+pub struct Project {
+    /// Id of the project.
+    pub id: Arc<str>,
+    /// Version of the definitions, which commits compare.
+    pub version: u64,
+    /// Zone of calendar limits, days and hours.
+    pub zone: Zone,
+    /// How many partitions the project has.
+    pub partitions: u8,
+    layouts: Vec<IssuedLayout>,
+    numbers: HashMap<String, u32>,
+    campaigns: RwLock<HashMap<u32, Arc<IssuedCampaign>>>,
+}
+
+/// A campaign in memory, with what its codes are.
+pub struct IssuedCampaign {
+    /// What it gives, when and how often.
+    pub campaign: Campaign,
+    /// Where its codes come from; none when they are stored.
+    pub codec: Option<Arc<Codec>>,
+    /// Builds its keys.
+    pub keys: Keys,
+    /// Its partition.
+    pub partition: Partition,
+}
+
+/// A code that a project has issued.
+pub struct FoundCode {
+    /// The campaign that it belongs to.
+    pub campaign: u32,
+    /// The code as it was issued.
+    pub code: String,
+    /// Its place in the layout, or in the campaign where codes are stored.
+    pub place: Place,
+}
+
+/// Where a code stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Index in its layout's permutation.
+    Index(u64),
+    /// Position in its campaign.
+    Position(u64),
+}
+
+impl IssuedCampaign {
+    /// How many codes the campaign has.
+    pub fn issued(&self) -> u64 {
+        self.campaign
+            .ranges
+            .iter()
+            .map(|(start, end)| end - start)
+            .sum()
+    }
+
+    /// The position of a place, none when it is not this campaign's.
+    pub fn position(&self, place: Place) -> Option<u64> {
+        let index = match place {
+            Place::Position(position) => return Some(position),
+            Place::Index(index) => index,
+        };
+        let mut before = 0;
+        for &(start, end) in &self.campaign.ranges {
+            if (start..end).contains(&index) {
+                return Some(before + (index - start));
+            }
+            before += end - start;
+        }
+        None
+    }
+
+    /// Positions among these whose codes a blocklist leaves out.
+    pub fn blocked_positions(&self, positions: std::ops::Range<u64>) -> Vec<u64> {
+        let Some(codec) = self.codec.as_ref() else {
+            return Vec::new();
+        };
+        if codec.layout().spec().blocklist.is_empty() {
+            return Vec::new();
+        }
+        positions
+            .filter(|position| {
+                self.index(*position)
+                    .is_some_and(|index| codec.is_blocked(index))
+            })
+            .collect()
+    }
+
+    /// The index of a position, none when it was not issued.
+    pub fn index(&self, position: u64) -> Option<u64> {
+        let mut left = position;
+        for &(start, end) in &self.campaign.ranges {
+            if left < end - start {
+                return Some(start + left);
+            }
+            left -= end - start;
+        }
+        None
+    }
+}
+
+impl Project {
+    /// The number of the campaign with this id or name.
+    pub fn campaign_number(&self, id_or_name: &str) -> Option<u32> {
+        self.numbers.get(id_or_name).copied()
+    }
+
+    /// A partition that follows from a text alone.
+    pub fn partition_of(&self, text: &str) -> Partition {
+        keys::partition_of_text(text, self.partitions)
+    }
+
+    /// The issued arithmetic code that a text spells.
+    pub fn decode(&self, text: &str) -> Option<FoundCode> {
+        self.layouts.iter().find_map(|layout| {
+            let index = layout.codec.decode(text.as_bytes())?;
+            let at = layout.ranges.partition_point(|&(_, end, _)| end <= index);
+            let &(start, _, campaign) = layout.ranges.get(at)?;
+            let issued = start <= index;
+            let code = issued.then(|| layout.codec.encode(index)).flatten()?;
+            Some(FoundCode {
+                campaign,
+                code,
+                place: Place::Index(index),
+            })
+        })
+    }
+
+    fn cached(&self, number: u32) -> Option<Arc<IssuedCampaign>> {
+        let campaigns = self
+            .campaigns
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        campaigns.get(&number).cloned()
+    }
+
+    fn codec_of(&self, number: u32) -> Option<Arc<Codec>> {
+        self.layouts
+            .iter()
+            .find(|layout| layout.ranges.iter().any(|range| range.2 == number))
+            .map(|layout| Arc::clone(&layout.codec))
+    }
+}
+
+/// The definitions that this process has in memory.
+pub struct Definitions {
+    store: Store,
+    master: MasterKey,
+    epoch: AtomicI64,
+    projects: RwLock<HashMap<String, Arc<Project>>>,
+    loading: tokio::sync::Mutex<()>,
+}
+
+impl Definitions {
+    /// Nothing in memory yet.
+    pub fn new(store: Store, master: MasterKey) -> Self {
+        Self {
+            store,
+            master,
+            epoch: AtomicI64::new(-1),
+            projects: RwLock::default(),
+            loading: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Looks whether anything has changed, and forgets what has. Returns whether
+    /// it did.
+    pub async fn poll(&self) -> Result<bool, StoreError> {
+        let mut command = redis::cmd("GET");
+        command.arg(keys::EPOCH);
+        let epoch: Option<i64> = self.store.query(&command).await?;
+        let epoch = epoch.unwrap_or(0);
+        if self.epoch.load(Ordering::SeqCst) == epoch {
+            return Ok(false);
+        }
+        let _loading = self.loading.lock().await;
+        if self.epoch.load(Ordering::SeqCst) == epoch {
+            return Ok(false);
+        }
+        let ids: Vec<String> = {
+            let projects = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+            projects.keys().cloned().collect()
+        };
+        for id in ids {
+            self.reload(&id).await?;
+        }
+        self.epoch.store(epoch, Ordering::SeqCst);
+        Ok(true)
+    }
+
+    /// The project, loaded if need be; none when there is no such project.
+    pub async fn project(&self, id: &str) -> Result<Option<Arc<Project>>, StoreError> {
+        if let Some(project) = self.cached(id) {
+            return Ok(Some(project));
+        }
+        let _loading = self.loading.lock().await;
+        match self.cached(id) {
+            Some(project) => Ok(Some(project)),
+            None => self.reload(id).await,
+        }
+    }
+
+    /// The project as it is in the store now.
+    pub async fn refresh(&self, id: &str) -> Result<Option<Arc<Project>>, StoreError> {
+        let _loading = self.loading.lock().await;
+        self.reload(id).await
+    }
+
+    /// The campaign with this number, loaded if need be.
+    pub async fn campaign(
+        &self,
+        project: &Project,
+        number: u32,
+    ) -> Result<Option<Arc<IssuedCampaign>>, StoreError> {
+        if let Some(campaign) = project.cached(number) {
+            return Ok(Some(campaign));
+        }
+        let partition = Partition::of_campaign(number, project.partitions);
+        let keys = Keys::new(&project.id, partition);
+        let mut command = redis::cmd("GET");
+        command.arg(keys.bundle(number));
+        let text: Option<Vec<u8>> = self.store.query(&command).await?;
+        let Some(text) = text else { return Ok(None) };
+        let bundle = CampaignBundle::parse(&text).map_err(unreadable)?;
+        let campaign = Arc::new(IssuedCampaign {
+            campaign: Campaign::compile(bundle).map_err(unreadable)?,
+            codec: project.codec_of(number),
+            keys,
+            partition,
+        });
+        let mut campaigns = project
+            .campaigns
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        campaigns.insert(number, Arc::clone(&campaign));
+        Ok(Some(campaign))
+    }
+
+    fn cached(&self, id: &str) -> Option<Arc<Project>> {
+        let projects = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        projects.get(id).cloned()
+    }
+
+    /// The projects in memory.
+    pub fn loaded(&self) -> Vec<Arc<Project>> {
+        let projects = self.projects.read().unwrap_or_else(PoisonError::into_inner);
+        projects.values().cloned().collect()
+    }
+
+    async fn reload(&self, id: &str) -> Result<Option<Arc<Project>>, StoreError> {
+        let mut command = redis::cmd("GET");
+        command.arg(keys::project_bundle(id));
+        let text: Option<Vec<u8>> = self.store.query(&command).await?;
+        let project = match text {
+            None => None,
+            Some(text) => {
+                let bundle: ProjectBundle = serde_json::from_slice(&text).map_err(unreadable)?;
+                let project = self.build(bundle)?;
+                if let Some(before) = self.cached(id) {
+                    let kept = self.unchanged_campaigns(&before).await?;
+                    *project
+                        .campaigns
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner) = kept;
+                }
+                Some(Arc::new(project))
+            }
+        };
+        let mut projects = self
+            .projects
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &project {
+            Some(project) => projects.insert(id.to_owned(), Arc::clone(project)),
+            None => projects.remove(id),
+        };
+        Ok(project)
+    }
+
+    fn build(&self, bundle: ProjectBundle) -> Result<Project, StoreError> {
+        let mut layouts = Vec::with_capacity(bundle.layouts.len());
+        for layout in bundle.layouts {
+            let wrapped = BASE64_STANDARD.decode(&layout.key).map_err(unreadable)?;
+            let key = LayoutKey::unwrap(&wrapped, &self.master).map_err(unreadable)?;
+            let compiled = Layout::compile(&layout.spec).map_err(unreadable)?;
+            layouts.push(IssuedLayout {
+                codec: Arc::new(Codec::new(compiled, &key)),
+                ranges: layout.ranges,
+            });
+        }
+        let mut numbers = HashMap::with_capacity(bundle.campaigns.len() * 2);
+        for campaign in bundle.campaigns {
+            numbers.insert(campaign.name, campaign.number);
+            numbers.insert(campaign.id, campaign.number);
+        }
+        Ok(Project {
+            id: bundle.id.into(),
+            version: bundle.version,
+            zone: Zone::named(&bundle.time_zone).map_err(unreadable)?,
+            partitions: bundle.partitions,
+            layouts,
+            numbers,
+            campaigns: RwLock::default(),
+        })
+    }
+
+    /// Campaigns whose version is still the one in the store.
+    async fn unchanged_campaigns(
+        &self,
+        project: &Project,
+    ) -> Result<HashMap<u32, Arc<IssuedCampaign>>, StoreError> {
+        let known: Vec<(u32, Arc<IssuedCampaign>)> = {
+            let campaigns = project
+                .campaigns
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            campaigns
+                .iter()
+                .map(|(number, one)| (*number, Arc::clone(one)))
+                .collect()
+        };
+        if known.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut pipeline = redis::pipe();
+        for (number, one) in &known {
+            pipeline.cmd("GET").arg(one.keys.bundle_version(*number));
+        }
+        let versions: Vec<Option<u64>> = self.store.query_pipeline(&pipeline).await?;
+        Ok(known
+            .into_iter()
+            .zip(versions)
+            .filter(|((_, one), version)| *version == Some(one.campaign.version))
+            .map(|(entry, _)| entry)
+            .collect())
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unexpected(format!("definition: {error}"))
+}

@@ -1,0 +1,235 @@
+//! The engine: one object that answers the hot methods.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+use promo_decision::{Reason, Refusal, Violation};
+use prost::Message;
+
+use crate::{
+    access,
+    auth::{Identity, Keyring},
+    batch,
+    call::Call,
+    config::EngineConfig,
+    definitions::Definitions,
+    guesses::Guard,
+    holds,
+    keys::{self, Partition},
+    lookup, publish, redeem, rollback, sessions,
+    store::{Store, StoreError},
+    validate,
+};
+
+/// What keeps the engine from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The master secret is not 32 bytes in hex.
+    #[error("the master secret is not 32 bytes in hex")]
+    MasterSecret,
+    /// The address of the store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Answers the hot methods.
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+    pub(crate) store: Store,
+    pub(crate) definitions: Definitions,
+    pub(crate) guard: Guard,
+    pub(crate) cursors: Cursors,
+    keyring: Keyring,
+}
+
+/// Where publications of campaigns are, as far as this process knows: a hint that
+/// saves a call, never the truth.
+#[derive(Default)]
+pub(crate) struct Cursors {
+    positions: RwLock<HashMap<(Arc<str>, u32), u64>>,
+}
+
+impl Cursors {
+    pub(crate) fn get(&self, project: &Arc<str>, campaign: u32) -> u64 {
+        let positions = self
+            .positions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        positions
+            .get(&(Arc::clone(project), campaign))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    pub(crate) fn set(&self, project: &Arc<str>, campaign: u32, position: u64) {
+        let mut positions = self
+            .positions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        positions.insert((Arc::clone(project), campaign), position);
+    }
+}
+
+impl Engine {
+    /// Starts an engine: connects to the store in the background and watches the
+    /// definitions. Must be called within a tokio runtime.
+    pub fn connect(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
+        let master = config.master_key().ok_or(EngineError::MasterSecret)?;
+        let store = Store::connect(&config.store_url, config.store_timeout())?;
+        let engine = Arc::new(Self {
+            definitions: Definitions::new(store.clone(), master),
+            guard: Guard::new(config.guess_limit, config.guess_window_ms),
+            cursors: Cursors::default(),
+            keyring: Keyring::default(),
+            store,
+            config,
+        });
+        tokio::spawn(watch(Arc::downgrade(&engine)));
+        Ok(engine)
+    }
+
+    /// Whether the store answers.
+    pub fn healthy(&self) -> bool {
+        self.store.connected()
+    }
+
+    /// Tells who calls; `authorization` is `Bearer <key id>:<token>`.
+    pub async fn authenticate(
+        &self,
+        authorization: Option<&str>,
+    ) -> Result<Arc<Identity>, Refusal> {
+        self.keyring.authenticate(&self.store, authorization).await
+    }
+
+    /// Scope that a method needs; none when there is no such method.
+    pub fn required_scope(method: &str) -> Option<&'static str> {
+        access::method(method).map(|method| method.scope)
+    }
+
+    /// Whether the engine answers a method itself.
+    pub fn is_hot(method: &str) -> bool {
+        access::method(method).is_some_and(|method| method.hot)
+    }
+
+    /// Calls granted to this server for a key in the second of `now_ms`, so that
+    /// servers share the key's limit.
+    pub async fn lease(
+        &self,
+        key_id: &str,
+        want: u64,
+        limit: u64,
+        now_ms: i64,
+    ) -> Result<u64, Refusal> {
+        let key = keys::rate(key_id, now_ms.div_euclid(1_000));
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("INCRBY").arg(&key).arg(want);
+        pipeline.cmd("PEXPIRE").arg(&key).arg(5_000).ignore();
+        let (granted,): (u64,) = self.store.query_pipeline(&pipeline).await?;
+        Ok(want.min(limit.saturating_sub(granted.saturating_sub(want))))
+    }
+
+    /// Answers a hot method. `now_ms` is the time of the call.
+    pub async fn call(
+        &self,
+        identity: &Identity,
+        method: &str,
+        body: Bytes,
+        now_ms: i64,
+    ) -> Result<Bytes, Refusal> {
+        let call = Call {
+            engine: self,
+            identity,
+            now_ms,
+        };
+        match method {
+            "/promo.v1.RedemptionService/Redeem" => {
+                answer(redeem::redeem(&call, read(&body)?).await)
+            }
+            "/promo.v1.RedemptionService/BatchRedeem" => {
+                answer(batch::redeem(&call, read(&body)?).await)
+            }
+            "/promo.v1.RedemptionService/Rollback" => {
+                answer(rollback::rollback(&call, read(&body)?).await)
+            }
+            "/promo.v1.RedemptionService/GetRedemption" => {
+                answer(lookup::redemption(&call, read(&body)?).await)
+            }
+            "/promo.v1.ValidationService/Validate" => {
+                answer(validate::validate(&call, read(&body)?).await)
+            }
+            "/promo.v1.ValidationService/BatchValidate" => {
+                answer(batch::validate(&call, read(&body)?).await)
+            }
+            "/promo.v1.PublicationService/Publish" => {
+                answer(publish::publish(&call, read(&body)?).await)
+            }
+            "/promo.v1.PublicationService/BatchPublish" => {
+                answer(batch::publish(&call, read(&body)?).await)
+            }
+            "/promo.v1.PublicationService/GetPublication" => {
+                answer(lookup::publication(&call, read(&body)?).await)
+            }
+            "/promo.v1.PublicationService/CountCodes" => {
+                answer(lookup::count_codes(&call, read(&body)?).await)
+            }
+            "/promo.v1.PublicationService/ListHeldCodes" => {
+                answer(lookup::held_codes(&call, read(&body)?).await)
+            }
+            "/promo.v1.SessionService/GetSession" => {
+                answer(sessions::get(&call, read(&body)?).await)
+            }
+            "/promo.v1.SessionService/ReleaseSession" => {
+                answer(sessions::release(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/GetVoucher" => {
+                answer(lookup::voucher(&call, read(&body)?).await)
+            }
+            _ => Err(Refusal::new(Reason::MethodNotFound).with("method", method)),
+        }
+    }
+
+    /// Gives back what overdue holds of every project in memory hold, so that
+    /// limits show it even if nobody asks. Returns how many holds were found.
+    pub async fn sweep(&self, now_ms: i64) -> Result<usize, Refusal> {
+        let mut found = 0;
+        for project in self.definitions.loaded() {
+            for partition in 0..project.partitions {
+                found +=
+                    holds::reclaim(&self.store, &project, Partition(partition), now_ms).await?;
+            }
+        }
+        self.guard.forget(now_ms);
+        Ok(found)
+    }
+}
+
+fn read<M: Message + Default>(body: &Bytes) -> Result<M, Refusal> {
+    M::decode(body.clone()).map_err(|error| {
+        Refusal::invalid(vec![Violation::new(
+            "request",
+            format!("is no such message: {error}"),
+        )])
+    })
+}
+
+fn answer<M: Message>(result: Result<M, Refusal>) -> Result<Bytes, Refusal> {
+    result.map(|message| message.encode_to_vec().into())
+}
+
+/// Looks for changes of definitions and keys for as long as the engine is used.
+async fn watch(engine: std::sync::Weak<Engine>) {
+    loop {
+        let Some(this) = engine.upgrade() else { return };
+        match this.definitions.poll().await {
+            Ok(true) => this.keyring.forget(),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "definitions.not_polled"),
+        }
+        let pause = this.config.poll_interval();
+        drop(this);
+        tokio::time::sleep(pause).await;
+    }
+}

@@ -1,0 +1,189 @@
+//! Gets by id: they read the truth, not a projection.
+
+use std::sync::Arc;
+
+use promo_decision::{Reason, Refusal};
+
+use crate::{
+    call::Call,
+    convert,
+    definitions::IssuedCampaign,
+    functions,
+    ids::{self, LedgerId, PublicationId},
+    keys::{self, PAGE_SIZE},
+    ledger,
+    protocol::promo::v1 as pb,
+    publications,
+    request::Violations,
+    resolve, rollback,
+    store::StoreError,
+};
+
+/// One voucher.
+pub async fn voucher(
+    call: &Call<'_>,
+    request: pb::GetVoucherRequest,
+) -> Result<pb::Voucher, Refusal> {
+    let code = request.code.trim().to_owned();
+    let mut violations = Violations::default();
+    violations.required("code", &code, 128);
+    violations.check()?;
+    let guesser = call.guesser(None);
+    call.engine.guard.check(guesser, call.now_ms)?;
+    let mut project = call.project().await?;
+    let mut located = resolve::codes(call, &mut project, std::slice::from_ref(&code)).await?;
+    let located = match located.pop() {
+        Some(Ok(located)) => located,
+        other => {
+            call.engine
+                .guard
+                .count(&call.engine.store, guesser, 1, call.now_ms)
+                .await;
+            let unknown = || Refusal::new(Reason::CodeNotFound).with("code", code);
+            return Err(other.and_then(Result::err).unwrap_or_else(unknown));
+        }
+    };
+    let campaign = &located.campaign;
+    let publication = publications::of_position(call, campaign, located.position).await?;
+    let published = publication.as_ref().and_then(|one| one.publish_time);
+    let published_ms = published.as_ref().map(convert::milliseconds);
+    Ok(pb::Voucher {
+        id: ids::voucher(campaign.campaign.number, located.position),
+        code: located.code.clone(),
+        campaign_id: campaign.campaign.id.clone(),
+        campaign: campaign.campaign.name.clone(),
+        redeemed_count: code_uses(call, campaign, located.position).await?,
+        redemption_limit: campaign.campaign.definition.limits.per_code,
+        holder: publication.map(|one| one.customer).unwrap_or_default(),
+        publish_time: published,
+        expire_time: campaign
+            .campaign
+            .expire_ms(published_ms)
+            .map(convert::timestamp),
+        enabled: campaign.campaign.enabled,
+    })
+}
+
+async fn code_uses(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    position: u64,
+) -> Result<i64, StoreError> {
+    let (keys, number) = (&campaign.keys, campaign.campaign.number);
+    let mut command = redis::cmd("FCALL_RO");
+    command.arg(functions::READ).arg(1);
+    if campaign.campaign.definition.limits.per_code == 1 {
+        command.arg(keys.named(&keys::page(number, position / PAGE_SIZE)));
+        command.arg(format!("b{}", position % PAGE_SIZE));
+    } else {
+        command
+            .arg(keys.named(&keys::code_uses(number, position)))
+            .arg("s");
+    }
+    let values: Vec<redis::Value> = call.engine.store.query(&command).await?;
+    values
+        .into_iter()
+        .next()
+        .map_or(Ok(0), crate::advice::stored_use)
+}
+
+/// One publication.
+pub async fn publication(
+    call: &Call<'_>,
+    request: pb::GetPublicationRequest,
+) -> Result<pb::Publication, Refusal> {
+    let unknown =
+        || Refusal::new(Reason::PublicationNotFound).with("publication", request.id.clone());
+    let id = PublicationId::parse(&request.id).ok_or_else(unknown)?;
+    let project = call.project().await?;
+    let campaign = call
+        .engine
+        .definitions
+        .campaign(&project, id.campaign)
+        .await?;
+    let campaign = campaign.ok_or_else(unknown)?;
+    let publication = publications::of_position(call, &campaign, id.position).await?;
+    // A further position of a publication is not its id.
+    publication
+        .filter(|one| one.id == request.id)
+        .ok_or_else(unknown)
+}
+
+/// How many codes a campaign has, and how many are left.
+pub async fn count_codes(
+    call: &Call<'_>,
+    request: pb::CountCodesRequest,
+) -> Result<pb::CountCodesResponse, Refusal> {
+    let mut project = call.project().await?;
+    let campaign = resolve::campaign(call, &mut project, &request.campaign).await?;
+    Ok(counts(call, &campaign).await?)
+}
+
+/// Counts the codes of a campaign.
+pub async fn counts(
+    call: &Call<'_>,
+    campaign: &Arc<IssuedCampaign>,
+) -> Result<pb::CountCodesResponse, StoreError> {
+    let mut command = redis::cmd("GET");
+    command.arg(campaign.keys.cursor(campaign.campaign.number));
+    let cursor: Option<String> = call.engine.store.query(&command).await?;
+    let cursor = cursor.unwrap_or_else(|| "0:0".into());
+    let malformed = || StoreError::Unexpected("malformed cursor".into());
+    let (next, published) = cursor.split_once(':').ok_or_else(malformed)?;
+    let next: i64 = next.parse().map_err(|_| malformed())?;
+    let issued = i64::try_from(campaign.issued()).unwrap_or(i64::MAX);
+    Ok(pb::CountCodesResponse {
+        issued_count: issued,
+        published_count: published.parse().map_err(|_| malformed())?,
+        unpublished_count: (issued - next).max(0),
+    })
+}
+
+/// The codes of a campaign that a customer holds.
+pub async fn held_codes(
+    call: &Call<'_>,
+    request: pb::ListHeldCodesRequest,
+) -> Result<pb::ListHeldCodesResponse, Refusal> {
+    let mut violations = Violations::default();
+    violations.required("campaign", &request.campaign, 128);
+    violations.required("customer", &request.customer, 256);
+    violations.check()?;
+    let mut project = call.project().await?;
+    let campaign = resolve::campaign(call, &mut project, &request.campaign).await?;
+    let mut command = redis::cmd("GET");
+    let number = campaign.campaign.number;
+    command.arg(
+        campaign
+            .keys
+            .customer_publications(number, &request.customer),
+    );
+    let positions: Option<String> = call.engine.store.query(&command).await?;
+    let mut publications = Vec::new();
+    for first in positions
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|text| text.parse().ok())
+    {
+        publications.extend(publications::of_position(call, &campaign, first).await?);
+    }
+    Ok(pb::ListHeldCodesResponse { publications })
+}
+
+/// One redemption, with what has become of it.
+pub async fn redemption(
+    call: &Call<'_>,
+    request: pb::GetRedemptionRequest,
+) -> Result<pb::Redemption, Refusal> {
+    let unknown =
+        || Refusal::new(Reason::RedemptionNotFound).with("redemption", request.id.clone());
+    let id = LedgerId::parse_redemption(&request.id).ok_or_else(unknown)?;
+    let entry = ledger::read(&call.engine.store, &call.identity.project, id).await?;
+    let Some(pb::ledger_entry::Fact::Redemption(mut redemption)) =
+        entry.and_then(|found| found.entry.fact)
+    else {
+        return Err(unknown());
+    };
+    let undone = rollback::undone(call, id).await?;
+    rollback::describe(&mut redemption, &undone);
+    Ok(redemption)
+}

@@ -1,0 +1,163 @@
+//! Movements of limits: what a use takes, written as operations of a commit, and
+//! what gives it back.
+
+use promo_decision::{LimitKind, Take};
+
+use crate::{
+    definitions::{IssuedCampaign, Project},
+    keys::{self, Keys, PAGE_SIZE, Partition},
+    plan::{Plan, Taken},
+    protocol::promo::v1 as pb,
+};
+
+/// What a caller's own hold has taken already and a redemption may keep.
+#[derive(Debug, Default)]
+pub struct Held {
+    movements: Vec<pb::Movement>,
+}
+
+impl Held {
+    /// What a hold holds.
+    pub fn new(movements: Vec<pb::Movement>) -> Self {
+        Self { movements }
+    }
+
+    /// Takes one movement on this limit out, if the hold has one.
+    fn claim(&mut self, limit: &str) -> Option<pb::Movement> {
+        let at = self
+            .movements
+            .iter()
+            .position(|movement| movement.limit == limit)?;
+        Some(self.movements.swap_remove(at))
+    }
+
+    /// What was not claimed, to be given back.
+    pub fn into_rest(self) -> Vec<pb::Movement> {
+        self.movements
+    }
+}
+
+/// One redeemable of a plan.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its campaign.
+    pub campaign: &'a IssuedCampaign,
+    /// Its position there.
+    pub position: u64,
+    /// Who uses it.
+    pub customer: Option<&'a str>,
+}
+
+/// Name of the limit in store and ledger.
+pub fn limit_name(subject: Subject<'_>, take: &Take) -> String {
+    let number = subject.campaign.campaign.number;
+    let customer = subject.customer.unwrap_or_default();
+    let period = take.period.as_ref().map(|period| period.name.as_str());
+    match take.kind {
+        LimitKind::PerCode => keys::code_uses(number, subject.position),
+        LimitKind::PerCustomerPerCode => {
+            keys::customer_code_uses(number, subject.position, customer)
+        }
+        LimitKind::PerCustomer => keys::customer_uses(number, customer),
+        LimitKind::PerCampaign | LimitKind::PerDay | LimitKind::PerWeek | LimitKind::PerMonth => {
+            keys::campaign_uses(number, period)
+        }
+        LimitKind::DiscountBudget => keys::discount_budget(number),
+        LimitKind::OrderValueBudget => keys::order_value_budget(number),
+    }
+}
+
+/// Whether uses of a code are one bit, which needs no counter.
+pub fn is_single_use(take: &Take) -> bool {
+    take.kind == LimitKind::PerCode && take.limit == 1
+}
+
+/// Adds the operation that takes from a limit. Returns its number, by which a
+/// refusal names it, and the movement to record.
+pub fn add_take(
+    plan: &mut Plan,
+    subject: Subject<'_>,
+    take: &Take,
+    held: &mut Held,
+    grace_ms: i64,
+) -> (usize, pb::Movement) {
+    let name = limit_name(subject, take);
+    let keys = &subject.campaign.keys;
+    let own = held.claim(&name);
+    let operation = if is_single_use(take) {
+        let (page, offset) = (subject.position / PAGE_SIZE, subject.position % PAGE_SIZE);
+        let last = (subject.campaign.issued() - page * PAGE_SIZE).min(PAGE_SIZE) - 1;
+        let page_key = keys.named(&keys::page(subject.campaign.campaign.number, page));
+        plan.take_bit(page_key, offset, last.max(offset), own.is_some())
+    } else if take.kind.is_money() {
+        let held_amount = own.map_or(0, |movement| movement.amount);
+        plan.take_amount(keys.named(&name), take.amount, take.limit, held_amount)
+    } else {
+        let slot = own.map_or(0, |movement| movement.slot);
+        let expire_at = take
+            .period
+            .as_ref()
+            .map_or(0, |period| period.end_ms + grace_ms);
+        plan.take_use(
+            keys.named(&name),
+            keys.free_slots(&name),
+            take.limit,
+            slot,
+            expire_at,
+        )
+    };
+    let movement = pb::Movement {
+        redeemable: i32::try_from(take.candidate).unwrap_or(i32::MAX),
+        limit: name,
+        kind: take.kind as i32,
+        amount: take.amount,
+        ..pb::Movement::default()
+    };
+    (operation, movement)
+}
+
+/// Adds the operation that gives a movement back. Returns what to record.
+pub fn add_return(
+    plan: &mut Plan,
+    project: &Project,
+    movement: &pb::Movement,
+) -> Option<pb::Movement> {
+    let campaign = keys::campaign_of_limit(&movement.limit)?;
+    let keys = Keys::new(
+        &project.id,
+        Partition::of_campaign(campaign, project.partitions),
+    );
+    let kind = pb::LimitKind::try_from(movement.kind).ok()?;
+    match kind {
+        // A single-use code's bit has no sequence of movements.
+        pb::LimitKind::PerCode if movement.sequence == 0 => {
+            let position = keys::position_of_limit(&movement.limit)?;
+            let page_key = keys.named(&keys::page(campaign, position / PAGE_SIZE));
+            plan.return_bit(page_key, position % PAGE_SIZE);
+        }
+        pb::LimitKind::DiscountBudget | pb::LimitKind::OrderValueBudget => {
+            plan.return_amount(keys.named(&movement.limit), movement.amount);
+        }
+        _ => plan.return_use(
+            keys.named(&movement.limit),
+            keys.free_slots(&movement.limit),
+            movement.slot,
+        ),
+    }
+    Some(pb::Movement {
+        amount: -movement.amount,
+        slot: 0,
+        sequence: 0,
+        total: 0,
+        ..movement.clone()
+    })
+}
+
+/// Completes movements with what the store answered for them, in order.
+pub fn complete(movements: &mut [pb::Movement], taken: &[Taken]) {
+    for (movement, taken) in movements.iter_mut().zip(taken) {
+        movement.slot = taken.slot;
+        movement.sequence = taken.sequence;
+        movement.total = taken.total;
+    }
+}

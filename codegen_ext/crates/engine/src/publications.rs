@@ -1,0 +1,146 @@
+//! Publications as the store keeps them: with the first position handed out, in
+//! the bucket of that position. Further positions of the same publication point
+//! to it.
+
+use prost::Message as _;
+
+use crate::{
+    call::Call, convert, definitions::IssuedCampaign, ids::PublicationId, keys::HOLDERS_PER_BUCKET,
+    protocol::promo::v1 as pb, store::StoreError,
+};
+
+/// What is kept at a position.
+enum Holder {
+    /// A publication: its positions and record.
+    First(Vec<u64>, Box<pb::Publication>),
+    /// The first position of the publication that this one belongs to.
+    Further(u64),
+}
+
+fn parse(value: &[u8]) -> Result<Holder, StoreError> {
+    let malformed = || StoreError::Unexpected("malformed holder".into());
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+    if let Some(first) = value.strip_prefix(b">") {
+        return Ok(Holder::Further(number(first).ok_or_else(malformed)?));
+    }
+    let bar = value
+        .iter()
+        .position(|byte| *byte == b'|')
+        .ok_or_else(malformed)?;
+    let (positions, record) = value.split_at(bar);
+    let positions = positions
+        .split(|byte| *byte == b',')
+        .map(number)
+        .collect::<Option<_>>();
+    let record = pb::Publication::decode(&record[1..]).map_err(|_| malformed())?;
+    Ok(Holder::First(
+        positions.ok_or_else(malformed)?,
+        Box::new(record),
+    ))
+}
+
+async fn holder_at(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    position: u64,
+) -> Result<Option<Holder>, StoreError> {
+    let mut command = redis::cmd("HGET");
+    command
+        .arg(
+            campaign
+                .keys
+                .holders(campaign.campaign.number, position / HOLDERS_PER_BUCKET),
+        )
+        .arg(position % HOLDERS_PER_BUCKET);
+    let value: Option<Vec<u8>> = call.engine.store.query(&command).await?;
+    value.map(|value| parse(&value)).transpose()
+}
+
+/// The publication that a position was handed out in; none when it was not.
+pub async fn of_position(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    position: u64,
+) -> Result<Option<pb::Publication>, StoreError> {
+    let holder = match holder_at(call, campaign, position).await? {
+        Some(Holder::Further(first)) => holder_at(call, campaign, first).await?,
+        other => other,
+    };
+    match holder {
+        Some(Holder::First(positions, record)) => {
+            whole(call, campaign, &positions, *record).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// When a code was published, from what is kept at its position.
+pub async fn published_ms(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    holder: &[u8],
+) -> Result<Option<i64>, StoreError> {
+    let record = match parse(holder)? {
+        Holder::First(_, record) => record,
+        Holder::Further(first) => match holder_at(call, campaign, first).await? {
+            Some(Holder::First(_, record)) => record,
+            _ => return Ok(None),
+        },
+    };
+    Ok(record.publish_time.as_ref().map(convert::milliseconds))
+}
+
+/// Completes a record with what follows from its positions.
+pub async fn whole(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    positions: &[u64],
+    record: pb::Publication,
+) -> Result<pb::Publication, StoreError> {
+    let published_ms = record.publish_time.as_ref().map(convert::milliseconds);
+    let first = positions.first().copied().unwrap_or_default();
+    let id = PublicationId {
+        campaign: campaign.campaign.number,
+        position: first,
+    };
+    Ok(pb::Publication {
+        id: id.to_string(),
+        campaign_id: campaign.campaign.id.clone(),
+        campaign: campaign.campaign.name.clone(),
+        codes: codes(call, campaign, positions).await?,
+        expire_time: campaign
+            .campaign
+            .expire_ms(published_ms)
+            .map(convert::timestamp),
+        ..record
+    })
+}
+
+/// The codes at positions: computed, or read where they are stored.
+pub async fn codes(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    positions: &[u64],
+) -> Result<Vec<String>, StoreError> {
+    let unissued = || StoreError::Unexpected("a position that was not issued".into());
+    if let Some(codec) = &campaign.codec {
+        return positions
+            .iter()
+            .map(|position| codec.encode(campaign.index(*position)?))
+            .collect::<Option<_>>()
+            .ok_or_else(unissued);
+    }
+    let mut pipeline = redis::pipe();
+    for position in positions {
+        let bucket = position / HOLDERS_PER_BUCKET;
+        pipeline
+            .cmd("HGET")
+            .arg(campaign.keys.stored_codes(campaign.campaign.number, bucket))
+            .arg(position % HOLDERS_PER_BUCKET);
+    }
+    let codes: Vec<Option<String>> = call.engine.store.query_pipeline(&pipeline).await?;
+    codes
+        .into_iter()
+        .collect::<Option<_>>()
+        .ok_or_else(unissued)
+}

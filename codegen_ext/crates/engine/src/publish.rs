@@ -1,0 +1,280 @@
+//! Publish: hand the next codes of a campaign to a customer, in one step and
+//! whatever the size of the campaign.
+
+use std::sync::Arc;
+
+use promo_decision::{Reason, Refusal};
+use prost::Message as _;
+
+use crate::{
+    call::{self, Call},
+    convert,
+    definitions::{IssuedCampaign, Project},
+    ids::LedgerId,
+    keys::{self, HOLDERS_PER_BUCKET, PAGE_SIZE},
+    ledger,
+    plan::{Issue, Outcome, Plan},
+    protocol::promo::v1 as pb,
+    publications,
+    request::{Violations, present},
+    resolve,
+    settle::{self, Once},
+};
+
+const MOST_ROUNDS: usize = 16;
+const METHOD: char = 'p';
+const MOST_CODES: i32 = 50;
+
+/// Buckets of holders that a commit may write to. The cursor is known from the
+/// call before, so with this slack it is nearly always still among them.
+const BUCKETS_AHEAD: u64 = 16;
+
+/// Hands codes to a customer.
+pub async fn publish(
+    call: &Call<'_>,
+    request: pb::PublishRequest,
+) -> Result<pb::Publication, Refusal> {
+    let count = check(&request)?;
+    let fingerprint = present(&request.request_id).map(|_| {
+        let body = pb::PublishRequest {
+            request_id: String::new(),
+            ..request.clone()
+        };
+        call::fingerprint(&body)
+    });
+    let once = fingerprint.map(|fingerprint| Once {
+        method: METHOD,
+        request_id: &request.request_id,
+        fingerprint,
+    });
+    let mut project = call.project().await?;
+    for _ in 0..MOST_ROUNDS {
+        let campaign = resolve::campaign(call, &mut project, &request.campaign).await?;
+        if let Some(end) = campaign.campaign.expire_ms(None)
+            && end <= call.now_ms
+        {
+            let end = convert::instant(end);
+            return Err(Refusal::new(Reason::PromotionExpired).with("expire_time", end));
+        }
+        let attempt = Attempt {
+            call,
+            request: &request,
+            campaign: &campaign,
+            count,
+        };
+        if request.validate_only {
+            return attempt.preview().await;
+        }
+        let plan = attempt.plan(&project, once);
+        match plan.commit(&call.engine.store).await? {
+            Outcome::Done { results, .. } => return attempt.done(&results).await,
+            Outcome::Replayed(answer) => return attempt.first_answer(&answer).await,
+            Outcome::Found(positions) => return attempt.earlier(&positions).await,
+            Outcome::Stale => project = call.reloaded_project().await?,
+            Outcome::Moved(position) => attempt.remember_cursor(position),
+            Outcome::Reused => return Err(settle::reused(once)),
+            Outcome::Refused(left) => return Err(attempt.exhausted(left as u64)),
+            Outcome::Changed => return Err(Refusal::new(Reason::Internal)),
+        }
+    }
+    Err(Refusal::new(Reason::Conflict))
+}
+
+fn check(request: &pb::PublishRequest) -> Result<u64, Refusal> {
+    let mut violations = Violations::default();
+    violations.required("campaign", &request.campaign, 128);
+    violations.request_id(&request.request_id);
+    violations.text("source_id", &request.source_id, 256);
+    violations.text("channel", &request.channel, 64);
+    violations.metadata("metadata", &request.metadata);
+    if violations.customer(request.customer.as_ref()).is_none() {
+        violations.add("customer", "is required");
+    }
+    let count = if request.count == 0 { 1 } else { request.count };
+    if !(1..=MOST_CODES).contains(&count) {
+        violations.add("count", format!("must be 1 to {MOST_CODES}, not {count}"));
+    }
+    violations.check()?;
+    u64::try_from(count).map_err(|_| convert::invalid("count", "is negative"))
+}
+
+struct Attempt<'a> {
+    call: &'a Call<'a>,
+    request: &'a pb::PublishRequest,
+    campaign: &'a Arc<IssuedCampaign>,
+    count: u64,
+}
+
+impl Attempt<'_> {
+    fn number(&self) -> u32 {
+        self.campaign.campaign.number
+    }
+
+    fn customer(&self) -> &str {
+        self.request
+            .customer
+            .as_ref()
+            .map_or("", |customer| &customer.source_id)
+    }
+
+    fn join_once(&self) -> bool {
+        self.request.join_once || self.campaign.campaign.join_once
+    }
+
+    fn record(&self) -> pb::Publication {
+        pb::Publication {
+            customer: self.customer().to_owned(),
+            source_id: self.request.source_id.clone(),
+            channel: self.request.channel.clone(),
+            publish_time: Some(convert::timestamp(self.call.now_ms)),
+            metadata: self.request.metadata.clone(),
+            ..pb::Publication::default()
+        }
+    }
+
+    fn plan(&self, project: &Project, once: Option<Once<'_>>) -> Plan {
+        let (keys, number) = (&self.campaign.keys, self.number());
+        let config = &self.call.engine.config;
+        let mut plan = Plan::new();
+        if let Some(once) = once {
+            let key = keys.request(once.method, once.request_id);
+            plan.once(key, once.fingerprint, config.idempotency_ttl_ms);
+        }
+        plan.expect_version(keys.bundle_version(number), self.campaign.campaign.version);
+        plan.expect_version(keys.project_version(), project.version);
+        let source = present(&self.request.source_id).map(|id| keys.source(number, id));
+        let customer = keys.customer_publications(number, self.customer());
+        if let Some(source) = &source {
+            plan.reuse(source.clone());
+        }
+        if self.join_once() {
+            plan.reuse(customer.clone());
+        }
+        plan.issue(self.issue());
+        plan.note_publication(customer, 0);
+        if let Some(source) = source {
+            plan.note_publication(source, config.source_id_ttl_ms);
+        }
+        let record = pb::Publication {
+            campaign_id: self.campaign.campaign.id.clone(),
+            campaign: self.campaign.campaign.name.clone(),
+            ..self.record()
+        };
+        let entry = pb::LedgerEntry {
+            fact: Some(pb::ledger_entry::Fact::Publication(record)),
+            customer: self.request.customer.clone(),
+            request_id: self.request.request_id.clone(),
+            ..pb::LedgerEntry::default()
+        };
+        plan.record(keys.ledger(), keys.outbox(), 'p', entry.encode_to_vec());
+        plan
+    }
+
+    fn issue(&self) -> Issue {
+        let (keys, number) = (&self.campaign.keys, self.number());
+        let cursor = self
+            .call
+            .engine
+            .cursors
+            .get(&self.call.identity.project, number);
+        let first_bucket = cursor / HOLDERS_PER_BUCKET;
+        let buckets = BUCKETS_AHEAD + self.count.div_ceil(HOLDERS_PER_BUCKET);
+        let window =
+            first_bucket * HOLDERS_PER_BUCKET..(first_bucket + buckets) * HOLDERS_PER_BUCKET;
+        let first_page = window.start / PAGE_SIZE;
+        let single_use = self.campaign.campaign.definition.limits.per_code == 1;
+        let last_page = if single_use {
+            window.end / PAGE_SIZE + 1
+        } else {
+            first_page
+        };
+        let page = |page| keys.named(&keys::page(number, page));
+        Issue {
+            cursor_key: keys.cursor(number),
+            count: self.count,
+            bound: self.campaign.issued(),
+            first_bucket,
+            bucket_keys: (first_bucket..first_bucket + buckets)
+                .map(|bucket| keys.holders(number, bucket))
+                .collect(),
+            first_page,
+            page_keys: (first_page..last_page).map(page).collect(),
+            skips: self.campaign.blocked_positions(window),
+            record: self.record().encode_to_vec(),
+        }
+    }
+
+    fn remember_cursor(&self, position: u64) {
+        self.call
+            .engine
+            .cursors
+            .set(&self.call.identity.project, self.number(), position);
+    }
+
+    async fn done(&self, results: &str) -> Result<pb::Publication, Refusal> {
+        let positions = parse_positions(results);
+        if let Some(last) = positions.last() {
+            self.remember_cursor(last + 1);
+        }
+        Ok(publications::whole(self.call, self.campaign, &positions, self.record()).await?)
+    }
+
+    async fn first_answer(&self, answer: &[u8]) -> Result<pb::Publication, Refusal> {
+        let stream_id = String::from_utf8_lossy(answer).into_owned();
+        let id = LedgerId::from_stream(self.campaign.partition, &stream_id)
+            .ok_or_else(|| Refusal::new(Reason::Internal))?;
+        let entry = ledger::read(&self.call.engine.store, &self.call.identity.project, id).await?;
+        match entry {
+            Some(ledger::Entry { positions, .. }) if !positions.is_empty() => {
+                self.publication(positions[0]).await
+            }
+            _ => Err(Refusal::new(Reason::PublicationNotFound).with("publication", id.entry())),
+        }
+    }
+
+    /// The publication that answers the call in place of a new one.
+    async fn earlier(&self, positions: &str) -> Result<pb::Publication, Refusal> {
+        let first = parse_positions(positions).first().copied();
+        let first = first.ok_or_else(|| Refusal::new(Reason::Internal))?;
+        let publication = self.publication(first).await?;
+        let published = publication.codes.len();
+        if publication.source_id == self.request.source_id && published as u64 != self.count {
+            return Err(Refusal::new(Reason::PublicationMismatch)
+                .with("source_id", self.request.source_id.clone())
+                .with("published", published.to_string())
+                .with("requested", self.count.to_string()));
+        }
+        Ok(publication)
+    }
+
+    async fn publication(&self, first: u64) -> Result<pb::Publication, Refusal> {
+        let publication = publications::of_position(self.call, self.campaign, first).await?;
+        publication.ok_or_else(|| Refusal::new(Reason::Internal))
+    }
+
+    async fn preview(&self) -> Result<pb::Publication, Refusal> {
+        let counts = crate::lookup::counts(self.call, self.campaign).await?;
+        let left = u64::try_from(counts.unpublished_count).unwrap_or_default();
+        if left < self.count {
+            return Err(self.exhausted(left));
+        }
+        Ok(pb::Publication {
+            campaign_id: self.campaign.campaign.id.clone(),
+            campaign: self.campaign.campaign.name.clone(),
+            ..self.record()
+        })
+    }
+
+    fn exhausted(&self, left: u64) -> Refusal {
+        Refusal::new(Reason::CodesExhausted)
+            .with("campaign", self.campaign.campaign.name.clone())
+            .with("available", left.to_string())
+            .with("requested", self.count.to_string())
+    }
+}
+
+fn parse_positions(text: &str) -> Vec<u64> {
+    text.split(',')
+        .filter_map(|position| position.parse().ok())
+        .collect()
+}

@@ -1,0 +1,177 @@
+//! Redeem: use codes on an order, exactly once.
+
+use promo_decision::{Decision, Reason, Refusal};
+use prost::Message as _;
+
+use crate::{
+    advice,
+    call::{self, Call},
+    checkout::{self, Checkout, Prepared},
+    convert,
+    ids::LedgerId,
+    keys::Keys,
+    ledger,
+    protocol::promo::v1 as pb,
+    request::{Violations, present},
+    settle::{self, Once, Settled},
+};
+
+/// How often a call starts over because a definition changed under it.
+const MOST_ROUNDS: usize = 5;
+
+/// Letter of the method in the keys of request ids.
+const METHOD: char = 'r';
+
+/// Uses codes on an order.
+pub async fn redeem(
+    call: &Call<'_>,
+    request: pb::RedeemRequest,
+) -> Result<pb::Redemption, Refusal> {
+    let mut violations = Violations::default();
+    violations.request_id(&request.request_id);
+    violations.text("session_key", &request.session_key, 128);
+    violations.metadata("metadata", &request.metadata);
+    let checkout = checkout::check(
+        &request.redeemables,
+        request.customer.as_ref(),
+        request.order.as_ref(),
+        request.mode,
+        violations,
+    )?;
+    let fingerprint = present(&request.request_id).map(|_| {
+        let body = pb::RedeemRequest {
+            request_id: String::new(),
+            ..request.clone()
+        };
+        call::fingerprint(&body)
+    });
+    let once = fingerprint.map(|fingerprint| Once {
+        method: METHOD,
+        request_id: &request.request_id,
+        fingerprint,
+    });
+    let session = present(&request.session_key);
+    let mut project = call.project().await?;
+    for _ in 0..MOST_ROUNDS {
+        let prepared = match checkout::prepare(call, project, &checkout, session).await {
+            Ok(prepared) => prepared,
+            // The hold was confirmed by the first call with this request id.
+            Err(refusal) if refusal.reason == Reason::SessionNotFound && once.is_some() => {
+                return replayed_without_hold(call, &checkout, once, refusal).await;
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        if request.validate_only {
+            return preview(call, &request, &checkout, &prepared).await;
+        }
+        match attempt(call, &request, &checkout, &prepared, once).await? {
+            Some(redemption) => return Ok(redemption),
+            None => project = call.reloaded_project().await?,
+        }
+    }
+    Err(Refusal::new(Reason::Conflict))
+}
+
+async fn attempt(
+    call: &Call<'_>,
+    request: &pb::RedeemRequest,
+    checkout: &Checkout<'_>,
+    prepared: &Prepared,
+    once: Option<Once<'_>>,
+) -> Result<Option<pb::Redemption>, Refusal> {
+    let home = settle::home(prepared);
+    let keys = home.map(|home| Keys::new(&prepared.project.id, home));
+    let finish = |plan: &mut crate::plan::Plan, decision: &Decision, moved: Vec<pb::Movement>| {
+        let Some(keys) = &keys else { return };
+        let redemption = redemption(call, request, checkout, prepared, decision);
+        let entry = pb::LedgerEntry {
+            fact: Some(pb::ledger_entry::Fact::Redemption(redemption)),
+            movements: moved,
+            customer: checkout.customer.cloned(),
+            request_id: request.request_id.clone(),
+            ..pb::LedgerEntry::default()
+        };
+        plan.record(keys.ledger(), keys.outbox(), 'r', entry.encode_to_vec());
+    };
+    let settled = settle::settle(call, prepared, checkout, once, &finish).await?;
+    let id = |stream_id: &[u8]| {
+        let stream_id = std::str::from_utf8(stream_id).ok()?;
+        LedgerId::from_stream(home?, stream_id)
+    };
+    match settled {
+        Settled::Done { decision, answer } => {
+            let id = id(&answer).ok_or_else(|| Refusal::new(Reason::Internal))?;
+            let mut redemption = redemption(call, request, checkout, prepared, &decision);
+            ledger::name_redemption(&mut redemption, id);
+            Ok(Some(redemption))
+        }
+        Settled::Replayed(answer) => {
+            let id = id(&answer).ok_or_else(|| Refusal::new(Reason::Internal))?;
+            first_answer(call, id).await.map(Some)
+        }
+        Settled::Invalid(decision) => Err(settle::refusal_of_decision(&decision, checkout.mode)),
+        // A hold that changed was ended by somebody else; the next round says so.
+        Settled::Stale | Settled::Changed => Ok(None),
+    }
+}
+
+/// The answer of a call that was done before, from what it recorded.
+async fn first_answer(call: &Call<'_>, id: LedgerId) -> Result<pb::Redemption, Refusal> {
+    let found = ledger::read(&call.engine.store, &call.identity.project, id).await?;
+    match found.and_then(|found| found.entry.fact) {
+        Some(pb::ledger_entry::Fact::Redemption(redemption)) => Ok(redemption),
+        _ => Err(Refusal::new(Reason::RedemptionNotFound).with("redemption", id.redemption())),
+    }
+}
+
+/// A repeat of a call that confirmed a hold finds the hold gone.
+async fn replayed_without_hold(
+    call: &Call<'_>,
+    checkout: &Checkout<'_>,
+    once: Option<Once<'_>>,
+    refusal: Refusal,
+) -> Result<pb::Redemption, Refusal> {
+    let project = call.project().await?;
+    let prepared = checkout::prepare(call, project, checkout, None).await?;
+    match settle::kept(call, &prepared, once).await? {
+        Some((home, answer)) => {
+            let stream_id = String::from_utf8_lossy(&answer).into_owned();
+            let id = LedgerId::from_stream(home, &stream_id);
+            first_answer(call, id.ok_or_else(|| Refusal::new(Reason::Internal))?).await
+        }
+        None => Err(refusal),
+    }
+}
+
+/// What a redemption would be; fails as it would.
+async fn preview(
+    call: &Call<'_>,
+    request: &pb::RedeemRequest,
+    checkout: &Checkout<'_>,
+    prepared: &Prepared,
+) -> Result<pb::Redemption, Refusal> {
+    let decision = advice::advise(call, prepared, checkout).await?;
+    if decision.valid {
+        Ok(redemption(call, request, checkout, prepared, &decision))
+    } else {
+        Err(settle::refusal_of_decision(&decision, checkout.mode))
+    }
+}
+
+fn redemption(
+    call: &Call<'_>,
+    request: &pb::RedeemRequest,
+    checkout: &Checkout<'_>,
+    prepared: &Prepared,
+    decision: &Decision,
+) -> pb::Redemption {
+    pb::Redemption {
+        results: prepared.results(checkout, decision),
+        order: Some(convert::priced(checkout.order, &decision.breakdown)),
+        customer: checkout.customer_id().unwrap_or_default().to_owned(),
+        redeem_time: Some(convert::timestamp(call.now_ms)),
+        state: pb::RedemptionState::Succeeded as i32,
+        metadata: request.metadata.clone(),
+        ..pb::Redemption::default()
+    }
+}

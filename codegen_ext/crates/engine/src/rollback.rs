@@ -1,0 +1,302 @@
+//! Rollback: undo a redemption, or some of its redeemables, once.
+
+use promo_decision::{Reason, Refusal};
+use prost::Message as _;
+
+use crate::{
+    call::{self, Call},
+    convert,
+    definitions::Project,
+    ids::LedgerId,
+    keys::Keys,
+    ledger, movements,
+    plan::{Outcome, Plan},
+    protocol::promo::v1 as pb,
+    request::{Violations, present},
+    settle::{self, Once},
+    store::StoreError,
+};
+
+const MOST_ROUNDS: usize = 8;
+const METHOD: char = 'b';
+
+/// Which redeemables of a redemption were undone, by place.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Undone(Vec<u8>);
+
+impl Undone {
+    fn contains(&self, place: usize) -> bool {
+        self.0
+            .get(place / 8)
+            .is_some_and(|byte| byte >> (7 - place % 8) & 1 == 1)
+    }
+}
+
+/// Undoes a redemption.
+pub async fn rollback(
+    call: &Call<'_>,
+    request: pb::RollbackRequest,
+) -> Result<pb::Rollback, Refusal> {
+    let mut violations = Violations::default();
+    violations.required("redemption_id", &request.redemption_id, 64);
+    violations.text("reason", &request.reason, 1_024);
+    violations.request_id(&request.request_id);
+    violations.check()?;
+    let unknown = || {
+        Refusal::new(Reason::RedemptionNotFound).with("redemption", request.redemption_id.clone())
+    };
+    let id = LedgerId::parse_redemption(&request.redemption_id).ok_or_else(unknown)?;
+    let project = call.project().await?;
+    let found = ledger::read(&call.engine.store, &project.id, id).await?;
+    let entry = found.ok_or_else(unknown)?.entry;
+    undo(call, &project, request, id, &entry).await
+}
+
+/// Undoes a redemption whose entry is at hand.
+pub async fn undo(
+    call: &Call<'_>,
+    project: &Project,
+    request: pb::RollbackRequest,
+    id: LedgerId,
+    entry: &pb::LedgerEntry,
+) -> Result<pb::Rollback, Refusal> {
+    let Some(pb::ledger_entry::Fact::Redemption(redemption)) = &entry.fact else {
+        let unknown = Refusal::new(Reason::RedemptionNotFound);
+        return Err(unknown.with("redemption", request.redemption_id));
+    };
+    let fingerprint = present(&request.request_id).map(|_| {
+        let body = pb::RollbackRequest {
+            request_id: String::new(),
+            ..request.clone()
+        };
+        call::fingerprint(&body)
+    });
+    let once = fingerprint.map(|fingerprint| Once {
+        method: METHOD,
+        request_id: &request.request_id,
+        fingerprint,
+    });
+    let asked = asked_places(&request, redemption, id)?;
+    for _ in 0..MOST_ROUNDS {
+        let undone = undone(call, id).await?;
+        let places: Vec<usize> = match &asked {
+            Some(places) => places.clone(),
+            None => counting(redemption, &undone).collect(),
+        };
+        if places.is_empty() || places.iter().any(|place| undone.contains(*place)) {
+            return replayed(call, project, id, once, &request).await;
+        }
+        let undoing = Undoing {
+            call,
+            project,
+            id,
+            entry,
+            redemption,
+            places: &places,
+        };
+        let rollback = undoing.rollback(&request, &undone);
+        if request.validate_only {
+            return Ok(rollback);
+        }
+        match undoing
+            .plan(&rollback, &request, once)
+            .commit(&call.engine.store)
+            .await?
+        {
+            Outcome::Done { answer, .. } => {
+                let new = stream_id(id, &answer)?;
+                return Ok(pb::Rollback {
+                    id: new.rollback(),
+                    ..rollback
+                });
+            }
+            Outcome::Replayed(answer) => return first_answer(call, id, &answer).await,
+            Outcome::Reused => return Err(settle::reused(once)),
+            // Somebody else undid one of them in between: look again.
+            Outcome::Refused(_) | Outcome::Stale | Outcome::Changed => {}
+            Outcome::Found(_) | Outcome::Moved(_) => return Err(Refusal::new(Reason::Internal)),
+        }
+    }
+    Err(Refusal::new(Reason::Conflict))
+}
+
+/// Which redeemables of a redemption were undone.
+pub async fn undone(call: &Call<'_>, id: LedgerId) -> Result<Undone, StoreError> {
+    let keys = Keys::new(&call.identity.project, id.partition);
+    let mut command = redis::cmd("GET");
+    command.arg(keys.rolled_back(&id.stream_id()));
+    let bits: Option<Vec<u8>> = call.engine.store.query(&command).await?;
+    Ok(Undone(bits.unwrap_or_default()))
+}
+
+/// Puts what was undone into a redemption.
+pub fn describe(redemption: &mut pb::Redemption, undone: &Undone) {
+    let results = redemption.results.iter().enumerate();
+    redemption.rolled_back_ids = results
+        .filter(|(place, _)| undone.contains(*place))
+        .map(|(_, result)| result.redemption_id.clone())
+        .collect();
+    redemption.state = state(redemption, undone) as i32;
+}
+
+fn state(redemption: &pb::Redemption, undone: &Undone) -> pb::RedemptionState {
+    if counting(redemption, undone).next().is_none() {
+        pb::RedemptionState::RolledBack
+    } else if counting(redemption, &Undone::default()).any(|place| undone.contains(place)) {
+        pb::RedemptionState::PartiallyRolledBack
+    } else {
+        pb::RedemptionState::Succeeded
+    }
+}
+
+/// Places of the redeemables that were used and still count.
+fn counting<'a>(
+    redemption: &'a pb::Redemption,
+    undone: &'a Undone,
+) -> impl Iterator<Item = usize> + 'a {
+    let results = redemption.results.iter().enumerate();
+    results
+        .filter(|(_, result)| result.status == pb::RedeemableStatus::Applicable as i32)
+        .map(|(place, _)| place)
+        .filter(|place| !undone.contains(*place))
+}
+
+/// The places that a request names; none when it means all that count.
+fn asked_places(
+    request: &pb::RollbackRequest,
+    redemption: &pb::Redemption,
+    id: LedgerId,
+) -> Result<Option<Vec<usize>>, Refusal> {
+    if request.redeemable_redemption_ids.is_empty() {
+        return Ok(None);
+    }
+    let mut places = Vec::with_capacity(request.redeemable_redemption_ids.len());
+    for (at, text) in request.redeemable_redemption_ids.iter().enumerate() {
+        let field = format!("redeemable_redemption_ids[{at}]");
+        let place = LedgerId::parse_redeemable(text).filter(|(of, _)| *of == id);
+        let place = place.map(|(_, place)| place).filter(|place| {
+            counting(redemption, &Undone::default()).any(|counting| counting == *place)
+        });
+        let Some(place) = place else {
+            return Err(convert::invalid(
+                &field,
+                "is no redeemable of the redemption",
+            ));
+        };
+        if places.contains(&place) {
+            return Err(convert::invalid(&field, "was named before"));
+        }
+        places.push(place);
+    }
+    places.sort_unstable();
+    Ok(Some(places))
+}
+
+struct Undoing<'a> {
+    call: &'a Call<'a>,
+    project: &'a Project,
+    id: LedgerId,
+    entry: &'a pb::LedgerEntry,
+    redemption: &'a pb::Redemption,
+    places: &'a [usize],
+}
+
+impl Undoing<'_> {
+    fn rollback(&self, request: &pb::RollbackRequest, undone: &Undone) -> pb::Rollback {
+        let results = &self.redemption.results;
+        let chosen = self.places.iter().filter_map(|place| results.get(*place));
+        let mut after = undone.0.clone();
+        for place in self.places {
+            if after.len() <= place / 8 {
+                after.resize(place / 8 + 1, 0);
+            }
+            after[place / 8] |= 1 << (7 - place % 8);
+        }
+        pb::Rollback {
+            id: String::new(),
+            redemption_id: self.id.redemption(),
+            rolled_back_ids: self
+                .places
+                .iter()
+                .map(|place| self.id.redeemable(*place))
+                .collect(),
+            returned_discount_amount: chosen.map(|result| result.applied_discount_amount).sum(),
+            rollback_time: Some(convert::timestamp(self.call.now_ms)),
+            reason: request.reason.clone(),
+            redemption_state: state(self.redemption, &Undone(after)) as i32,
+        }
+    }
+
+    fn plan(
+        &self,
+        rollback: &pb::Rollback,
+        request: &pb::RollbackRequest,
+        once: Option<Once<'_>>,
+    ) -> Plan {
+        let keys = Keys::new(&self.project.id, self.id.partition);
+        let config = &self.call.engine.config;
+        let mut plan = Plan::new();
+        if let Some(once) = once {
+            let key = keys.request(once.method, once.request_id);
+            plan.once(key, once.fingerprint, config.idempotency_ttl_ms);
+        }
+        let marks = keys.rolled_back(&self.id.stream_id());
+        for place in self.places {
+            plan.mark_once(marks.clone(), *place as u64);
+        }
+        plan.collect_after(marks, config.rollback_ttl_ms);
+        let taken = self.entry.movements.iter().filter(|movement| {
+            usize::try_from(movement.redeemable).is_ok_and(|place| self.places.contains(&place))
+        });
+        let movements = taken
+            .filter_map(|movement| movements::add_return(&mut plan, self.project, movement))
+            .collect();
+        let entry = pb::LedgerEntry {
+            fact: Some(pb::ledger_entry::Fact::Rollback(rollback.clone())),
+            movements,
+            request_id: request.request_id.clone(),
+            ..pb::LedgerEntry::default()
+        };
+        plan.record(keys.ledger(), keys.outbox(), 'b', entry.encode_to_vec());
+        plan
+    }
+}
+
+/// Nothing is left to undo: either this very call undid it before, or another.
+async fn replayed(
+    call: &Call<'_>,
+    project: &Project,
+    id: LedgerId,
+    once: Option<Once<'_>>,
+    request: &pb::RollbackRequest,
+) -> Result<pb::Rollback, Refusal> {
+    let undone = || {
+        Refusal::new(Reason::AlreadyRolledBack).with("redemption", request.redemption_id.clone())
+    };
+    let Some(once) = once else {
+        return Err(undone());
+    };
+    let keys = Keys::new(&project.id, id.partition);
+    match settle::kept_in(call, &keys, once).await? {
+        Some(answer) => first_answer(call, id, &answer).await,
+        None => Err(undone()),
+    }
+}
+
+fn stream_id(redemption: LedgerId, answer: &[u8]) -> Result<LedgerId, Refusal> {
+    let text = String::from_utf8_lossy(answer);
+    LedgerId::from_stream(redemption.partition, &text).ok_or_else(|| Refusal::new(Reason::Internal))
+}
+
+async fn first_answer(
+    call: &Call<'_>,
+    redemption: LedgerId,
+    answer: &[u8],
+) -> Result<pb::Rollback, Refusal> {
+    let id = stream_id(redemption, answer)?;
+    let found = ledger::read(&call.engine.store, &call.identity.project, id).await?;
+    match found.and_then(|found| found.entry.fact) {
+        Some(pb::ledger_entry::Fact::Rollback(rollback)) => Ok(rollback),
+        _ => Err(Refusal::new(Reason::RedemptionNotFound).with("redemption", id.rollback())),
+    }
+}

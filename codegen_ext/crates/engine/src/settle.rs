@@ -1,0 +1,274 @@
+//! Taking what a decision asks for, all or none, in one commit.
+//!
+//! A decision only proposes: the store may refuse a limit that was free a moment
+//! ago, or find that a definition has changed. What it refuses is decided again
+//! without it (where codes may be left out), a bounded number of times.
+
+use std::fmt::Write as _;
+
+use promo_decision::{Decision, Mode, Outcome as Verdict, Reason, Refusal, Take};
+
+use crate::{
+    call::Call,
+    checkout::{Checkout, Prepared},
+    holds,
+    keys::{Keys, Partition},
+    movements::{self, Held, Subject},
+    plan::{self, Outcome, Plan},
+    protocol::promo::v1 as pb,
+};
+
+/// How often overdue holds are looked for before a refusal stands. Each look
+/// ends up to 64 of them for good.
+const MOST_RECLAIMS: usize = 256;
+
+/// Makes a call repeatable.
+#[derive(Clone, Copy)]
+pub struct Once<'a> {
+    /// Letter of the method.
+    pub method: char,
+    /// The caller's id of the call.
+    pub request_id: &'a str,
+    /// Tells its body.
+    pub fingerprint: [u8; 16],
+}
+
+/// What became of a proposal.
+pub enum Settled {
+    /// Everything was taken.
+    Done {
+        /// What was decided.
+        decision: Decision,
+        /// What is kept as the answer.
+        answer: Vec<u8>,
+    },
+    /// The call was done before; what is kept of it.
+    Replayed(Vec<u8>),
+    /// The codes do not apply, or not enough is left of a limit.
+    Invalid(Decision),
+    /// A definition has changed since it was read.
+    Stale,
+    /// A record that the call depends on has changed since it was read.
+    Changed,
+}
+
+/// What goes to the end of a commit: records of what was taken.
+pub type Finish<'a> = dyn Fn(&mut Plan, &Decision, Vec<pb::Movement>) + Send + Sync + 'a;
+
+/// Where the call's own records are: with its first campaign.
+pub fn home(prepared: &Prepared) -> Option<Partition> {
+    prepared
+        .located
+        .iter()
+        .flatten()
+        .next()
+        .map(|one| one.campaign.partition)
+}
+
+/// Decides and takes.
+pub async fn settle(
+    call: &Call<'_>,
+    prepared: &Prepared,
+    checkout: &Checkout<'_>,
+    once: Option<Once<'_>>,
+    finish: &Finish<'_>,
+) -> Result<Settled, Refusal> {
+    let mut refused: Vec<Option<Refusal>> = vec![None; checkout.codes.len()];
+    let mut reclaims = 0;
+    loop {
+        let decision = prepared.decide(call, checkout, &refused);
+        if !decision.valid {
+            return replay_or_invalid(call, prepared, once, decision).await;
+        }
+        let (plan, operations) = propose(call, prepared, checkout, once, &decision, finish);
+        match plan.commit(&call.engine.store).await? {
+            Outcome::Done { answer, .. } => return Ok(Settled::Done { decision, answer }),
+            Outcome::Replayed(answer) => return Ok(Settled::Replayed(answer)),
+            Outcome::Stale => return Ok(Settled::Stale),
+            Outcome::Changed => return Ok(Settled::Changed),
+            Outcome::Reused => return Err(reused(once)),
+            Outcome::Refused(operation) => {
+                if reclaims < MOST_RECLAIMS && reclaim(call, prepared).await? > 0 {
+                    reclaims += 1;
+                    continue;
+                }
+                let take = operations.iter().position(|number| *number == operation);
+                let take = take.and_then(|at| decision.takes.get(at));
+                let take = take.ok_or_else(|| Refusal::new(Reason::Internal))?;
+                refused[take.candidate] = Some(refusal_of(prepared, take));
+            }
+            Outcome::Found(_) | Outcome::Moved(_) => return Err(Refusal::new(Reason::Internal)),
+        }
+    }
+}
+
+/// Why a take was not granted.
+pub fn refusal_of(prepared: &Prepared, take: &Take) -> Refusal {
+    match prepared.located.get(take.candidate) {
+        Some(Ok(located)) => take.refusal(&located.campaign.campaign, &located.code),
+        _ => Refusal::new(Reason::Internal),
+    }
+}
+
+/// Ends overdue holds on the campaigns of a call. Returns how many were found.
+pub async fn reclaim(call: &Call<'_>, prepared: &Prepared) -> Result<usize, Refusal> {
+    let mut partitions: Vec<Partition> = prepared
+        .located
+        .iter()
+        .flatten()
+        .map(|one| one.campaign.partition)
+        .collect();
+    // Any of a stack's campaigns may be the home of the hold.
+    partitions.sort_unstable();
+    partitions.dedup();
+    let mut found = 0;
+    for partition in partitions {
+        let (store, project) = (&call.engine.store, &prepared.project);
+        found += holds::reclaim(store, project, partition, call.now_ms).await?;
+    }
+    Ok(found)
+}
+
+fn propose(
+    call: &Call<'_>,
+    prepared: &Prepared,
+    checkout: &Checkout<'_>,
+    once: Option<Once<'_>>,
+    decision: &Decision,
+    finish: &Finish<'_>,
+) -> (Plan, Vec<usize>) {
+    let mut plan = Plan::new();
+    let config = &call.engine.config;
+    if let (Some(once), Some(home)) = (once, home(prepared)) {
+        let keys = Keys::new(&prepared.project.id, home);
+        let key = keys.request(once.method, once.request_id);
+        plan.once(key, once.fingerprint, config.idempotency_ttl_ms);
+    }
+    expect_definitions(&mut plan, prepared, decision);
+    let mut held = Held::default();
+    if let Some(hold) = &prepared.hold {
+        hold.end(&mut plan, &prepared.project);
+        held = Held::new(hold.record.movements.clone());
+    }
+    let mut operations = Vec::with_capacity(decision.takes.len());
+    let mut moved = Vec::with_capacity(decision.takes.len());
+    for take in &decision.takes {
+        let Some(Ok(located)) = prepared.located.get(take.candidate) else {
+            continue;
+        };
+        let subject = Subject {
+            campaign: &located.campaign,
+            position: located.position,
+            customer: checkout.customer_id(),
+        };
+        let (operation, movement) =
+            movements::add_take(&mut plan, subject, take, &mut held, config.rollback_ttl_ms);
+        operations.push(operation);
+        moved.push(movement);
+    }
+    // Returns come last: results line up with the movements that were taken.
+    finish(&mut plan, decision, moved);
+    for movement in held.into_rest() {
+        movements::add_return(&mut plan, &prepared.project, &movement);
+    }
+    (plan, operations)
+}
+
+/// The definitions that the decision was made by must still be in force.
+fn expect_definitions(plan: &mut Plan, prepared: &Prepared, decision: &Decision) {
+    let mut seen: Vec<u32> = Vec::new();
+    for (located, outcome) in prepared.located.iter().zip(&decision.outcomes) {
+        if let (Ok(located), Verdict::Applied { .. }) = (located, outcome) {
+            let campaign = &located.campaign;
+            if !seen.contains(&campaign.campaign.number) {
+                seen.push(campaign.campaign.number);
+                let key = campaign.keys.bundle_version(campaign.campaign.number);
+                plan.expect_version(key, campaign.campaign.version);
+            }
+        }
+    }
+    if let Some(home) = home(prepared) {
+        let keys = Keys::new(&prepared.project.id, home);
+        plan.expect_version(keys.project_version(), prepared.project.version);
+    }
+}
+
+/// A repeat gets the first answer even when its codes have ended since.
+async fn replay_or_invalid(
+    call: &Call<'_>,
+    prepared: &Prepared,
+    once: Option<Once<'_>>,
+    decision: Decision,
+) -> Result<Settled, Refusal> {
+    let kept = kept(call, prepared, once).await?;
+    Ok(kept.map_or(Settled::Invalid(decision), |(_, answer)| {
+        Settled::Replayed(answer)
+    }))
+}
+
+/// What is kept of an earlier call with the same request id, and where.
+pub async fn kept(
+    call: &Call<'_>,
+    prepared: &Prepared,
+    once: Option<Once<'_>>,
+) -> Result<Option<(Partition, Vec<u8>)>, Refusal> {
+    let (Some(once), Some(home)) = (once, home(prepared)) else {
+        return Ok(None);
+    };
+    let keys = Keys::new(&prepared.project.id, home);
+    let kept = kept_in(call, &keys, once).await?;
+    Ok(kept.map(|answer| (home, answer)))
+}
+
+/// What is kept of an earlier call with the same request id in a partition.
+pub async fn kept_in(
+    call: &Call<'_>,
+    keys: &Keys,
+    once: Once<'_>,
+) -> Result<Option<Vec<u8>>, Refusal> {
+    let mut command = redis::cmd("GET");
+    command.arg(keys.request(once.method, once.request_id));
+    let kept: Option<Vec<u8>> = call.engine.store.query(&command).await?;
+    let Some(kept) = kept else { return Ok(None) };
+    match kept.split_at_checked(plan::FINGERPRINT_BYTES) {
+        Some((fingerprint, answer)) if fingerprint == once.fingerprint => Ok(Some(answer.to_vec())),
+        _ => Err(reused(Some(once))),
+    }
+}
+
+/// The same request id came with another body.
+pub fn reused(once: Option<Once<'_>>) -> Refusal {
+    let request_id = once.map_or("", |once| once.request_id);
+    Refusal::new(Reason::RequestIdReused).with("request_id", request_id)
+}
+
+/// Why nothing was used: the first code's reason, with the others beside it.
+pub fn refusal_of_decision(decision: &Decision, mode: Mode) -> Refusal {
+    let mut refusals = decision
+        .outcomes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, outcome)| {
+            if let Verdict::Refused(refusal) = outcome {
+                Some((at, refusal))
+            } else {
+                None
+            }
+        });
+    let Some((at, first)) = refusals.next() else {
+        return Refusal::new(Reason::Internal);
+    };
+    let mut refusal = first.clone();
+    if decision.outcomes.len() > 1 {
+        let mut list = format!("{at}={}", first.reason.detail().name);
+        for (at, other) in refusals {
+            let _ = write!(list, ",{at}={}", other.reason.detail().name);
+        }
+        let mode = match mode {
+            Mode::All => "ALL",
+            Mode::Partial => "PARTIAL",
+        };
+        refusal = refusal.with("redeemables", list).with("mode", mode);
+    }
+    refusal
+}

@@ -1,0 +1,190 @@
+//! Validate: what codes would do to an order, and hold it if asked.
+
+use std::sync::Arc;
+
+use promo_decision::{Decision, Reason, Refusal};
+
+use crate::{
+    advice,
+    call::{self, Call},
+    checkout::{self, Checkout, Prepared},
+    convert,
+    definitions::Project,
+    holds, ids,
+    keys::Keys,
+    plan::Plan,
+    protocol::promo::v1 as pb,
+    request::{Violations, present},
+    settle::{self, Once, Settled},
+};
+
+const MOST_ROUNDS: usize = 5;
+const METHOD: char = 'v';
+const SHORTEST_TTL_MS: i64 = 1_000;
+const LONGEST_TTL_MS: i64 = 30 * 24 * 3_600_000;
+
+/// What a call asks to be held.
+struct Wanted {
+    session: String,
+    ttl_ms: i64,
+}
+
+/// Tells what codes would do to an order.
+pub async fn validate(
+    call: &Call<'_>,
+    request: pb::ValidateRequest,
+) -> Result<pb::Validation, Refusal> {
+    let mut violations = Violations::default();
+    violations.request_id(&request.request_id);
+    let wanted = match &request.session {
+        None => None,
+        Some(session) => wanted(session, &mut violations)?,
+    };
+    let checkout = checkout::check(
+        &request.redeemables,
+        request.customer.as_ref(),
+        request.order.as_ref(),
+        request.mode,
+        violations,
+    )?;
+    let project = call.project().await?;
+    match wanted {
+        None => {
+            let prepared = checkout::prepare(call, project, &checkout, None).await?;
+            let decision = advice::advise(call, &prepared, &checkout).await?;
+            Ok(validation(&checkout, &prepared, &decision, None))
+        }
+        Some(wanted) => {
+            call.identity.require("redemptions.write")?;
+            hold(call, &request, &checkout, project, &wanted).await
+        }
+    }
+}
+
+fn wanted(
+    session: &pb::SessionRequest,
+    violations: &mut Violations,
+) -> Result<Option<Wanted>, Refusal> {
+    let ttl_ms = session.ttl.as_ref().map_or(0, |ttl| {
+        ttl.seconds
+            .saturating_mul(1_000)
+            .saturating_add(i64::from(ttl.nanos) / 1_000_000)
+    });
+    if !(SHORTEST_TTL_MS..=LONGEST_TTL_MS).contains(&ttl_ms) {
+        violations.add("session.ttl", "must be 1 second to 30 days");
+    }
+    let key = match present(&session.key) {
+        None => ids::new_session_key().map_err(|error| {
+            tracing::error!(%error, "session.no_randomness");
+            Refusal::new(Reason::Internal)
+        })?,
+        Some(key) => {
+            violations.text("session.key", key, 128);
+            if key.len() < 8 {
+                violations.add("session.key", "has fewer than 8 bytes");
+            }
+            key.to_owned()
+        }
+    };
+    Ok(Some(Wanted {
+        session: key,
+        ttl_ms,
+    }))
+}
+
+async fn hold(
+    call: &Call<'_>,
+    request: &pb::ValidateRequest,
+    checkout: &Checkout<'_>,
+    mut project: Arc<Project>,
+    wanted: &Wanted,
+) -> Result<pb::Validation, Refusal> {
+    let fingerprint = present(&request.request_id).map(|_| {
+        let body = pb::ValidateRequest {
+            request_id: String::new(),
+            ..request.clone()
+        };
+        call::fingerprint(&body)
+    });
+    let once = fingerprint.map(|fingerprint| Once {
+        method: METHOD,
+        request_id: &request.request_id,
+        fingerprint,
+    });
+    for _ in 0..MOST_ROUNDS {
+        let prepared = checkout::prepare(call, project, checkout, None).await?;
+        let Some(home) = settle::home(&prepared) else {
+            let decision = prepared.decide(call, checkout, &[]);
+            return Ok(validation(checkout, &prepared, &decision, None));
+        };
+        let keys = Keys::new(&prepared.project.id, home);
+        let finish = |plan: &mut Plan, decision: &Decision, movements: Vec<pb::Movement>| {
+            let record = record(call, checkout, &prepared, decision, wanted, movements);
+            let session = session(wanted, &record);
+            holds::begin(plan, &keys, &wanted.session, &record, call.now_ms);
+            let answer = validation(checkout, &prepared, decision, Some(session));
+            plan.answer(prost::Message::encode_to_vec(&answer));
+        };
+        match settle::settle(call, &prepared, checkout, once, &finish).await? {
+            Settled::Done { answer, .. } | Settled::Replayed(answer) => {
+                return Ok(checkout::decode(&answer)?);
+            }
+            Settled::Invalid(decision) => {
+                return Ok(validation(checkout, &prepared, &decision, None));
+            }
+            // The hold that has the key may be overdue.
+            Settled::Changed if settle::reclaim(call, &prepared).await? > 0 => {
+                project = Arc::clone(&prepared.project);
+            }
+            Settled::Changed => {
+                let reason = Refusal::new(Reason::SessionKeyInUse);
+                return Err(reason.with("session", wanted.session.clone()));
+            }
+            Settled::Stale => project = call.reloaded_project().await?,
+        }
+    }
+    Err(Refusal::new(Reason::Conflict))
+}
+
+fn record(
+    call: &Call<'_>,
+    checkout: &Checkout<'_>,
+    prepared: &Prepared,
+    decision: &Decision,
+    wanted: &Wanted,
+    movements: Vec<pb::Movement>,
+) -> holds::Record {
+    let applied = prepared.located.iter().zip(&decision.outcomes);
+    holds::Record {
+        movements,
+        codes: applied
+            .filter(|(_, outcome)| matches!(outcome, promo_decision::Outcome::Applied { .. }))
+            .filter_map(|(located, _)| Some(located.as_ref().ok()?.code.clone()))
+            .collect(),
+        customer: checkout.customer_id().unwrap_or_default().to_owned(),
+        expire_ms: call.now_ms + wanted.ttl_ms,
+    }
+}
+
+fn session(wanted: &Wanted, record: &holds::Record) -> pb::Session {
+    pb::Session {
+        key: wanted.session.clone(),
+        expire_time: Some(convert::timestamp(record.expire_ms)),
+        codes: record.codes.clone(),
+        customer: record.customer.clone(),
+    }
+}
+
+fn validation(
+    checkout: &Checkout<'_>,
+    prepared: &Prepared,
+    decision: &Decision,
+    session: Option<pb::Session>,
+) -> pb::Validation {
+    pb::Validation {
+        valid: decision.valid,
+        results: prepared.results(checkout, decision),
+        order: Some(convert::priced(checkout.order, &decision.breakdown)),
+        session,
+    }
+}

@@ -1,0 +1,147 @@
+//! Key names and ids for the Python half, which spells none itself.
+
+use promo_engine::{
+    ids::{self, LedgerId, PublicationId},
+    keys::{self, Keys, Partition},
+    ledger,
+};
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+
+fn of_campaign(project: &str, number: u32, partitions: u8) -> Keys {
+    Keys::new(project, Partition::of_campaign(number, partitions))
+}
+
+/// Key of a campaign's bundle.
+#[pyfunction]
+pub fn bundle_key(project: &str, number: u32, partitions: u8) -> String {
+    of_campaign(project, number, partitions).bundle(number)
+}
+
+/// Key of the version of a campaign's bundle.
+#[pyfunction]
+pub fn bundle_version_key(project: &str, number: u32, partitions: u8) -> String {
+    of_campaign(project, number, partitions).bundle_version(number)
+}
+
+/// Key of a project's bundle.
+#[pyfunction]
+pub fn project_bundle_key(project: &str) -> String {
+    keys::project_bundle(project)
+}
+
+/// Key of a partition's copy of the project's version.
+#[pyfunction]
+pub fn project_version_key(project: &str, partition: u8) -> String {
+    Keys::new(project, Partition(partition)).project_version()
+}
+
+/// Key of the hash of API keys.
+#[pyfunction]
+pub fn auth_key() -> &'static str {
+    keys::AUTH
+}
+
+/// Key that counts changes of definitions and keys.
+#[pyfunction]
+pub fn epoch_key() -> &'static str {
+    keys::EPOCH
+}
+
+/// Key of a partition's ledger.
+#[pyfunction]
+pub fn ledger_key(project: &str, partition: u8) -> String {
+    Keys::new(project, Partition(partition)).ledger()
+}
+
+/// Key of a partition's outbox.
+#[pyfunction]
+pub fn outbox_key(project: &str, partition: u8) -> String {
+    Keys::new(project, Partition(partition)).outbox()
+}
+
+/// Key that leads from a stored code to "campaign number:position".
+#[pyfunction]
+pub fn stored_code_key(project: &str, code: &str, partitions: u8) -> String {
+    keys::stored_code(project, code, partitions)
+}
+
+/// Key of the hash of a campaign's stored codes in one bucket of positions.
+#[pyfunction]
+pub fn stored_codes_key(project: &str, number: u32, bucket: u64, partitions: u8) -> String {
+    of_campaign(project, number, partitions).stored_codes(number, bucket)
+}
+
+/// Positions that share a bucket of holders or of stored codes.
+#[pyfunction]
+pub fn positions_per_bucket() -> u64 {
+    keys::HOLDERS_PER_BUCKET
+}
+
+/// Key of how far the publication of a campaign's codes is.
+#[pyfunction]
+pub fn cursor_key(project: &str, number: u32, partitions: u8) -> String {
+    of_campaign(project, number, partitions).cursor(number)
+}
+
+/// Key of a limit by its name in the ledger. For a single-use code it is a page
+/// of bits, and the offset in it is the second value; otherwise that is none.
+#[pyfunction]
+pub fn limit_key(
+    project: &str,
+    limit: &str,
+    single_use: bool,
+    partitions: u8,
+) -> PyResult<(String, Option<u64>)> {
+    let malformed = || PyValueError::new_err(format!("{limit:?} names no limit"));
+    let number = keys::campaign_of_limit(limit).ok_or_else(malformed)?;
+    let campaign = of_campaign(project, number, partitions);
+    if !single_use {
+        return Ok((campaign.named(limit), None));
+    }
+    let position = keys::position_of_limit(limit).ok_or_else(malformed)?;
+    let page = keys::page(number, position / keys::PAGE_SIZE);
+    Ok((campaign.named(&page), Some(position % keys::PAGE_SIZE)))
+}
+
+/// Key of the slots that were given back to a limit.
+#[pyfunction]
+pub fn free_slots_key(project: &str, limit: &str, partitions: u8) -> PyResult<String> {
+    let malformed = || PyValueError::new_err(format!("{limit:?} names no limit"));
+    let number = keys::campaign_of_limit(limit).ok_or_else(malformed)?;
+    Ok(of_campaign(project, number, partitions).free_slots(limit))
+}
+
+/// Id of the customer whom a project calls `source_id`.
+#[pyfunction]
+pub fn customer_id(project: &str, source_id: &str) -> String {
+    ids::customer(project, source_id)
+}
+
+/// Id of the publication that began at a position of a campaign.
+#[pyfunction]
+pub fn publication_id(campaign: u32, first_position: u64) -> String {
+    PublicationId { campaign, position: first_position }.to_string()
+}
+
+/// Where the redemption with this id is in the ledger: partition and stream id.
+#[pyfunction]
+pub fn parse_redemption_id(id: &str) -> Option<(u8, String)> {
+    let id = LedgerId::parse_redemption(id)?;
+    Some((id.partition.0, id.stream_id()))
+}
+
+/// Makes an entry of the ledger whole: the serialized `promo.v1.LedgerEntry` with
+/// its ids and results, and the positions that a publication handed out.
+#[pyfunction]
+pub fn complete_entry<'py>(
+    py: Python<'py>,
+    partition: u8,
+    stream_id: &str,
+    blob: &[u8],
+    results: &str,
+) -> PyResult<(Bound<'py, PyBytes>, Vec<u64>)> {
+    let malformed = || PyValueError::new_err("malformed ledger entry");
+    let id = LedgerId::from_stream(Partition(partition), stream_id).ok_or_else(malformed)?;
+    let (entry, positions) = ledger::complete(id, blob, results).ok_or_else(malformed)?;
+    Ok((PyBytes::new(py, &entry), positions))
+}
