@@ -126,6 +126,16 @@ class StoreSettings(_Group):
         le=3650,
         description="Days for which a redemption can be rolled back.",
     )
+    ledger_hours: int = Field(
+        24,
+        ge=0,
+        description="Hours for which the ledger stays in the store after the archive has it.",
+    )
+    ledger_entries: int = Field(
+        1_000_000,
+        ge=1000,
+        description="Archived entries that a partition of the ledger keeps at most, however young they are.",
+    )
 
 
 class EmbeddedSettings(_Group):

@@ -1,0 +1,67 @@
+"""What the data plane is told at its start, made of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promo_server.settings import GrpcSettings, LimitsSettings, Settings, StoreSettings
+
+_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+
+
+def runtime_config(
+    settings: Settings,
+    store_url: str,
+    master_secret: bytes,
+    control_socket: Path,
+) -> dict[str, object]:
+    """Return the document that the compiled runtime reads; it has the master secret and is never logged."""
+    return {
+        "worker_threads": settings.grpc.worker_threads,
+        "engine": {
+            "store_url": store_url,
+            "master_secret": master_secret.hex(),
+            **_engine(settings.store, settings.limits),
+        },
+        "edge": {
+            "listen": settings.grpc.listen,
+            "control_socket": str(control_socket),
+            "tls": _tls(settings.grpc),
+            "limits": _limits(settings.grpc, settings.limits),
+        },
+    }
+
+
+def _engine(store: StoreSettings, limits: LimitsSettings) -> dict[str, object]:
+    return {
+        "store_timeout_ms": store.timeout_ms,
+        "poll_interval_ms": store.poll_interval_ms,
+        "idempotency_ttl_ms": store.idempotency_hours * _HOUR_MS,
+        "source_id_ttl_ms": store.publication_days * _DAY_MS,
+        "rollback_ttl_ms": store.rollback_days * _DAY_MS,
+        "guess_limit": limits.unknown_codes,
+        "guess_window_ms": limits.unknown_codes_window_seconds * 1000,
+    }
+
+
+def _tls(grpc: GrpcSettings) -> dict[str, object] | None:
+    if grpc.tls_certificate is None:
+        return None
+    return {
+        "certificate": str(grpc.tls_certificate),
+        "key": str(grpc.tls_private_key),
+        "client_authorities": str(grpc.tls_client_ca) if grpc.tls_client_ca else None,
+    }
+
+
+def _limits(grpc: GrpcSettings, limits: LimitsSettings) -> dict[str, object]:
+    return {
+        "message_bytes": grpc.max_message_bytes,
+        "calls_in_flight": grpc.max_concurrent_calls,
+        "calls_per_second_per_key": limits.calls_per_second,
+        "failed_authentications_per_peer": limits.failed_authentications,
+        "default_deadline_ms": grpc.default_deadline_ms,
+        "connections": limits.connections,
+        "streams_per_connection": limits.calls_per_connection,
+    }
