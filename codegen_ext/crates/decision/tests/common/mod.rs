@@ -26,7 +26,12 @@ pub fn compile(json: &str) -> Campaign {
 }
 
 pub fn line(product_id: &str, quantity: i64, price: i64) -> LineInput<'_> {
-    LineInput { product_id, quantity, price, ..LineInput::default() }
+    LineInput {
+        product_id,
+        quantity,
+        price,
+        ..LineInput::default()
+    }
 }
 
 pub fn order<'a>(lines: &[LineInput<'a>]) -> Order<'a> {
@@ -48,9 +53,15 @@ pub fn candidate(campaign: &Campaign) -> Candidate<'_> {
 }
 
 pub fn decide_at(order: &Order<'_>, campaigns: &[&Campaign], mode: Mode, now_ms: i64) -> Decision {
-    let candidates: Vec<Result<_, Refusal>> =
-        campaigns.iter().map(|campaign| Ok(candidate(campaign))).collect();
-    let facts = Facts { now_ms, zone: &Zone::UTC, customer: Some("17850") };
+    let candidates: Vec<Result<_, Refusal>> = campaigns
+        .iter()
+        .map(|campaign| Ok(candidate(campaign)))
+        .collect();
+    let facts = Facts {
+        now_ms,
+        zone: &Zone::UTC,
+        customer: Some("17850"),
+    };
     decide(order, &candidates, mode, &facts)
 }
 

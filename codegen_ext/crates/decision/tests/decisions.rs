@@ -1,0 +1,178 @@
+//! What a decision answers: reasons, their metadata and the limit plan.
+
+mod common;
+
+use common::{NOON, PENNY_OFF, bare_order, campaign, candidate, compile, decide_all, names};
+use promo_decision::{Candidate, Facts, LimitKind, Mode, Outcome, Reason, Refusal, Zone, decide};
+
+fn refusal_of(definition_rest: &str, now_ms: i64) -> Refusal {
+    let campaign = campaign(PENNY_OFF, definition_rest);
+    let facts = Facts {
+        now_ms,
+        zone: &Zone::UTC,
+        customer: None,
+    };
+    let mut decision = decide(
+        &bare_order(100),
+        &[Ok(candidate(&campaign))],
+        Mode::All,
+        &facts,
+    );
+    match decision.outcomes.remove(0) {
+        Outcome::Refused(refusal) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn refusals_have_every_key_of_their_catalogue_entry() {
+    let rests = [
+        r#""validity":{"start_ms":1795348800001}"#,
+        r#""validity":{"expire_ms":1795348800000}"#,
+        r#""validity":{"days_of_week":[1]}"#,
+        r#""validity":{"activity_after_publishing_ms":1}"#,
+        r#""limits":{"per_customer":1}"#,
+    ];
+    for rest in rests {
+        let refusal = refusal_of(rest, NOON);
+        let keys: Vec<_> = refusal.metadata.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys, refusal.reason.detail().metadata_keys, "{refusal:?}");
+        assert!(!refusal.message().contains('{'), "{}", refusal.message());
+    }
+}
+
+#[test]
+fn times_in_refusals_are_rfc_3339() {
+    let refusal = refusal_of(r#""validity":{"start_ms":1795348800001}"#, NOON);
+    assert_eq!(
+        refusal.message(),
+        "the code can be used from 2026-11-22T12:00:00.001Z on"
+    );
+    let refusal = refusal_of(r#""validity":{"expire_ms":1795348800000}"#, NOON);
+    assert_eq!(refusal.message(), "the code ended at 2026-11-22T12:00:00Z");
+}
+
+#[test]
+fn takes_that_are_not_granted_have_every_key_of_their_reason() {
+    let campaign = campaign(
+        PENNY_OFF,
+        r#""limits":{"per_code":1,"per_customer_per_code":2,"per_customer":3,"per_campaign":4,"per_day":5,
+        "per_week":6,"per_month":7,"discount_budget":8,"order_value_budget":900}"#,
+    );
+    let decision = decide_all(&bare_order(100), &[&campaign]);
+    let kinds: Vec<_> = decision.takes.iter().map(|take| take.kind).collect();
+    assert_eq!(kinds, LimitKind::ALL);
+    for take in &decision.takes {
+        let refusal = take.refusal(&campaign, "CODE-1");
+        let keys: Vec<_> = refusal.metadata.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys, refusal.reason.detail().metadata_keys, "{refusal:?}");
+    }
+    let amounts: Vec<_> = decision.takes.iter().map(|take| take.amount).collect();
+    assert_eq!(amounts, [1, 1, 1, 1, 1, 1, 1, 1, 100]);
+}
+
+#[test]
+fn one_campaign_twice_takes_twice() {
+    let campaign = campaign(PENNY_OFF, r#""limits":{"per_campaign":1}"#);
+    let decision = decide_all(&bare_order(100), &[&campaign, &campaign]);
+    let takers: Vec<_> = decision.takes.iter().map(|take| take.candidate).collect();
+    assert_eq!(takers, [0, 1]);
+}
+
+#[test]
+fn a_code_whose_publication_was_not_looked_up_counts_as_not_published() {
+    let campaign = campaign(
+        PENNY_OFF,
+        r#""validity":{"activity_after_publishing_ms":1000}"#,
+    );
+    assert!(campaign.needs_publication());
+    let facts = Facts {
+        now_ms: NOON,
+        zone: &Zone::UTC,
+        customer: None,
+    };
+    let known = Candidate {
+        published_ms: Some(NOON),
+        ..candidate(&campaign)
+    };
+    let unknown = Candidate {
+        published_known: false,
+        ..known
+    };
+    let order = bare_order(100);
+    assert_eq!(
+        names(&decide(&order, &[Ok(known)], Mode::All, &facts)),
+        ["1"]
+    );
+    assert_eq!(
+        names(&decide(&order, &[Ok(unknown)], Mode::All, &facts)),
+        ["CODE_NOT_PUBLISHED"]
+    );
+}
+
+#[test]
+fn a_published_code_ends_at_the_earlier_time() {
+    let campaign = campaign(
+        PENNY_OFF,
+        r#""validity":{"expire_ms":1000,"activity_after_publishing_ms":100}"#,
+    );
+    assert_eq!(campaign.expire_ms(None), Some(1000));
+    assert_eq!(campaign.expire_ms(Some(0)), Some(100));
+    assert_eq!(campaign.expire_ms(Some(950)), Some(1000));
+    assert_eq!(campaign.expire_ms(Some(i64::MAX)), Some(1000));
+}
+
+#[test]
+fn what_the_store_refused_takes_its_place_in_the_outcomes() {
+    let campaign = campaign(PENNY_OFF, r#""limits":{"per_code":1}"#);
+    let order = bare_order(100);
+    let facts = Facts {
+        now_ms: NOON,
+        zone: &Zone::UTC,
+        customer: None,
+    };
+    let take = decide_all(&order, &[&campaign]).takes[0];
+    let candidates = [
+        Err(take.refusal(&campaign, "CODE-1")),
+        Ok(candidate(&campaign)),
+    ];
+    let decision = decide(&order, &candidates, Mode::Partial, &facts);
+    assert_eq!(names(&decision), ["CODE_USES_EXHAUSTED", "1"]);
+    assert!(decision.valid);
+    let decision = decide(&order, &candidates, Mode::All, &facts);
+    assert_eq!(names(&decision), ["CODE_USES_EXHAUSTED", "skipped"]);
+    assert!(!decision.valid);
+}
+
+#[test]
+fn codes_of_a_deleted_campaign_are_unknown() {
+    let campaign = compile(
+        r#"{"id":"camp_1","number":1,"project":"p","version":1,"name":"gone","enabled":true,"deleted":true,
+        "codes":"stored","definition":{"currency":"GBP",
+        "discount":{"kind":"amount","amount_off":1,"effect":"apply_to_order"}}}"#,
+    );
+    let decision = decide_all(&bare_order(100), &[&campaign]);
+    assert_eq!(names(&decision), ["CODE_NOT_FOUND"]);
+}
+
+#[test]
+fn limit_kinds_have_the_numbers_of_the_protocol() {
+    for (index, kind) in (1..).zip(LimitKind::ALL) {
+        assert_eq!(kind.number(), index);
+        assert_eq!(LimitKind::from_number(index), Some(kind));
+    }
+    assert_eq!(LimitKind::from_number(0), None);
+    assert_eq!(LimitKind::from_number(10), None);
+}
+
+#[test]
+fn every_message_of_the_catalogue_speaks_only_of_its_metadata() {
+    for reason in Reason::ALL {
+        let detail = reason.detail();
+        let filled = detail
+            .metadata_keys
+            .iter()
+            .fold(Refusal::new(*reason), |refusal, key| refusal.with(key, "x"));
+        assert!(!filled.message().contains(['{', '}']), "{}", detail.name);
+    }
+}
