@@ -93,7 +93,7 @@ class StoreSettings(_Group):
     partitions: int = Field(
         64,
         ge=1,
-        le=1024,
+        le=255,
         description="Partitions of the key space. Fixed when the store is first used; it cannot change afterwards.",
     )
     poll_interval_ms: int = Field(

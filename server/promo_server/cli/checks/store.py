@@ -37,6 +37,9 @@ async def check_store(settings: Settings) -> list[Finding]:
 async def _check_binary(settings: Settings) -> Finding:
     try:
         server = find_server(settings.embedded.server_path)
+    except EmbeddedStoreError as error:
+        return failed("store", str(error), "")
+    try:
         process = await asyncio.create_subprocess_exec(
             server,
             "--version",
@@ -44,8 +47,6 @@ async def _check_binary(settings: Settings) -> Finding:
             stderr=asyncio.subprocess.DEVNULL,
         )
         output, _ = await asyncio.wait_for(process.communicate(), _SECONDS)
-    except EmbeddedStoreError as error:
-        return failed("store", str(error), "")
     except (OSError, TimeoutError) as error:
         return failed("store", f"{server} does not run: {error}", "set PROMO_EMBEDDED__SERVER_PATH to another")
     return ok("store", f"embedded, not running; {output.decode('utf-8', 'replace').strip()[:60]}")
@@ -55,7 +56,7 @@ async def _check_server(url: str, name: str) -> list[Finding]:
     client = Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=Retry(NoBackoff(), 0))
     try:
         info: dict[str, Any] = await client.info()
-        libraries = await client.execute_command("FUNCTION", "LIST")
+        libraries = await client.function_list()
     except (RedisError, OSError, ValueError) as error:
         return [failed("store", f"{name}: {error}", "start it, or correct PROMO_STORE__URL")]
     finally:
