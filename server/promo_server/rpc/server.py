@@ -8,12 +8,18 @@ from pathlib import Path
 import grpc
 from google.longrunning import operations_pb2_grpc
 
-from promo.v1 import access_service_pb2_grpc, campaign_service_pb2_grpc, code_service_pb2_grpc
+from promo.v1 import (
+    access_service_pb2_grpc,
+    campaign_service_pb2_grpc,
+    code_service_pb2_grpc,
+    redemption_service_pb2_grpc,
+)
 from promo_server.rpc.access import AccessServicer
 from promo_server.rpc.campaigns import CampaignServicer
 from promo_server.rpc.codes import CodeServicer
 from promo_server.rpc.interceptor import CallInterceptor
 from promo_server.rpc.operations import OperationsServicer
+from promo_server.rpc.redemptions import ArchivedRedemptionServicer
 from promo_server.services.use_cases import UseCases
 
 _CONCURRENT_CALLS = 256
@@ -37,6 +43,8 @@ class ControlPlaneServer:
         codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
+        redemptions = ArchivedRedemptionServicer(use_cases.archive)
+        redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)
         operations = OperationsServicer(use_cases.operations)
         operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)  # type: ignore[no-untyped-call]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promo_server.services.access import Access
+from promo_server.services.archive import ReadArchive
 from promo_server.services.bootstrap import Bootstrap
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.change_campaign import ChangeCampaign
@@ -54,6 +55,7 @@ class UseCases:
     export_codes: ExportCodes
     runner: OperationRunner
     operations: Operations
+    archive: ReadArchive
 
 
 def wire(ports: Ports) -> UseCases:
@@ -74,4 +76,5 @@ def wire(ports: Ports) -> UseCases:
         export_codes=ExportCodes(ports.database, ports.code_kernel),
         runner=runner,
         operations=Operations(ports.database, runner),
+        archive=ReadArchive(ports.database),
     )

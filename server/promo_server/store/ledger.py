@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
@@ -60,7 +60,7 @@ class RedisLedger:
                 Notice(StreamId.parse(id_.decode()), StreamId.parse(fields[b"l"].decode()))
                 for id_, fields in _flat(entries)
             ]
-            for name, entries in cast("list[tuple[bytes, _Entries]]", pairs)
+            for name, entries in cast("list[tuple[bytes, list[Any]]]", pairs)
         }
 
     async def facts(self, project_id: str, partition: int, places: Sequence[StreamId]) -> Sequence[LedgerFact]:
@@ -113,6 +113,6 @@ class RedisLedger:
         return {partition: StreamId.parse(entries[0][0].decode()) for partition, entries in enumerate(found) if entries}
 
 
-def _flat(entries: _Entries) -> _Entries:
+def _flat(entries: list[Any]) -> _Entries:
     """Return stream entries of either protocol version: RESP3 nests them once more."""
-    return cast("_Entries", entries[0]) if entries and isinstance(entries[0], list) else entries
+    return cast("_Entries", entries[0] if entries and isinstance(entries[0], list) else entries)

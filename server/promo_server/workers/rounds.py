@@ -20,8 +20,9 @@ _BLOCK_MS = 500
 
 @dataclass(frozen=True, slots=True)
 class LedgerRetention:
-    """What the store's ledger keeps behind the archive: entries younger than `age_ms`, at most `entries` of each
-    partition.
+    """What the store's ledger keeps behind the archive.
+
+    Entries younger than `age_ms` stay, unless a partition has more than `entries`.
     """
 
     age_ms: int = 24 * 3_600_000
@@ -69,9 +70,8 @@ class TrimRounds:
         """Trim the ledgers of every project."""
         now_ms = self._clock()
         async with self._database.read() as unit:
-            known = {
-                project_id: await unit.archive.checkpoints(project_id) for project_id in await unit.projects.all_ids()
-            }
+            projects = await unit.projects.all_ids()
+            known = {project_id: await unit.archive.checkpoints(project_id) for project_id in projects}
         oldest_ms = now_ms
         for project_id, checkpoints in known.items():
             keep_from = _keep_from(checkpoints, now_ms - self._retention.age_ms)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from promo_server.domain.errors import DomainError
+from promo_server.domain.paging import decode_token, encode_token
+from promo_server.domain.reasons import Reason
+
+
+def test_a_token_leads_back_to_its_row() -> None:
+    token = encode_token("campaigns", "p1", 2**40)
+    assert decode_token("campaigns", "p1", token) == 2**40
+    assert decode_token("campaigns", "p1", "") is None
+    assert encode_token("campaigns", "p1", None) == ""
+
+
+@pytest.mark.parametrize("token", ["x", "%%%", "AAAA", "é", encode_token("campaigns", "p2", 1), "A" * 500])
+def test_any_other_token_is_refused(token: str) -> None:
+    with pytest.raises(DomainError) as refused:
+        decode_token("campaigns", "p1", token)
+    assert refused.value.reason is Reason.PAGE_TOKEN_INVALID

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.control_plane import ControlPlane, caller_of
+
+from promo_server.domain.access import Role, scopes_of
+from promo_server.domain.errors import DomainError
+from promo_server.domain.paging import Page
+from promo_server.domain.reasons import Reason
+from promo_server.domain.requests import Repeat
+from promo_server.services.access import NewProject, token_hash
+from promo_server.store import keys
+
+pytestmark = pytest.mark.asyncio
+
+
+async def published(plane: ControlPlane, key_id: str) -> dict[str, object] | None:
+    text = await plane.client.hget(keys.auth(), key_id)
+    return None if text is None else dict(json.loads(text))
+
+
+async def test_a_new_key_works_at_once_and_only_its_hash_is_kept(plane: ControlPlane) -> None:
+    issued = await plane.use_cases.access.create_key(plane.caller, "", "shop", (Role.CHECKOUT,))
+    document = await published(plane, issued.key.id)
+    assert document == {
+        "hash": token_hash(issued.token),
+        "project": plane.project,
+        "scopes": sorted(scopes_of((Role.CHECKOUT,))),
+        "admin": False,
+    }
+    async with plane.database.read() as unit:
+        key = await unit.keys.by_id(issued.key.id)
+    assert key is not None
+    assert issued.token not in repr(key)
+
+
+async def test_a_revoked_key_is_gone_from_the_store_and_the_epoch_moves(plane: ControlPlane) -> None:
+    issued = await plane.use_cases.access.create_key(plane.caller, "", "shop", (Role.CHECKOUT,))
+    epoch = int(await plane.client.get(keys.epoch()))
+    revoked = await plane.use_cases.access.revoke_key(plane.caller, issued.key.id)
+    assert revoked.revoke_ms == plane.clock.now_ms
+    assert await published(plane, issued.key.id) is None
+    assert int(await plane.client.get(keys.epoch())) > epoch
+    assert await plane.use_cases.access.revoke_key(plane.caller, issued.key.id) == revoked
+
+
+async def test_a_caller_cannot_give_what_it_lacks(plane: ControlPlane) -> None:
+    manager = caller_of(plane.project, Role.MANAGER)
+    await plane.use_cases.access.create_key(manager, "", "", (Role.PUBLISHER,))
+    with pytest.raises(DomainError) as refused:
+        await plane.use_cases.access.create_key(manager, "", "", (Role.ADMIN,))
+    assert refused.value.reason is Reason.SCOPE_MISSING
+    with pytest.raises(DomainError) as refused:
+        await plane.use_cases.access.create_key(manager, "other", "", (Role.PUBLISHER,))
+    assert refused.value.metadata == {"scope": "projects.write"}
+
+
+async def test_keys_of_another_project_are_unknown_to_a_manager(plane: ControlPlane) -> None:
+    project = await plane.use_cases.access.create_project(plane.caller, NewProject("b", "Europe/Berlin"), Repeat("t"))
+    issued = await plane.use_cases.access.create_key(plane.caller, project.id, "", (Role.MANAGER,))
+    with pytest.raises(DomainError) as refused:
+        await plane.use_cases.access.revoke_key(caller_of(plane.project, Role.MANAGER), issued.key.id)
+    assert refused.value.reason is Reason.API_KEY_NOT_FOUND
+    page = await plane.use_cases.access.list_keys(plane.caller, project.id, Page(10, None))
+    assert [key.id for key in page.rows] == [issued.key.id]
+
+
+async def test_a_project_has_a_bundle_with_its_time_zone(plane: ControlPlane) -> None:
+    project = await plane.use_cases.access.create_project(plane.caller, NewProject("b", "Europe/Berlin"), Repeat("t"))
+    bundle = json.loads(await plane.client.get(keys.project_bundle(project.id)))
+    assert bundle["time_zone"] == "Europe/Berlin"
+    with pytest.raises(DomainError) as refused:
+        await plane.use_cases.access.create_project(plane.caller, NewProject("b"), Repeat("t"))
+    assert refused.value.reason is Reason.PROJECT_ALREADY_EXISTS
+
+
+async def test_an_unknown_time_zone_is_refused(plane: ControlPlane) -> None:
+    for name in ("Mars/Olympus", "../etc/passwd", "x" * 60):
+        with pytest.raises(DomainError) as refused:
+            await plane.use_cases.access.create_project(plane.caller, NewProject("b", name), Repeat("t"))
+        assert refused.value.reason is Reason.FIELD_INVALID
+
+
+async def test_who_is_no_admin_sees_the_own_project_only(plane: ControlPlane) -> None:
+    await plane.use_cases.access.create_project(plane.caller, NewProject("b"), Repeat("t"))
+    everything = await plane.use_cases.access.list_projects(plane.caller, Page(10, None))
+    own = await plane.use_cases.access.list_projects(caller_of(plane.project, Role.VIEWER), Page(10, None))
+    assert (len(everything.rows), [project.id for project in own.rows]) == (2, [plane.project])
+
+
+async def test_the_bootstrap_can_run_again_and_takes_a_changed_token(plane: ControlPlane) -> None:
+    project = await plane.use_cases.bootstrap("default", [("admin", "other")])
+    assert project.id == plane.project
+    document = await published(plane, "admin")
+    assert document is not None
+    assert (document["hash"], document["admin"]) == (token_hash("other"), True)

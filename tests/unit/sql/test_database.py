@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from promo_server.domain.access import Project
+from promo_server.domain.errors import DomainError
+from promo_server.domain.reasons import Reason
+from promo_server.services import pending
+from promo_server.sql.database import SqlDatabase, normalised_url
+from promo_server.sql.migrate import NewerDatabaseError, migrate
+from promo_server.sql.tables import METADATA
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest_asyncio.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SqlDatabase]:
+    opened = SqlDatabase(f"sqlite:///{tmp_path}/folder/promo.sqlite")
+    await migrate(opened)
+    yield opened
+    await opened.close()
+
+
+async def test_migrations_make_the_tables_that_the_queries_use(database: SqlDatabase) -> None:
+    async with database.connection() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), METADATA),
+        )
+    assert differences == []
+
+
+async def test_migrating_again_changes_nothing_and_a_newer_database_is_refused(database: SqlDatabase) -> None:
+    await migrate(database)
+    async with database.connection() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerDatabaseError, match="9999"):
+        await migrate(database)
+
+
+async def test_sqlite_keeps_what_was_acknowledged(database: SqlDatabase) -> None:
+    async with database.connection() as connection:
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        found = [(await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in names]
+    assert found == ["wal", 2, 1]
+
+
+async def test_a_transaction_that_fails_leaves_nothing(database: SqlDatabase) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as unit:
+            await unit.projects.insert(Project("p1", "a", "UTC", 1))
+            raise ZeroDivisionError
+    async with database.read() as unit:
+        assert await unit.projects.all_ids() == []
+
+
+async def test_a_race_for_a_name_is_a_conflict(database: SqlDatabase) -> None:
+    async with database.write() as unit:
+        await unit.projects.insert(Project("p1", "a", "UTC", 1))
+    with pytest.raises(DomainError) as refused:
+        async with database.write() as unit:
+            await unit.projects.insert(Project("p2", "a", "UTC", 1))
+    assert refused.value.reason is Reason.CONFLICT
+
+
+async def test_a_locked_database_is_unavailable_and_works_again_afterwards(
+    database: SqlDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    impatient = SqlDatabase(f"sqlite:///{tmp_path}/folder/promo.sqlite")
+    other = sqlite3.connect(tmp_path / "folder" / "promo.sqlite", isolation_level=None)
+    monkeypatch.setattr("promo_server.sql.database._BUSY_TIMEOUT_MS", 50)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DomainError) as refused:
+        async with impatient.write() as unit:
+            await unit.projects.insert(Project("p1", "a", "UTC", 1))
+    assert refused.value.reason is Reason.DATABASE_UNAVAILABLE
+    other.execute("ROLLBACK")
+    other.close()
+    async with impatient.write() as unit:
+        await unit.projects.insert(Project("p1", "a", "UTC", 1))
+    await impatient.close()
+    async with database.read() as unit:
+        assert await unit.projects.all_ids() == ["p1"]
+
+
+async def test_a_reader_sees_one_state_and_does_not_wait_for_the_writer(database: SqlDatabase) -> None:
+    async with database.write() as writer:
+        await writer.projects.insert(Project("p1", "a", "UTC", 1))
+        async with database.read() as reader:
+            assert await reader.projects.all_ids() == []
+    async with database.read() as reader:
+        assert await reader.projects.all_ids() == ["p1"]
+
+
+async def test_writers_take_turns(database: SqlDatabase) -> None:
+    async def count_up() -> None:
+        async with database.write() as unit:
+            project = await unit.projects.lock("p1")
+            await asyncio.sleep(0)
+            project = Project(project.id, project.name, "UTC", 1, version=project.version + 1)
+            await unit.projects.update(project)
+
+    async with database.write() as unit:
+        await unit.projects.insert(Project("p1", "a", "UTC", 1))
+    await asyncio.gather(*(count_up() for _ in range(20)))
+    async with database.read() as unit:
+        found = await unit.projects.by_id("p1")
+    assert found is not None
+    assert found.version == 21
+
+
+async def test_a_pending_change_that_changed_again_is_not_forgotten(database: SqlDatabase) -> None:
+    change = pending.campaign("p1", 7)
+    async with database.write() as unit:
+        await unit.pending.add([change, pending.project("p1")])
+        seen = await unit.pending.all(None, 10)
+        assert [one.kind for one in seen] == [pending.PendingKind.CAMPAIGN, pending.PendingKind.PROJECT]
+        await unit.pending.add([change])
+        await unit.pending.remove(seen)
+        (left,) = await unit.pending.all("p1", 10)
+    assert (left.kind, left.target) == (pending.PendingKind.CAMPAIGN, "7")
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("sqlite:///a.db", "sqlite+aiosqlite"),
+        ("postgresql://u:p@h/d", "postgresql+asyncpg"),
+        ("postgres://u:p@h/d", "postgresql+asyncpg"),
+    ],
+)
+async def test_urls_get_the_asyncio_driver(url: str, driver: str) -> None:
+    assert normalised_url(url).drivername == driver

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import Table, select
+from support import ledger
+from support.control_plane import PARTITIONS, ControlPlane
+
+from promo.v1 import event_pb2
+from promo_server.domain.errors import DomainError
+from promo_server.domain.ledger import StreamId
+from promo_server.domain.reasons import Reason
+from promo_server.sql.tables import archive
+from promo_server.store import keys
+from promo_server.store.ledger import RedisLedger
+
+pytestmark = pytest.mark.asyncio
+
+
+async def rows(plane: ControlPlane, table: Table) -> list[dict[str, object]]:
+    async with plane.database.connection() as connection:
+        return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+
+
+async def redeem(plane: ControlPlane, partition: int, slot: int, limit: str = "n:1", customer: str = "c1") -> str:
+    entry = ledger.redemption(customer, "CODE", limit)
+    results = f"{slot}:{slot}:{slot},0:{slot}:{slot * 500}"
+    place = await ledger.append(plane.client, plane.project, partition, "r", entry, results)
+    return redemption_id(partition, place)
+
+
+def redemption_id(partition: int, place: str) -> str:
+    at = StreamId.parse(place)
+    return f"r_{partition:02x}{at.milliseconds:011x}{at.sequence:03x}"
+
+
+async def undo(plane: ControlPlane, partition: int, id_: str, limit: str = "n:1") -> None:
+    await ledger.append(plane.client, plane.project, partition, "b", ledger.rollback(id_, limit), "0:2:0,0:2:0")
+
+
+async def outbox_lengths(plane: ControlPlane) -> Sequence[int]:
+    return [await plane.client.xlen(keys.outbox(plane.project, partition)) for partition in range(PARTITIONS)]
+
+
+async def test_a_redemption_becomes_rows_and_its_outbox_entry_is_trimmed(plane: ControlPlane) -> None:
+    id_ = await redeem(plane, 1, 1)
+    assert await plane.projection().run_round(plane.project) == 1
+    (redemption,) = await rows(plane, archive.REDEMPTIONS)
+    assert (redemption["id"], redemption["state"], redemption["discount_amount"]) == (id_, "succeeded", 500)
+    (item,) = await rows(plane, archive.REDEMPTION_ITEMS)
+    assert (item["id"], item["rollback_id"]) == (f"{id_}.0", None)
+    movements = await rows(plane, archive.MOVEMENTS)
+    assert [(row["limit_name"], row["slot"], row["total"], row["active"]) for row in movements] == [
+        ("n:1", 1, 1, True),
+        ("m:1", 0, 500, True),
+    ]
+    (order,) = await rows(plane, archive.ORDERS)
+    assert order["source_id"] == "o1"
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+    assert await plane.client.xlen(keys.ledger(plane.project, 1)) == 1
+
+
+async def test_entries_are_projected_once_by_any_number_of_processes(plane: ControlPlane) -> None:
+    for slot in range(1, 101):
+        await redeem(plane, slot % PARTITIONS, slot)
+    projections = [plane.projection() for _ in range(4)]
+    await asyncio.gather(*(projection.run_round(plane.project) for projection in projections))
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 100
+    assert len(await rows(plane, archive.MOVEMENTS)) == 200
+    assert await rows(plane, archive.SLOT_CONFLICTS) == []
+
+
+async def test_a_crash_before_the_trim_projects_nothing_twice(plane: ControlPlane) -> None:
+    await redeem(plane, 0, 1)
+    dying = plane.projection()
+
+    async def crash(*_arguments: object) -> None:
+        raise DomainError(Reason.STORE_UNAVAILABLE)
+
+    dying._ledger.trim_outbox = crash  # type: ignore[method-assign]
+    with pytest.raises(DomainError):
+        await dying.run_round(plane.project)
+    assert await outbox_lengths(plane) == [1, 0, 0, 0]
+    await redeem(plane, 0, 2)
+    assert await plane.projection().run_round(plane.project) == 1
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 2
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+
+
+async def test_a_rollback_frees_the_slot_for_the_next_use(plane: ControlPlane) -> None:
+    id_ = await redeem(plane, 0, 1)
+    projection = plane.projection()
+    await projection.run_round(plane.project)
+    await undo(plane, 0, id_)
+    await redeem(plane, 0, 1, customer="c2")
+    await projection.run_round(plane.project)
+    movements = await rows(plane, archive.MOVEMENTS)
+    assert [(row["redemption_id"] == id_, row["active"]) for row in movements if row["slot"]] == [
+        (True, False),
+        (False, True),
+    ]
+    first = next(row for row in await rows(plane, archive.REDEMPTIONS) if row["id"] == id_)
+    assert first["state"] == "rolled_back"
+    (done,) = [row for row in await rows(plane, archive.REDEMPTION_ITEMS) if row["rollback_id"]]
+    assert done["id"] == f"{id_}.0"
+
+
+async def test_a_redemption_and_its_rollback_in_one_round_count_for_nothing(plane: ControlPlane) -> None:
+    id_ = await redeem(plane, 0, 1)
+    await undo(plane, 0, id_)
+    await redeem(plane, 0, 1)
+    await plane.projection().run_round(plane.project)
+    active = [row for row in await rows(plane, archive.MOVEMENTS) if row["active"]]
+    assert len(active) == 2
+    assert id_ not in {row["redemption_id"] for row in active}
+
+
+async def test_a_slot_freed_in_another_partition_is_waited_for(plane: ControlPlane) -> None:
+    id_ = await redeem(plane, 0, 1)
+    projection = plane.projection()
+    await projection.run_round(plane.project)
+    await undo(plane, 0, id_)
+    await redeem(plane, 3, 1)
+    real, reads = projection._ledger.notices, list[int]()
+
+    async def late(project: str, after: dict[int, StreamId], count: int, block_ms: int) -> object:
+        found = dict(await real(project, after, count, block_ms))
+        reads.append(len(found))
+        if len(reads) == 1:
+            # The rollback's partition was read a moment before the rollback.
+            return {3: found[3], 0: found[0]}
+        return found
+
+    projection._ledger.notices = late  # type: ignore[method-assign, assignment]
+    await projection.run_round(plane.project)
+    await projection.run_round(plane.project)
+    assert await rows(plane, archive.SLOT_CONFLICTS) == []
+    assert len([row for row in await rows(plane, archive.MOVEMENTS) if row["active"] and row["slot"]]) == 1
+
+
+async def test_a_passed_limit_is_noted_and_does_not_stop_the_projection(plane: ControlPlane) -> None:
+    await redeem(plane, 0, 1)
+    await redeem(plane, 1, 1)
+    await redeem(plane, 1, 2)
+    projection = plane.projection()
+    while await projection.run_round(plane.project):
+        pass
+    (conflict,) = await rows(plane, archive.SLOT_CONFLICTS)
+    assert (conflict["limit_name"], conflict["slot"]) == ("n:1", 1)
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 3
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+
+
+async def test_a_publication_gets_its_id_from_campaign_and_position(plane: ControlPlane) -> None:
+    campaign = await plane.campaign()
+    entry = ledger.publication(campaign.id, "c1", "s1")
+    await ledger.append(plane.client, plane.project, 1, "p", entry, "35,36")
+    await plane.projection().run_round(plane.project)
+    (row,) = await rows(plane, archive.PUBLICATIONS)
+    assert (row["id"], row["positions"], row["source_id"]) == ("pub_1_z", [35, 36], "s1")
+
+
+async def test_a_profile_is_kept_when_a_later_call_says_nothing_about_it(plane: ControlPlane) -> None:
+    campaign = await plane.campaign()
+    await ledger.append(plane.client, plane.project, 1, "p", ledger.publication(campaign.id, "c1"), "0")
+    projection = plane.projection()
+    await projection.run_round(plane.project)
+    await redeem(plane, 0, 1, customer="c1")
+    await projection.run_round(plane.project)
+    (customer,) = await rows(plane, archive.CUSTOMERS)
+    assert (customer["source_id"], customer["name"]) == ("c1", "Ada")
+
+
+async def test_the_archive_waits_for_the_callers_last_write(plane: ControlPlane) -> None:
+    place = (await plane.client.xadd(keys.ledger(plane.project, 2), {"b": b"", "o": ""})).decode()
+    await plane.client.xadd(keys.outbox(plane.project, 2), {"k": "r", "l": place})
+    projection = plane.projection()
+    assert not await projection.wait_until_projected(plane.project, 2, StreamId.parse(place), 0.05)
+    waiting = asyncio.create_task(projection.wait_until_projected(plane.project, 2, StreamId.parse(place), 5))
+    await projection.run_round(plane.project)
+    assert await waiting
+
+
+async def test_the_ledger_is_trimmed_behind_the_archive_only(plane: ControlPlane) -> None:
+    for slot in range(1, 301):
+        await redeem(plane, 0, slot)
+    projection, store = plane.projection(), RedisLedger(plane.client, PARTITIONS)
+    await store.trim_ledger(plane.project, {0: StreamId()}, 100)
+    assert await plane.client.xlen(keys.ledger(plane.project, 0)) == 300
+    await projection.run_round(plane.project)
+    await store.trim_ledger(plane.project, {0: StreamId()}, 100)
+    assert await plane.client.xlen(keys.ledger(plane.project, 0)) < 300
+    found = await plane.use_cases.archive.redemption(plane.caller, (await rows(plane, archive.REDEMPTIONS))[0]["id"])  # type: ignore[arg-type]
+    assert event_pb2.LedgerEntry.FromString(found.entry).redemption.order.amount == 10_000

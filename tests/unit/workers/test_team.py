@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import func, select
+from support import ledger
+from support.control_plane import PARTITIONS, ControlPlane
+
+from promo_server.domain.errors import DomainError
+from promo_server.domain.reasons import Reason
+from promo_server.domain.requests import KEPT_FOR_MS, Repeat
+from promo_server.services.change_campaign import CampaignTarget
+from promo_server.sql.tables import archive, definitions
+from promo_server.store import keys
+from promo_server.store.ledger import RedisLedger
+from promo_server.workers.rounds import CleanRounds
+from promo_server.workers.team import Workers
+
+pytestmark = pytest.mark.asyncio
+
+
+async def count(plane: ControlPlane, table: object) -> int:
+    async with plane.database.connection() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(table)) or 0)  # type: ignore[arg-type]
+
+
+async def test_workers_project_and_publish_until_they_are_stopped(plane: ControlPlane) -> None:
+    swept = asyncio.Event()
+
+    async def sweep() -> None:
+        swept.set()
+
+    store = plane.use_cases.publisher._store
+    real, failures = store.put_campaign, [1, 1]
+
+    async def flaky(project: str, number: int, version: int, document: bytes) -> None:
+        if failures:
+            failures.pop()
+            raise DomainError(Reason.STORE_UNAVAILABLE)
+        await real(project, number, version, document)
+
+    store.put_campaign = flaky  # type: ignore[method-assign]
+    with pytest.raises(DomainError):
+        await plane.campaign(name="late")
+    registry = CollectorRegistry()
+    workers = Workers(
+        plane.database, RedisLedger(plane.client, PARTITIONS), plane.use_cases, plane.clock, registry, sweep
+    )
+    workers.start()
+    entry = ledger.redemption("c1", "CODE", "n:1")
+    await ledger.append(plane.client, plane.project, 0, "r", entry, "1:1:1,0:1:500")
+    async with asyncio.timeout(20):
+        while await count(plane, archive.REDEMPTIONS) == 0 or await count(plane, definitions.PENDING_BUNDLES):
+            await asyncio.sleep(0.02)
+        await swept.wait()
+    await workers.stop()
+    assert await plane.client.exists(keys.bundle(plane.project, 1, PARTITIONS))
+    assert registry.get_sample_value("promo_projection_entries_total") == 1
+
+
+async def test_expired_answers_are_forgotten(plane: ControlPlane) -> None:
+    campaign = await plane.campaign()
+    switch = plane.use_cases.change_campaign.switch
+    for number in range(3):
+        repeat = Repeat("t", f"r{number}", b"b")
+        await switch(plane.caller, CampaignTarget(campaign.id), repeat, enabled=bool(number % 2))
+    clean = CleanRounds(plane.database, plane.clock)
+    await clean()
+    assert await count(plane, definitions.KEPT_ANSWERS) == 3
+    plane.clock.now_ms += KEPT_FOR_MS
+    await clean()
+    assert await count(plane, definitions.KEPT_ANSWERS) == 0
