@@ -14,80 +14,61 @@
 --              {-4}             reused: the request id belongs to another request
 --              {-5, position}   moved: the cursor has left the given buckets
 
-local function new_state(keys, values)
-  return {
-    keys = keys,
-    values = values,
-    counters = {},
-    sums = {},
-    bits = {},
-    results = {},
-    answer = '',
-    add_result = function(state, text)
-      state.results[#state.results + 1] = text
-    end,
-    result = function(state, slot, sequence, total)
-      state:add_result(string.format('%d:%d:%d', slot, sequence, total))
-    end,
-    joined_results = function(state)
-      return table.concat(state.results, ',')
-    end,
-  }
+local function begin(keys, args)
+  format, match, call = string.format, string.match, redis.call
+  local strings = tonumber(args[1])
+  KEYS_, ARGS = keys, args
+  VALUES = strings > 0 and call('MGET', unpack(keys, 1, strings)) or {}
+  COUNTERS, SUMS, BITS, RESULTS, ANSWER = {}, {}, {}, {}, ''
 end
 
-local function parse(keys, args)
-  local list, at = {}, 2
-  while at <= #args do
-    local letter = args[at]
-    local operation = operations[letter]
-    if operation == nil then
-      return nil, 'unknown operation ' .. tostring(letter)
-    end
-    local op = { operation = operation }
-    for i = 1, operation.arity do
-      op[i] = args[at + i]
-    end
-    if not operation.keyless then
-      op[1] = tonumber(op[1])
-    end
-    list[#list + 1] = op
-    at = at + 1 + operation.arity
+local function store_limits()
+  local pairs_ = {}
+  for k, counter in pairs(COUNTERS) do
+    store_counter(k, counter, pairs_)
   end
-  return list
+  for k, sum in pairs(SUMS) do
+    pairs_[#pairs_ + 1] = KEYS_[k]
+    pairs_[#pairs_ + 1] = format('%d:%d', sum.total, sum.sequence)
+  end
+  if #pairs_ > 0 then
+    call('MSET', unpack(pairs_))
+  end
 end
 
 local function commit(keys, args)
-  local strings = tonumber(args[1])
-  local values = strings > 0 and redis.call('MGET', unpack(keys, 1, strings)) or {}
-  local state = new_state(keys, values)
-  local list, problem = parse(keys, args)
-  if list == nil then
-    return redis.error_reply('ERR ' .. problem)
-  end
-  for number, op in ipairs(list) do
-    local guard = op.operation.guard
-    local answer = guard and guard(state, op, number)
-    if answer then
-      return answer
+  begin(keys, args)
+  local at, number, last, once = 2, 0, #args, nil
+  while at <= last do
+    local letter = args[at]
+    local guard = guards[letter]
+    number = number + 1
+    if guard then
+      local answer = guard(at, number)
+      if answer then
+        return answer
+      end
+    elseif not writes[letter] then
+      return redis.error_reply('ERR unknown operation ' .. tostring(letter))
     end
+    at = at + 1 + arity[letter]
   end
-  for k, counter in pairs(state.counters) do
-    store_counter(state, k, counter)
-  end
-  for k, sum in pairs(state.sums) do
-    redis.call('SET', keys[k], string.format('%d:%d', sum.total, sum.sequence), 'KEEPTTL')
-  end
-  for _, op in ipairs(list) do
-    if op.operation.write then
-      op.operation.write(state, op)
+  store_limits()
+  at = 2
+  while at <= last do
+    local letter = args[at]
+    local write = writes[letter]
+    if write then
+      write(at)
+    elseif letter == 'I' then
+      once = at
     end
+    at = at + 1 + arity[letter]
   end
-  for _, op in ipairs(list) do
-    if op.operation.finish then
-      op.operation.finish(state, op)
-    end
+  if once then
+    keep_answer(once)
   end
-  return { FRESH, state.answer, state:joined_results() }
+  return { FRESH, ANSWER, table.concat(RESULTS, ',') }
 end
 
 redis.register_function('promo_1_commit', commit)

@@ -4,38 +4,40 @@
 -- given back. Given-back slots wait in a sorted set beside it, so the lowest is
 -- taken first and slot numbers never pass the limit.
 
-local function load_counter(state, k)
-  local counter = state.counters[k]
+local function load_counter(k)
+  local counter = COUNTERS[k]
   if counter == nil then
-    local value = state.values[k]
-    counter = { used = 0, sequence = 0, free = 0, popped = {}, pushed = {} }
+    counter = { used = 0, sequence = 0, free = 0 }
+    local value = VALUES[k]
     if value then
-      local used, sequence, free = string.match(value, '^(%d+):(%d+):(%d+)$')
+      local used, sequence, free = match(value, '^(%d+):(%d+):(%d+)$')
       counter.used, counter.sequence, counter.free = tonumber(used), tonumber(sequence), tonumber(free)
     end
-    state.counters[k] = counter
+    COUNTERS[k] = counter
   end
   return counter
 end
 
--- Lowest slot that nobody has: first one pushed in this call, then one from the
--- set, else one above the highest.
-local function take_slot(state, counter, free_k)
+-- Lowest slot that nobody has: of those given back in this call or before it,
+-- else one above the highest.
+local function take_slot(counter)
   if counter.free == 0 then
     return counter.used + 1
   end
+  counter.free = counter.free - 1
+  local pushed, popped = counter.pushed or {}, counter.popped or {}
+  counter.popped = popped
   local lowest, at = nil, nil
-  for i, slot in ipairs(counter.pushed) do
+  for i, slot in ipairs(pushed) do
     if lowest == nil or slot < lowest then lowest, at = slot, i end
   end
-  local stored = redis.call('ZRANGE', state.keys[free_k], #counter.popped, #counter.popped)[1]
+  local stored = call('ZRANGE', counter.free_key, #popped, #popped)[1]
   stored = stored and tonumber(stored)
-  counter.free = counter.free - 1
   if stored ~= nil and (lowest == nil or stored < lowest) then
-    counter.popped[#counter.popped + 1] = stored
+    popped[#popped + 1] = stored
     return stored
   end
-  table.remove(counter.pushed, at)
+  table.remove(pushed, at)
   return lowest
 end
 
@@ -44,41 +46,47 @@ local function give_slot(counter, slot)
   counter.used = counter.used - 1
   if slot ~= highest then
     counter.free = counter.free + 1
+    counter.pushed = counter.pushed or {}
     counter.pushed[#counter.pushed + 1] = slot
   end
 end
 
-local function store_counter(state, k, counter)
-  local value = string.format('%d:%d:%d', counter.used, counter.sequence, counter.free)
-  if counter.expire_at and counter.expire_at > 0 then
-    redis.call('SET', state.keys[k], value, 'PXAT', string.format('%d', counter.expire_at))
+-- Writes what moved. Counters without an end go into `pairs_`, to be set in one
+-- go; those of a period are collected some time after it.
+local function store_counter(k, counter, pairs_)
+  local value = format('%d:%d:%d', counter.used, counter.sequence, counter.free)
+  local expire_at = counter.expire_at
+  if expire_at then
+    call('SET', KEYS_[k], value, 'PXAT', expire_at)
+  elseif counter.keeps_end then
+    call('SET', KEYS_[k], value, 'KEEPTTL')
   else
-    redis.call('SET', state.keys[k], value, 'KEEPTTL')
+    pairs_[#pairs_ + 1] = KEYS_[k]
+    pairs_[#pairs_ + 1] = value
   end
-  local free_key = counter.free_k and state.keys[counter.free_k]
-  for _, slot in ipairs(counter.popped) do
-    redis.call('ZREM', free_key, string.format('%d', slot))
+  for _, slot in ipairs(counter.popped or {}) do
+    call('ZREM', counter.free_key, format('%d', slot))
   end
-  for _, slot in ipairs(counter.pushed) do
-    redis.call('ZADD', free_key, slot, string.format('%d', slot))
+  for _, slot in ipairs(counter.pushed or {}) do
+    call('ZADD', counter.free_key, format('%d', slot), format('%d', slot))
   end
-  if free_key and #counter.pushed > 0 and counter.expire_at and counter.expire_at > 0 then
-    redis.call('PEXPIREAT', free_key, string.format('%d', counter.expire_at))
+  if counter.pushed and expire_at then
+    call('PEXPIREAT', counter.free_key, expire_at)
   end
 end
 
 -- Sums of money are the string "total:sequence", whole minor units below 2^53,
 -- which a Lua number holds exactly.
-local function load_sum(state, k)
-  local sum = state.sums[k]
+local function load_sum(k)
+  local sum = SUMS[k]
   if sum == nil then
     sum = { total = 0, sequence = 0 }
-    local value = state.values[k]
+    local value = VALUES[k]
     if value then
-      local total, sequence = string.match(value, '^(%d+):(%d+)$')
+      local total, sequence = match(value, '^(%d+):(%d+)$')
       sum.total, sum.sequence = tonumber(total), tonumber(sequence)
     end
-    state.sums[k] = sum
+    SUMS[k] = sum
   end
   return sum
 end

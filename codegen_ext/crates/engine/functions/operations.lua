@@ -1,242 +1,217 @@
 -- The operations of a commit. Each has a guard, which reads and decides in
--- memory, and may have a write, which runs only after every guard has passed,
--- and a finish, which runs after every write.
--- A guard returns nothing when it passes, or the answer of the whole call.
+-- memory, or a write, which runs only after every guard has passed, or both.
+-- `at` is the place of the operation's letter in ARGS; its arguments follow. A
+-- guard returns nothing when it passes, or the answer of the whole call.
 
 local STALE, REFUSED, CHANGED, REUSED, MOVED = -1, -2, -3, -4, -5
 local FRESH, REPLAYED, FOUND = 0, 1, 2
 
-local operations = {}
+local arity, guards, writes = {}, {}, {}
 
 -- V key expected: the definition that the caller decided by is still in force.
-operations.V = {
-  arity = 2,
-  guard = function(state, op)
-    if (state.values[op[1]] or '') ~= op[2] then
-      return { STALE }
-    end
-  end,
-}
+arity.V = 2
+guards.V = function(at)
+  if VALUES[tonumber(ARGS[at + 1])] ~= ARGS[at + 2] then
+    return { STALE }
+  end
+end
 
 -- I key fingerprint ttl_ms: the first answer to this request id, if there is
--- one. What is kept is the fingerprint (16 bytes) and where the answer lies.
-operations.I = {
-  arity = 3,
-  guard = function(state, op)
-    local value = state.values[op[1]]
-    if value then
-      if string.sub(value, 1, 16) == op[2] then
-        return { REPLAYED, string.sub(value, 17) }
-      end
-      return { REUSED }
+-- one. What is kept is the fingerprint (16 bytes) and where the answer lies; it
+-- is written after everything else, since only then is it known.
+arity.I = 3
+guards.I = function(at)
+  local value = VALUES[tonumber(ARGS[at + 1])]
+  if value then
+    if string.sub(value, 1, 16) == ARGS[at + 2] then
+      return { REPLAYED, string.sub(value, 17) }
     end
-  end,
-  -- After every other write, since the answer is known only then.
-  finish = function(state, op)
-    redis.call('SET', state.keys[op[1]], op[2] .. state.answer, 'PX', op[3])
-  end,
-}
+    return { REUSED }
+  end
+end
+
+local function keep_answer(at)
+  call('SET', key_at(at + 1), ARGS[at + 2] .. ANSWER, 'PX', ARGS[at + 3])
+end
 
 -- R key: an earlier publication that answers this call too (by the caller's
 -- own id, or because the customer is to hold one only).
-operations.R = {
-  arity = 1,
-  guard = function(state, op)
-    local value = state.values[op[1]]
-    if value then
-      return { FOUND, value }
-    end
-  end,
-}
+arity.R = 1
+guards.R = function(at)
+  local value = VALUES[tonumber(ARGS[at + 1])]
+  if value then
+    return { FOUND, value }
+  end
+end
 
 -- A key: nothing is there yet.
-operations.A = {
-  arity = 1,
-  guard = function(state, op)
-    if state.values[op[1]] then
-      return { CHANGED }
-    end
-  end,
-}
+arity.A = 1
+guards.A = function(at)
+  if VALUES[tonumber(ARGS[at + 1])] then
+    return { CHANGED }
+  end
+end
 
 -- E key expected: the record is still the one that the caller read.
-operations.E = {
-  arity = 2,
-  guard = function(state, op)
-    if state.values[op[1]] ~= op[2] then
-      return { CHANGED }
-    end
-  end,
-}
+arity.E = 2
+guards.E = function(at)
+  if VALUES[tonumber(ARGS[at + 1])] ~= ARGS[at + 2] then
+    return { CHANGED }
+  end
+end
 
--- C key free_key limit held_slot expire_at_ms: takes a use within the limit.
--- A use that the caller's own hold has taken already (held_slot > 0) is kept.
-operations.C = {
-  arity = 5,
-  guard = function(state, op, number)
-    local counter = load_counter(state, op[1])
-    counter.free_k, counter.expire_at = tonumber(op[2]), tonumber(op[5])
-    local slot = tonumber(op[4])
-    if slot == 0 then
-      if counter.used >= tonumber(op[3]) then
-        return { REFUSED, number }
-      end
-      slot = take_slot(state, counter, counter.free_k)
-      counter.used = counter.used + 1
-    end
-    counter.sequence = counter.sequence + 1
-    state:result(slot, counter.sequence, counter.used)
-  end,
-}
+-- C key free_key limit: takes a use within the limit.
+arity.C = 3
+guards.C = function(at, number)
+  local counter = load_counter(tonumber(ARGS[at + 1]))
+  if counter.used >= tonumber(ARGS[at + 3]) then
+    return { REFUSED, number }
+  end
+  counter.free_key = key_at(at + 2)
+  local slot = take_slot(counter)
+  counter.used = counter.used + 1
+  counter.sequence = counter.sequence + 1
+  add_result(slot, counter.sequence, counter.used)
+end
 
--- U key free_key slot: gives a use back, once; its slot is free again.
-operations.U = {
-  arity = 3,
-  guard = function(state, op)
-    -- A counter whose period is over was collected: nothing to give back to.
-    if not state.values[op[1]] and not state.counters[op[1]] then
-      state:result(tonumber(op[3]), 0, 0)
-      return
-    end
-    local counter = load_counter(state, op[1])
-    counter.free_k = tonumber(op[2])
-    give_slot(counter, tonumber(op[3]))
-    counter.sequence = counter.sequence + 1
-    state:result(tonumber(op[3]), counter.sequence, counter.used)
-  end,
-}
+-- P key free_key limit expire_at_ms: as C, for a period; the counter is
+-- collected at that time.
+arity.P = 4
+guards.P = function(at, number)
+  load_counter(tonumber(ARGS[at + 1])).expire_at = ARGS[at + 4]
+  return guards.C(at, number)
+end
 
--- M key amount cap held_amount expire_at_ms: adds to a budget within its cap.
-operations.M = {
-  arity = 5,
-  guard = function(state, op, number)
-    local sum = load_sum(state, op[1])
-    local total = sum.total + tonumber(op[2]) - tonumber(op[4])
-    if total > tonumber(op[3]) and tonumber(op[2]) > tonumber(op[4]) then
-      return { REFUSED, number }
-    end
-    sum.total, sum.sequence = total, sum.sequence + 1
-    state:result(0, sum.sequence, sum.total)
-  end,
-}
+-- K key slot: keeps a use that the caller's own hold has taken.
+arity.K = 2
+guards.K = function(at)
+  local counter = load_counter(tonumber(ARGS[at + 1]))
+  counter.keeps_end = true
+  counter.sequence = counter.sequence + 1
+  add_result(tonumber(ARGS[at + 2]), counter.sequence, counter.used)
+end
+
+-- U key free_key slot: gives a use back; its slot is free again.
+arity.U = 3
+guards.U = function(at)
+  local k, slot = tonumber(ARGS[at + 1]), tonumber(ARGS[at + 3])
+  -- A counter whose period is over was collected: nothing to give back to.
+  if not VALUES[k] and not COUNTERS[k] then
+    add_result(slot, 0, 0)
+    return
+  end
+  local counter = load_counter(k)
+  counter.free_key, counter.keeps_end = key_at(at + 2), true
+  give_slot(counter, slot)
+  counter.sequence = counter.sequence + 1
+  add_result(slot, counter.sequence, counter.used)
+end
+
+-- M key amount cap held: adds to a budget within its cap; `held` of the amount
+-- was added by the caller's own hold.
+arity.M = 4
+guards.M = function(at, number)
+  local sum = load_sum(tonumber(ARGS[at + 1]))
+  local more = tonumber(ARGS[at + 2]) - tonumber(ARGS[at + 4])
+  local total = sum.total + more
+  if more > 0 and total > tonumber(ARGS[at + 3]) then
+    return { REFUSED, number }
+  end
+  sum.total, sum.sequence = total, sum.sequence + 1
+  add_result(0, sum.sequence, total)
+end
 
 -- W key amount: takes an amount back out of a budget.
-operations.W = {
-  arity = 2,
-  guard = function(state, op)
-    local sum = load_sum(state, op[1])
-    sum.total, sum.sequence = sum.total - tonumber(op[2]), sum.sequence + 1
-    state:result(0, sum.sequence, sum.total)
-  end,
-}
+arity.W = 2
+guards.W = function(at)
+  local sum = load_sum(tonumber(ARGS[at + 1]))
+  sum.total, sum.sequence = sum.total - tonumber(ARGS[at + 2]), sum.sequence + 1
+  add_result(0, sum.sequence, sum.total)
+end
 
--- B key offset last_offset held: sets a bit that nobody has set.
-operations.B = {
-  arity = 4,
-  guard = function(state, op, number)
-    local name = op[1] .. ':' .. op[2]
-    local bit = state.bits[name]
-    if bit == nil then
-      bit = redis.call('GETBIT', state.keys[op[1]], op[2])
-    end
-    if bit == 1 and op[4] ~= '1' then
-      return { REFUSED, number }
-    end
-    state.bits[name] = 1
-    state:result(1, 0, 1)
-  end,
-  write = function(state, op)
-    local key = state.keys[op[1]]
-    -- A page is made at its full size: growing it bit by bit would allocate
-    -- twice what it needs.
-    if redis.call('STRLEN', key) == 0 then
-      redis.call('SETBIT', key, op[3], 0)
-    end
-    redis.call('SETBIT', key, op[2], 1)
-  end,
-}
+-- B key offset last_offset held: sets a bit that nobody has set, or that the
+-- caller's own hold has.
+arity.B = 4
+guards.B = function(at, number)
+  local name = ARGS[at + 1] .. ':' .. ARGS[at + 2]
+  local bit = BITS[name] or call('GETBIT', key_at(at + 1), ARGS[at + 2])
+  if bit == 1 and ARGS[at + 4] ~= '1' then
+    return { REFUSED, number }
+  end
+  BITS[name] = 1
+  RESULTS[#RESULTS + 1] = '1:0:1'
+end
+writes.B = function(at)
+  local key = key_at(at + 1)
+  -- A page is made at its full size: growing it bit by bit would allocate
+  -- twice what it needs.
+  if call('STRLEN', key) == 0 then
+    call('SETBIT', key, ARGS[at + 3], 0)
+  end
+  call('SETBIT', key, ARGS[at + 2], 1)
+end
 
 -- Z key offset: clears a bit.
-operations.Z = {
-  arity = 2,
-  guard = function(state, op)
-    state.bits[op[1] .. ':' .. op[2]] = 0
-    state:result(1, 0, 0)
-  end,
-  write = function(state, op)
-    redis.call('SETBIT', state.keys[op[1]], op[2], 0)
-  end,
-}
+arity.Z = 2
+guards.Z = function(at)
+  BITS[ARGS[at + 1] .. ':' .. ARGS[at + 2]] = 0
+  RESULTS[#RESULTS + 1] = '1:0:0'
+end
+writes.Z = function(at)
+  call('SETBIT', key_at(at + 1), ARGS[at + 2], 0)
+end
 
--- O key offset: sets a bit once that marks something as done.
-operations.O = {
-  arity = 2,
-  guard = function(state, op, number)
-    if redis.call('GETBIT', state.keys[op[1]], op[2]) == 1 then
-      return { REFUSED, number }
-    end
-  end,
-  write = function(state, op)
-    redis.call('SETBIT', state.keys[op[1]], op[2], 1)
-  end,
-}
+-- O key offset: marks something as done, once.
+arity.O = 2
+guards.O = function(at, number)
+  if call('GETBIT', key_at(at + 1), ARGS[at + 2]) == 1 then
+    return { REFUSED, number }
+  end
+end
+writes.O = function(at)
+  call('SETBIT', key_at(at + 1), ARGS[at + 2], 1)
+end
 
 -- T key ttl_ms: collects a key after a time.
-operations.T = {
-  arity = 2,
-  write = function(state, op)
-    redis.call('PEXPIRE', state.keys[op[1]], op[2])
-  end,
-}
+arity.T = 2
+writes.T = function(at)
+  call('PEXPIRE', key_at(at + 1), ARGS[at + 2])
+end
 
--- H key prefix ttl_ms: keeps a record: the text and what the limits answered.
-operations.H = {
-  arity = 3,
-  write = function(state, op)
-    redis.call('SET', state.keys[op[1]], op[2] .. state:joined_results(), 'PX', op[3])
-  end,
-}
+-- H key record ttl_ms: keeps a record and what the limits answered after it.
+arity.H = 3
+writes.H = function(at)
+  call('SET', key_at(at + 1), ARGS[at + 2] .. table.concat(RESULTS, ','), 'PX', ARGS[at + 3])
+end
 
 -- D key: removes a record.
-operations.D = {
-  arity = 1,
-  write = function(state, op)
-    redis.call('DEL', state.keys[op[1]])
-  end,
-}
+arity.D = 1
+writes.D = function(at)
+  call('DEL', key_at(at + 1))
+end
 
 -- S key score member: puts a member into an ordered set.
-operations.S = {
-  arity = 3,
-  write = function(state, op)
-    redis.call('ZADD', state.keys[op[1]], op[2], op[3])
-  end,
-}
+arity.S = 3
+writes.S = function(at)
+  call('ZADD', key_at(at + 1), ARGS[at + 2], ARGS[at + 3])
+end
 
 -- Q key member: takes a member out of an ordered set.
-operations.Q = {
-  arity = 2,
-  write = function(state, op)
-    redis.call('ZREM', state.keys[op[1]], op[2])
-  end,
-}
+arity.Q = 2
+writes.Q = function(at)
+  call('ZREM', key_at(at + 1), ARGS[at + 2])
+end
 
 -- L ledger_key outbox_key kind blob: appends to the ledger, and to the outbox
 -- where consumers learn of it. The entry's id is the answer that is kept.
-operations.L = {
-  arity = 4,
-  write = function(state, op)
-    local id = redis.call('XADD', state.keys[op[1]], '*', 'b', op[4], 'o', state:joined_results())
-    redis.call('XADD', state.keys[tonumber(op[2])], '*', 'k', op[3], 'l', id)
-    state.answer = id
-  end,
-}
+arity.L = 4
+writes.L = function(at)
+  ANSWER = call('XADD', key_at(at + 1), '*', 'b', ARGS[at + 4], 'o', table.concat(RESULTS, ','))
+  call('XADD', key_at(at + 2), '*', 'k', ARGS[at + 3], 'l', ANSWER)
+end
 
 -- Y text: the answer to keep where nothing goes to the ledger.
-operations.Y = {
-  arity = 1,
-  keyless = true,
-  write = function(state, op)
-    state.answer = op[1]
-  end,
-}
+arity.Y = 1
+writes.Y = function(at)
+  ANSWER = ARGS[at + 1]
+end

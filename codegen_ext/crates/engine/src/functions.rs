@@ -11,7 +11,8 @@ pub const COMMIT: &str = "promo_1_commit";
 pub const READ: &str = "promo_1_read";
 
 /// Sources in the order in which their local names need each other.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
+    include_str!("../functions/state.lua"),
     include_str!("../functions/counters.lua"),
     include_str!("../functions/operations.lua"),
     include_str!("../functions/issue.lua"),

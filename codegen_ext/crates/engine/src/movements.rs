@@ -93,18 +93,15 @@ pub fn add_take(
         let held_amount = own.map_or(0, |movement| movement.amount);
         plan.take_amount(keys.named(&name), take.amount, take.limit, held_amount)
     } else {
-        let slot = own.map_or(0, |movement| movement.slot);
-        let expire_at = take
-            .period
-            .as_ref()
-            .map_or(0, |period| period.end_ms + grace_ms);
-        plan.take_use(
-            keys.named(&name),
-            keys.free_slots(&name),
-            take.limit,
-            slot,
-            expire_at,
-        )
+        let (key, free_key) = (keys.named(&name), keys.free_slots(&name));
+        match (own, &take.period) {
+            (Some(own), _) => plan.keep_use(key, own.slot),
+            (None, None) => plan.take_use(key, free_key, take.limit),
+            (None, Some(period)) => {
+                let end_ms = period.end_ms.saturating_add(grace_ms);
+                plan.take_use_until(key, free_key, take.limit, end_ms)
+            }
+        }
     };
     let movement = pb::Movement {
         redeemable: i32::try_from(take.candidate).unwrap_or(i32::MAX),

@@ -139,15 +139,8 @@ impl Plan {
         self.push('E', [Argument::Key(key), Argument::Bytes(expected)]);
     }
 
-    /// Takes a use; `held_slot` is that of the caller's own hold, 0 for none.
-    pub fn take_use(
-        &mut self,
-        key: String,
-        free_key: String,
-        limit: i64,
-        held_slot: i64,
-        expire_at_ms: i64,
-    ) -> usize {
+    /// Takes a use.
+    pub fn take_use(&mut self, key: String, free_key: String, limit: i64) -> usize {
         let (key, free_key) = (self.string(key), self.other(free_key));
         self.push(
             'C',
@@ -155,10 +148,34 @@ impl Plan {
                 Argument::Key(key),
                 Argument::Key(free_key),
                 Argument::Number(limit),
-                Argument::Number(held_slot),
+            ],
+        )
+    }
+
+    /// Takes a use of a period; its counter is collected at a time.
+    pub fn take_use_until(
+        &mut self,
+        key: String,
+        free_key: String,
+        limit: i64,
+        expire_at_ms: i64,
+    ) -> usize {
+        let (key, free_key) = (self.string(key), self.other(free_key));
+        self.push(
+            'P',
+            [
+                Argument::Key(key),
+                Argument::Key(free_key),
+                Argument::Number(limit),
                 Argument::Number(expire_at_ms),
             ],
         )
+    }
+
+    /// Keeps a use that the caller's own hold has taken.
+    pub fn keep_use(&mut self, key: String, slot: i64) -> usize {
+        let key = self.string(key);
+        self.push('K', [Argument::Key(key), Argument::Number(slot)])
     }
 
     /// Gives a use back.
@@ -184,7 +201,6 @@ impl Plan {
                 Argument::Number(amount),
                 Argument::Number(cap),
                 Argument::Number(held),
-                Argument::Number(0),
             ],
         )
     }
