@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
@@ -30,11 +31,16 @@ _MESSAGE_BYTES = 64 * 1024 * 1024
 class ControlPlaneServer:
     """Serves the use cases on a unix socket that only its owner can open."""
 
-    def __init__(self, use_cases: UseCases, socket: Path) -> None:
-        """Prepare; `socket` must be in a folder that only its owner can enter."""
+    def __init__(
+        self,
+        use_cases: UseCases,
+        socket: Path,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+    ) -> None:
+        """Prepare; `socket` must be in a folder that only its owner can enter. `interceptors` see every call first."""
         self._socket = socket
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor()],
+            interceptors=[*interceptors, CallInterceptor()],
             maximum_concurrent_rpcs=_CONCURRENT_CALLS,
             options=[("grpc.max_receive_message_length", _MESSAGE_BYTES)],
         )
@@ -43,7 +49,8 @@ class ControlPlaneServer:
         codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
-        redemptions = ArchivedRedemptionServicer(use_cases.archive)
+        # The data plane serves the other methods and never forwards them.
+        redemptions = ArchivedRedemptionServicer(use_cases.archive)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)
         operations = OperationsServicer(use_cases.operations)
         operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)  # type: ignore[no-untyped-call]

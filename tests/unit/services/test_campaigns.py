@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from dataclasses import replace
 
@@ -45,7 +46,7 @@ async def test_campaigns_created_at_once_on_one_layout_take_disjoint_ranges(plan
         taken = sorted((part.range.start, part.range.end) for part in await unit.layouts.ranges_of(plane.project))
         assert len(await unit.layouts.all_of(plane.project)) == 1
     assert sum(end - start for start, end in taken) == sum(campaign.code_count for campaign in campaigns)
-    assert all(first[1] == second[0] for first, second in zip(taken, taken[1:], strict=False))
+    assert all(first[1] == second[0] for first, second in itertools.pairwise(taken))
     assert sorted(campaign.number for campaign in campaigns) == list(range(1, 21))
 
 

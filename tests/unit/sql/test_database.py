@@ -54,10 +54,13 @@ async def test_sqlite_keeps_what_was_acknowledged(database: SqlDatabase) -> None
 
 
 async def test_a_transaction_that_fails_leaves_nothing(database: SqlDatabase) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with database.write() as unit:
             await unit.projects.insert(Project("p1", "a", "UTC", 1))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     async with database.read() as unit:
         assert await unit.projects.all_ids() == []
 
