@@ -7,12 +7,18 @@ use promo_decision::{
     Campaign, CampaignBundle, Candidate, Facts, LineInput, Mode, Order, Refusal, Zone, decide,
 };
 
-fn campaign(number: usize, discount: &str) -> Campaign {
+const LIMITS: &str =
+    r#"{"per_code":1,"per_customer":1,"per_campaign":1000000,"discount_budget":100000000}"#;
+const CALENDAR_LIMITS: &str = r#"{"per_code":1,"per_day":1000,"per_week":5000,"per_month":20000}"#;
+const TWENTY_OFF: &str =
+    r#"{"kind":"percent","basis_points":2000,"amount_limit":10000,"effect":"apply_to_order"}"#;
+
+fn campaign(number: usize, discount: &str, limits: &str) -> Campaign {
     let json = format!(
         r#"{{"id":"camp_{number}","number":{number},"project":"p","version":1,"name":"campaign {number}",
         "enabled":true,"codes":"arithmetic","definition":{{"currency":"GBP","discount":{discount},
         "validity":{{"start_ms":1,"expire_ms":4102444800000}},
-        "limits":{{"per_code":1,"per_customer":1,"per_campaign":1000000,"discount_budget":100000000}}}}}}"#
+        "limits":{limits}}}}}"#
     );
     let bundle = CampaignBundle::parse(json.as_bytes()).expect("the bundle is well formed");
     Campaign::compile(bundle).expect("the definition is valid")
@@ -50,14 +56,17 @@ fn bench(criterion: &mut Criterion) {
         customer: Some("17850"),
     };
 
-    let one = [campaign(
-        1,
-        r#"{"kind":"percent","basis_points":2000,"amount_limit":10000,"effect":"apply_to_order"}"#,
-    )];
+    let one = [campaign(1, TWENTY_OFF, LIMITS)];
     let small = order(4);
     let single = candidates(&one);
     criterion.bench_function("1 coupon, 4 lines", |bencher| {
         bencher.iter(|| decide(black_box(&small), black_box(&single), Mode::All, &facts));
+    });
+
+    let periodic = [campaign(1, TWENTY_OFF, CALENDAR_LIMITS)];
+    let counted = candidates(&periodic);
+    criterion.bench_function("1 coupon, 4 lines, calendar limits", |bencher| {
+        bencher.iter(|| decide(black_box(&small), black_box(&counted), Mode::All, &facts));
     });
 
     let kinds = [
@@ -69,7 +78,7 @@ fn bench(criterion: &mut Criterion) {
         r#"{"kind":"unit","unit_off":1,"effect":"add_missing_items","product_id":"bread","price":90}"#,
     ];
     let stack: Vec<_> = (0..30)
-        .map(|number| campaign(number + 1, kinds[number % kinds.len()]))
+        .map(|number| campaign(number + 1, kinds[number % kinds.len()], LIMITS))
         .collect();
     let large = order(20);
     let stacked = candidates(&stack);

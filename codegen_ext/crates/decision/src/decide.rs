@@ -211,21 +211,28 @@ fn plan(
     outcomes: &[Outcome],
     calendar: &mut Calendar<'_>,
 ) -> Vec<Take> {
-    let mut applied = Vec::with_capacity(candidates.len());
+    let limits = candidates
+        .iter()
+        .flatten()
+        .map(|one| one.campaign.limits().len());
+    let mut takes = Vec::with_capacity(limits.sum());
     for (index, (candidate, outcome)) in candidates.iter().zip(outcomes).enumerate() {
-        if let (Ok(candidate), Outcome::Applied { amount }) = (candidate, outcome) {
-            applied.push((index, candidate.campaign.limits(), *amount));
-        }
-    }
-    let mut takes = Vec::with_capacity(applied.iter().map(|(_, limits, _)| limits.len()).sum());
-    for (candidate, limits, discount) in applied {
-        takes.extend(limits.iter().map(|&(kind, limit)| Take {
-            candidate,
-            kind,
-            limit,
-            amount: kind.amount_of(discount, order.amount),
-            period: calendar.period(kind),
-        }));
+        let (Ok(candidate), Outcome::Applied { amount }) = (candidate, outcome) else {
+            continue;
+        };
+        takes.extend(
+            candidate
+                .campaign
+                .limits()
+                .iter()
+                .map(|&(kind, limit)| Take {
+                    candidate: index,
+                    kind,
+                    limit,
+                    amount: kind.amount_of(*amount, order.amount),
+                    period: calendar.period(kind),
+                }),
+        );
     }
     takes
 }
