@@ -15,7 +15,6 @@ pub mod definition;
 mod effects;
 pub mod explain;
 pub mod limits;
-pub mod metadata;
 pub mod order;
 mod pricing;
 pub mod reason;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::line;
-use promo_decision::{LineInput, Order, metadata};
+use promo_decision::{LineInput, Order};
 
 fn fields(currency: &str, amount: i64, lines: &[LineInput<'_>]) -> Vec<String> {
     Order::check("", currency, amount, lines.iter().copied())
@@ -88,21 +88,4 @@ fn a_sum_beyond_the_largest_order_is_refused_and_does_not_overflow() {
     assert_eq!(fields("GBP", 1_000_000_000_000_001, &[]), ["order.amount"]);
     let largest = [line("", 1_000, 1_000_000_000_000)];
     assert!(Order::check("", "GBP", 0, largest.into_iter()).is_ok());
-}
-
-#[test]
-fn metadata_is_bounded_in_entries_keys_and_values() {
-    let check = |entries: &[(&str, &str)]| {
-        let mut found = Vec::new();
-        metadata::check("order.metadata", entries.iter().copied(), &mut found);
-        found.into_iter().map(|one| one.field).collect::<Vec<_>>()
-    };
-    let (key, value) = ("k".repeat(65), "v".repeat(1_025));
-    assert!(check(&[("channel", "web"), (&key[1..], &value[1..])]).is_empty());
-    assert_eq!(
-        check(&[("", "x"), (&key, "x")]),
-        ["order.metadata", "order.metadata"]
-    );
-    assert_eq!(check(&[("note", &value)]), [r#"order.metadata["note"]"#]);
-    assert_eq!(check(&[("a", "b"); 65]), ["order.metadata"]);
 }
