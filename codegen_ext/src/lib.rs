@@ -2,6 +2,7 @@
 
 mod build_info;
 mod decision;
+mod runtime;
 mod store_keys;
 
 use pyo3::prelude::*;
@@ -13,6 +14,8 @@ mod _native {
     use crate::build_info::build_info;
     #[pymodule_export]
     use crate::decision::{check_definition, currencies, decide_json, has_time_zone};
+    #[pymodule_export]
+    use crate::runtime::Runtime;
     #[pymodule_export]
     use crate::store_keys::{
         auth_key, bundle_key, bundle_version_key, complete_entry, cursor_key, customer_id,

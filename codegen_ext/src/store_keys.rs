@@ -120,7 +120,11 @@ pub fn customer_id(project: &str, source_id: &str) -> String {
 /// Id of the publication that began at a position of a campaign.
 #[pyfunction]
 pub fn publication_id(campaign: u32, first_position: u64) -> String {
-    PublicationId { campaign, position: first_position }.to_string()
+    PublicationId {
+        campaign,
+        position: first_position,
+    }
+    .to_string()
 }
 
 /// Where the redemption with this id is in the ledger: partition and stream id.
