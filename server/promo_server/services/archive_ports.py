@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -89,8 +89,8 @@ class ArchiveRows(Protocol):
         """Return a redemption."""
         ...
 
-    def limits(self, project_id: str) -> AsyncIterator[LimitUse]:
-        """Yield what counts of every limit, by name."""
+    async def limits(self, project_id: str, after: str, count: int) -> Sequence[LimitUse]:
+        """Return what counts of the limits whose names follow `after`, by name, up to `count` of them."""
         ...
 
     async def conflict_count(self, project_id: str) -> int:

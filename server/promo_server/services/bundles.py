@@ -19,8 +19,8 @@ _CODES_AT_ONCE = 10_000
 class BundlePublisher:
     """Puts pending changes into the store.
 
-    Any number of publishers may run: a bundle is built from SQL as it is when it is put, an older version never
-    replaces a newer one, and a change is only forgotten as long as nothing newer came.
+    Any number of publishers may run: whoever publishes holds the lock of the project, so bundles reach the store in
+    the order of their versions, and a change is forgotten only when it is there.
     """
 
     def __init__(self, database: Database, store: DefinitionStore, partitions: int) -> None:
@@ -34,18 +34,28 @@ class BundlePublisher:
         published = 0
         while True:
             async with self._database.read() as unit:
-                changes = await unit.pending.all(project_id, _AT_ONCE)
-                documents = [await self._document(unit, change) for change in changes]
-            if not changes:
+                waiting = await unit.pending.all(project_id, _AT_ONCE)
+            if not waiting:
                 return published
-            for change, (version, document) in zip(changes, documents, strict=True):
+            # These never change once they are drawn, so no lock is held while there may be a million of them.
+            codes = [change for change in waiting if change.kind is PendingKind.STORED_CODES]
+            for change in codes:
+                await self._put_stored_codes(change)
+            for owner in {change.project_id for change in waiting}:
+                published += await self._publish_locked(owner, codes)
+
+    async def _publish_locked(self, project_id: str, codes: Sequence[Pending]) -> int:
+        async with self._database.write() as unit:
+            await unit.projects.lock(project_id)
+            waiting = await unit.pending.all(project_id, _AT_ONCE)
+            changes = [change for change in waiting if change.kind is not PendingKind.STORED_CODES or change in codes]
+            for change in changes:
+                version, document = await self._document(unit, change)
                 await self._put(change, version, document)
-            await self._store.announce()
-            async with self._database.write() as unit:
+            if changes:
+                await self._store.announce()
                 await unit.pending.remove(changes)
-            published += len(changes)
-            if len(changes) < _AT_ONCE:
-                return published
+        return len(changes)
 
     async def _document(self, unit: UnitOfWork, change: Pending) -> tuple[int, bytes | None]:
         match change.kind:
@@ -87,9 +97,7 @@ class BundlePublisher:
                 await self._store.put_campaign(change.project_id, int(change.target), version, document)
             case PendingKind.API_KEY:
                 await self._store.put_key(change.target, document)
-            case PendingKind.STORED_CODES:
-                await self._put_stored_codes(change)
-            case PendingKind.PROJECT | PendingKind.CAMPAIGN:
+            case PendingKind.PROJECT | PendingKind.CAMPAIGN | PendingKind.STORED_CODES:
                 return
 
     async def _put_stored_codes(self, change: Pending) -> None:
@@ -111,7 +119,8 @@ class BundlePublisher:
                 everything.append(pending.project(project_id))
                 for number in (await unit.campaigns.numbers(project_id)).values():
                     everything.extend(await self._everything_of(unit, project_id, number))
-            await unit.pending.add(everything)
+            if everything:
+                await unit.pending.add(everything)
         return await self.publish()
 
     @staticmethod

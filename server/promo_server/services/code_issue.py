@@ -127,14 +127,18 @@ class CodeIssue:
         await unit.batches.insert(batch)
         return batch
 
-    async def _take_range(self, unit: UnitOfWork, campaign: Campaign, count: int) -> int:
+    @staticmethod
+    async def _layout_of(unit: UnitOfWork, campaign: Campaign) -> RegisteredLayout:
         layouts = await unit.layouts.all_of(campaign.project_id)
-        layout = next(layout for layout in layouts if layout.number == campaign.layout_number)
+        return next(layout for layout in layouts if layout.number == campaign.layout_number)
+
+    async def _take_range(self, unit: UnitOfWork, campaign: Campaign, count: int) -> int:
+        layout = await self._layout_of(unit, campaign)
         shortage = self._kernel.shortage(layout.specification, layout.next_index + count)
         if shortage is not None:
             raise shortage.refusal(count)
         codec = self._kernel.codec(layout.specification, layout.wrapped_key)
-        before = await unit.layouts.campaign_ranges(campaign.id)
+        before = await unit.layouts.campaign_ranges(campaign.id) if campaign.code_count else ()
         first = position = before[-1].first_position + before[-1].range.size if before else 0
         start, left, taken = layout.next_index, count, list[TakenRange]()
         while left:

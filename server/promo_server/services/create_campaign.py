@@ -84,7 +84,7 @@ class CreateCampaign:
             name=new.name,
             definition=new.definition,
             layout=facts.layout,
-            code_count=0,
+            code_count=new.code_count,
             code_mode=choice.mode,
             code_mode_reason=choice.reason,
             create_ms=now_ms,
@@ -96,8 +96,6 @@ class CreateCampaign:
             metadata=new.metadata,
         )
         await unit.campaigns.insert(campaign)
-        await self._codes.issue(unit, campaign, new.code_count, now_ms)
-        campaign = replace(campaign, code_count=new.code_count)
-        await unit.campaigns.update(campaign)
+        await self._codes.issue(unit, replace(campaign, code_count=0), new.code_count, now_ms)
         await unit.pending.add([pending.campaign(project.id, number), pending.project(project.id)])
         return campaign

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from promo_server.domain.access import Caller
@@ -19,6 +19,10 @@ from promo_server.services.ports import Clock, Database, UnitOfWork
 
 _POLL_SECONDS = 0.2
 """How often a waiting call looks at an operation that another server runs."""
+
+
+class _CancelledError(Exception):
+    """The operation was cancelled; its transaction is rolled back."""
 
 
 class FailureLog(Protocol):
@@ -52,6 +56,7 @@ class OperationRunner:
         self._failed = failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._done: dict[str, int] = {}
+        self._cancelled: set[str] = set()
 
     def start(self, operation: Operation) -> None:
         """Begin an operation, unless it runs."""
@@ -63,6 +68,7 @@ class OperationRunner:
     def _forget(self, operation_id: str) -> None:
         self._tasks.pop(operation_id, None)
         self._done.pop(operation_id, None)
+        self._cancelled.discard(operation_id)
 
     async def resume(self) -> int:
         """Start the operations that an earlier server left, and return how many."""
@@ -74,10 +80,8 @@ class OperationRunner:
 
     async def stop(self) -> None:
         """End the running operations; they will be resumed."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._cancelled.update(self._tasks)
+        await asyncio.gather(*self._tasks.values())
 
     def with_progress(self, operation: Operation) -> Operation:
         """Return the operation with the progress that only this server knows."""
@@ -96,14 +100,16 @@ class OperationRunner:
         """End an operation here and undo its work."""
         task = self._tasks.get(operation_id)
         if task is not None:
-            task.cancel()
+            self._cancelled.add(operation_id)
             await asyncio.wait([task])
 
     async def _run(self, operation: Operation) -> None:
         try:
-            batch = await self._work(operation, lambda done: self._done.__setitem__(operation.id, done))
+            batch = await self._work(operation)
             if batch is not None:
                 await self._publisher.publish(operation.project_id)
+        except _CancelledError:
+            return
         except DomainError as error:
             if error.reason in {Reason.DATABASE_UNAVAILABLE, Reason.STORE_UNAVAILABLE}:
                 return  # stays running, or waits for the publisher: tried again later
@@ -112,7 +118,13 @@ class OperationRunner:
             self._failed(operation, error)
             await self._fail(operation, DomainError(Reason.INTERNAL, request=operation.id))
 
-    async def _work(self, operation: Operation, progress: Callable[[int], None]) -> CodeBatch | None:
+    def _progress(self, operation_id: str, done: int) -> None:
+        """Note how many codes are drawn; between two pieces of the work it can be cancelled."""
+        if operation_id in self._cancelled:
+            raise _CancelledError
+        self._done[operation_id] = done
+
+    async def _work(self, operation: Operation) -> CodeBatch | None:
         async with self._database.write() as unit:
             project = await unit.projects.lock(operation.project_id)
             current = await unit.operations.by_id(operation.project_id, operation.id)
@@ -122,7 +134,8 @@ class OperationRunner:
             if campaign is None:
                 raise DomainError(Reason.CAMPAIGN_NOT_FOUND, campaign=operation.campaign_id)
             count = operation.total_count
-            batch = await self._grow(unit, project, campaign, count, self._clock(), progress)
+            note = partial(self._progress, operation.id)
+            batch = await self._grow(unit, project, campaign, count, self._clock(), note)
             ended = replace(operation, state=OperationState.SUCCEEDED, done_count=count, batch=batch)
             await unit.operations.update(ended)
             return batch

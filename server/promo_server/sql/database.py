@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
+from promo_server.sql.statements import Statements, finish
 from promo_server.sql.unit import Unit
 
 _LOG = structlog.get_logger(__name__)
@@ -100,11 +101,14 @@ class SqlDatabase:
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[Unit]:
         try:
-            async with engine.connect() as connection:
-                transaction = await connection.begin()
-                yield Unit(connection)
+            connection = await finish(engine.connect().start())
+            try:
+                transaction = await finish(connection.begin().start())
+                yield Unit(Statements(connection))
                 if transaction.is_active:
-                    await transaction.commit()
+                    await finish(transaction.commit())
+            finally:
+                await finish(connection.close())
         except IntegrityError as error:
             # Every use case checks before it writes: what is left is a race between servers.
             _LOG.info("sql.conflict", error=str(error.orig))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from promo_server.sql.rows.answers import SqlKeptAnswers
 from promo_server.sql.rows.archive import SqlArchive
 from promo_server.sql.rows.campaigns import SqlCampaigns
@@ -15,12 +13,13 @@ from promo_server.sql.rows.layouts import SqlLayouts
 from promo_server.sql.rows.operations import SqlOperations
 from promo_server.sql.rows.pending import SqlPending
 from promo_server.sql.rows.projects import SqlProjects
+from promo_server.sql.statements import Statements
 
 
 class Unit:
     """The port `UnitOfWork` over one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         """Use the transaction that is open on the connection."""
         self._connection = connection
 

@@ -81,12 +81,20 @@ class RedisDefinitionStore:
         codes: Sequence[str],
     ) -> None:
         """Put stored codes: each leads to its campaign and position, each position to its code."""
+        places: dict[str, dict[str, str]] = {}
+        buckets: dict[str, list[str]] = {}
+        size = keys.positions_per_bucket()
+        for position, code in enumerate(codes, first_position):
+            key = keys.stored_code(project_id, code, self._partitions)
+            # Keys of one hash tag can be set together, on a cluster too.
+            places.setdefault(key[: key.index("}")], {})[key] = f"{campaign_number}:{position}"
+            bucket = keys.stored_codes(project_id, campaign_number, position // size, self._partitions)
+            buckets.setdefault(bucket, []).extend((str(position % size), code))
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            size = keys.positions_per_bucket()
-            for position, code in enumerate(codes, first_position):
-                pipe.set(keys.stored_code(project_id, code, self._partitions), f"{campaign_number}:{position}")
-                bucket = keys.stored_codes(project_id, campaign_number, position // size, self._partitions)
-                pipe.hset(bucket, str(position % size), code)
+            for group in places.values():
+                pipe.mset(group)
+            for bucket, fields in buckets.items():
+                pipe.hset(bucket, items=fields)
             await pipe.execute()
 
     async def announce(self) -> None:

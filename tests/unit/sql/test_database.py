@@ -144,3 +144,25 @@ async def test_a_pending_change_that_changed_again_is_not_forgotten(database: Sq
 )
 async def test_urls_get_the_asyncio_driver(url: str, driver: str) -> None:
     assert normalised_url(url).drivername == driver
+
+
+async def test_a_cancelled_transaction_lets_go_of_its_lock(database: SqlDatabase) -> None:
+    reached = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.write() as unit:
+            await unit.projects.insert(Project("p1", "a", "UTC", 1))
+            reached.set()
+            while True:
+                await unit.projects.by_id("p1")
+
+    for _ in range(20):
+        reached.clear()
+        task = asyncio.create_task(hold())
+        await reached.wait()
+        await asyncio.sleep(0.002)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(2), database.write() as unit:
+            assert await unit.projects.all_ids() == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, true, tuple_, update
@@ -170,23 +170,25 @@ class SqlArchive(Rows):
         undone = tuple(await self._connection.scalars(query))
         return ArchivedRedemption(bytes(row["entry"]), row["state"], undone)
 
-    async def limits(self, project_id: str) -> AsyncIterator[LimitUse]:
-        """Yield what counts of every limit, by name."""
+    async def limits(self, project_id: str, after: str, count: int) -> Sequence[LimitUse]:
+        """Return what counts of the limits whose names follow `after`, by name, up to `count` of them."""
+        counts = MOVEMENTS.c.active == true()
         query = (
             select(
                 MOVEMENTS.c.limit_name,
                 func.max(MOVEMENTS.c.limit_kind),
-                func.count().filter(MOVEMENTS.c.active == true()),
-                func.coalesce(func.sum(MOVEMENTS.c.amount).filter(MOVEMENTS.c.active == true()), 0),
-                func.coalesce(func.max(MOVEMENTS.c.slot).filter(MOVEMENTS.c.active == true()), 0),
+                func.count().filter(counts),
+                func.coalesce(func.sum(MOVEMENTS.c.amount).filter(counts), 0),
+                func.coalesce(func.max(MOVEMENTS.c.slot).filter(counts), 0),
                 func.max(MOVEMENTS.c.limit_sequence),
             )
-            .where(MOVEMENTS.c.project_id == project_id)
+            .where(MOVEMENTS.c.project_id == project_id, MOVEMENTS.c.limit_name > after)
             .group_by(MOVEMENTS.c.limit_name)
             .order_by(MOVEMENTS.c.limit_name)
+            .limit(count)
         )
-        async for row in await self._connection.stream(query):
-            yield LimitUse(row[0], row[1], row[2], int(row[3]), row[4], row[5])
+        rows = await self._connection.execute(query)
+        return [LimitUse(row[0], row[1], row[2], int(row[3]), row[4], row[5]) for row in rows]
 
     async def conflict_count(self, project_id: str) -> int:
         """Return how many uses had a slot that was active already."""

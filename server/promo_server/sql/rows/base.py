@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, RowMapping, Select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from promo_server.domain.paging import Page, PageOf
+from promo_server.sql.statements import Statements
 
 Value = TypeVar("Value")
 
@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 class Rows:
     """Queries on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         """Use the transaction that is open on the connection."""
         self._connection = connection
 

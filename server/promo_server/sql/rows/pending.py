@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Insert, delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.services.pending import Pending, PendingKind
@@ -16,26 +16,28 @@ from promo_server.sql.tables.definitions import PENDING_BUNDLES as PENDING
 class SqlPending(Rows):
     """The port `PendingRows`."""
 
-    def _upsert(self, pending: Pending) -> Insert:
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(PENDING).values(
-            rank=pending.kind.value,
-            kind=pending.kind.name.lower(),
-            project_id=pending.project_id,
-            target=pending.target,
-            # Never one that was there before, or a slow publisher would forget a change it has not seen.
-            revision=secrets.randbits(62),
-        )
-        upsert: Insert = statement.on_conflict_do_update(
-            index_elements=[PENDING.c.kind, PENDING.c.project_id, PENDING.c.target],
-            set_={"revision": statement.excluded.revision},
-        )
-        return upsert
-
     async def add(self, pending: Iterable[Pending]) -> None:
         """Add changes, or give those already there another revision."""
-        for change in pending:
-            await self._connection.execute(self._upsert(change))
+        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        statement = dialect.insert(PENDING).values(
+            [
+                {
+                    "rank": change.kind.value,
+                    "kind": change.kind.name.lower(),
+                    "project_id": change.project_id,
+                    "target": change.target,
+                    # Never one that was there before, or a slow publisher would forget a change it has not seen.
+                    "revision": secrets.randbits(62),
+                }
+                for change in pending
+            ],
+        )
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[PENDING.c.kind, PENDING.c.project_id, PENDING.c.target],
+                set_={"revision": statement.excluded.revision},
+            ),
+        )
 
     async def all(self, project_id: str | None, limit: int) -> Sequence[Pending]:
         """Return changes in the order in which they must be published."""
@@ -49,15 +51,9 @@ class SqlPending(Rows):
 
     async def remove(self, pending: Iterable[Pending]) -> None:
         """Forget changes whose revision is still the one given."""
-        for change in pending:
-            await self._connection.execute(
-                delete(PENDING).where(
-                    PENDING.c.kind == change.kind.name.lower(),
-                    PENDING.c.project_id == change.project_id,
-                    PENDING.c.target == change.target,
-                    PENDING.c.revision == change.revision,
-                ),
-            )
+        key = tuple_(PENDING.c.kind, PENDING.c.project_id, PENDING.c.target, PENDING.c.revision)
+        seen = [(one.kind.name.lower(), one.project_id, one.target, one.revision) for one in pending]
+        await self._connection.execute(delete(PENDING).where(key.in_(seen)))
 
     async def count(self) -> int:
         """Return how many changes wait."""
