@@ -19,6 +19,7 @@ from promo_server.rpc.access import AccessServicer
 from promo_server.rpc.campaigns import CampaignServicer
 from promo_server.rpc.codes import CodeServicer
 from promo_server.rpc.interceptor import CallInterceptor
+from promo_server.rpc.ledger_entries import LedgerEntries
 from promo_server.rpc.operations import OperationsServicer
 from promo_server.rpc.redemptions import ArchivedRedemptionServicer
 from promo_server.services.use_cases import UseCases
@@ -52,6 +53,7 @@ class ControlPlaneServer:
         # The data plane serves the other methods and never forwards them.
         redemptions = ArchivedRedemptionServicer(use_cases.archive)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)
+        self._server.add_generic_rpc_handlers([LedgerEntries(use_cases.archive).handler()])
         operations = OperationsServicer(use_cases.operations)
         operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)  # type: ignore[no-untyped-call]
 

@@ -89,6 +89,10 @@ class ArchiveRows(Protocol):
         """Return a redemption."""
         ...
 
+    async def entry(self, project_id: str, name: str) -> bytes | None:
+        """Return a whole ledger entry, serialized, by the id of its redemption or rollback, or by its own id."""
+        ...
+
     async def limits(self, project_id: str, after: str, count: int) -> Sequence[LimitUse]:
         """Return what counts of the limits whose names follow `after`, by name, up to `count` of them."""
         ...

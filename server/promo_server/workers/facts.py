@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promo.v1 import event_pb2, publication_pb2, redeemable_pb2, redemption_pb2
+from promo.v1 import event_pb2, redeemable_pb2, redemption_pb2
 from promo_server.services.archive_ports import ArchiveBatch, Row, Undone
 from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
@@ -34,7 +34,7 @@ class BatchBuilder:
         self._taken: dict[tuple[str, int], list[Row]] = {}
         self._customers: dict[str, Row] = {}
         self._orders: dict[str, Row] = {}
-        self._publications: list[tuple[publication_pb2.Publication, list[int]]] = []
+        self._publications: list[event_pb2.LedgerEntry] = []
 
     def add(self, partition: int, fact: LedgerFact) -> None:
         """Add one entry; entries of a partition come in order."""
@@ -47,10 +47,10 @@ class BatchBuilder:
                 at_ms = _milliseconds(entry.redemption.redeem_time)
             case "rollback":
                 redemption_id = entry.rollback.redemption_id
-                self._add_rollback(entry)
+                self._add_rollback(entry, fact.entry)
                 at_ms = _milliseconds(entry.rollback.rollback_time)
             case "publication":
-                self._add_publication(entry, fact)
+                self._add_publication(partition, entry, fact)
                 at_ms = _milliseconds(entry.publication.publish_time)
             case _:
                 return
@@ -101,7 +101,7 @@ class BatchBuilder:
                 "update_ms": row["redeem_ms"],
             }
 
-    def _add_rollback(self, entry: event_pb2.LedgerEntry) -> None:
+    def _add_rollback(self, entry: event_pb2.LedgerEntry, blob: bytes) -> None:
         rollback = entry.rollback
         state = _STATES.get(rollback.redemption_state, SUCCEEDED)
         known = self._redemptions.get(rollback.redemption_id)
@@ -126,16 +126,18 @@ class BatchBuilder:
                 "rollback_ms": _milliseconds(rollback.rollback_time),
                 "reason": rollback.reason,
                 "request_id": entry.request_id,
-                "entry": rollback.SerializeToString(),
+                "entry": blob,
             },
         )
 
-    def _add_publication(self, entry: event_pb2.LedgerEntry, fact: LedgerFact) -> None:
+    def _add_publication(self, partition: int, entry: event_pb2.LedgerEntry, fact: LedgerFact) -> None:
         publication = entry.publication
-        self._publications.append((publication, fact.positions))
+        self._publications.append(entry)
         self._batch.publications.append(
             {
                 "project_id": self._project_id,
+                "partition": partition,
+                "ledger_id": fact.place.sortable,
                 "campaign_id": publication.campaign_id,
                 "customer": publication.customer,
                 "source_id": publication.source_id,
@@ -197,14 +199,14 @@ class BatchBuilder:
     @property
     def published_campaigns(self) -> set[str]:
         """Ids of the campaigns whose numbers `finish` needs."""
-        return {publication.campaign_id for publication, _ in self._publications}
+        return {entry.publication.campaign_id for entry in self._publications}
 
     def finish(self, campaign_numbers: Mapping[str, int]) -> ArchiveBatch:
         """Return everything that was added; the ids of publications carry their campaign's number."""
-        for row, (publication, positions) in zip(self._batch.publications, self._publications, strict=True):
-            number = campaign_numbers[publication.campaign_id]
-            publication.id = row["id"] = ids.publication_id(number, positions[0])
-            row["entry"] = publication.SerializeToString()
+        for row, entry in zip(self._batch.publications, self._publications, strict=True):
+            number = campaign_numbers[entry.publication.campaign_id]
+            entry.publication.id = row["id"] = ids.publication_id(number, row["positions"][0])
+            row["entry"] = entry.SerializeToString()
         self._batch.redemptions = list(self._redemptions.values())
         self._batch.redemption_items = list(self._items.values())
         self._batch.customers = list(self._customers.values())

@@ -230,3 +230,9 @@ async def test_an_unknown_archived_redemption_is_not_found(served: Served) -> No
     request = redemption_service_pb2.GetRedemptionRequest(id="r_0000000000000000")
     code, info, _ = await refusal(stub.GetRedemption(request, metadata=served.metadata))
     assert (code, info.reason) == (grpc.StatusCode.NOT_FOUND, "REDEMPTION_NOT_FOUND")
+
+
+async def test_the_data_plane_asks_for_archived_entries_as_bytes(served: Served) -> None:
+    get_entry = served.channel.unary_unary("/promo.internal.Archive/GetEntry")
+    assert await get_entry(b"r_0000000000000000", metadata=served.metadata) == b""
+    assert await get_entry(b"\xff", metadata=served.metadata) == b""

@@ -194,3 +194,23 @@ async def test_the_ledger_is_trimmed_behind_the_archive_only(plane: ControlPlane
     assert await plane.client.xlen(keys.ledger(plane.project, 0)) < 300
     found = await plane.use_cases.archive.redemption(plane.caller, (await rows(plane, archive.REDEMPTIONS))[0]["id"])  # type: ignore[arg-type]
     assert event_pb2.LedgerEntry.FromString(found.entry).redemption.order.amount == 10_000
+
+
+async def test_the_archive_has_whole_entries_by_id(plane: ControlPlane) -> None:
+    campaign = await plane.campaign()
+    id_ = await redeem(plane, 0, 7)
+    await undo(plane, 0, id_)
+    published = ledger.publication(campaign.id, "c1", "s1")
+    place = await ledger.append(plane.client, plane.project, 1, "p", published, "35")
+    await plane.projection().run_round(plane.project)
+    (rollback,) = await rows(plane, archive.ROLLBACKS)
+    read = plane.use_cases.archive
+    entries = [
+        event_pb2.LedgerEntry.FromString(await read.entry(plane.caller, name) or b"")
+        for name in (id_, str(rollback["id"]), f"01:{place}")
+    ]
+    assert entries[0].movements[0].slot == 7
+    assert entries[1].rollback.redemption_id == id_
+    assert entries[2].publication.id == "pub_1_z"
+    for unknown in ("r_0000000000000000", "02:1-1", "x", "r_'", ""):
+        assert await read.entry(plane.caller, unknown) is None

@@ -170,6 +170,20 @@ class SqlArchive(Rows):
         undone = tuple(await self._connection.scalars(query))
         return ArchivedRedemption(bytes(row["entry"]), row["state"], undone)
 
+    async def entry(self, project_id: str, name: str) -> bytes | None:
+        """Return a whole ledger entry by the id of its redemption or rollback, or, a publication's, by its own id."""
+        table = ROLLBACKS if name.startswith("rr_") else REDEMPTIONS
+        condition = table.c.id == name
+        if ":" in name:
+            table = PUBLICATIONS
+            partition, _, place = name.partition(":")
+            condition = and_(
+                PUBLICATIONS.c.partition == int(partition, 16),
+                PUBLICATIONS.c.ledger_id == StreamId.parse(place).sortable,
+            )
+        row = await self._one(select(table.c.entry).where(table.c.project_id == project_id, condition))
+        return None if row is None else bytes(row["entry"])
+
     async def limits(self, project_id: str, after: str, count: int) -> Sequence[LimitUse]:
         """Return what counts of the limits whose names follow `after`, by name, up to `count` of them."""
         counts = MOVEMENTS.c.active == true()

@@ -49,7 +49,7 @@ REDEMPTIONS = Table(
     Column("state", String(24), nullable=False),
     Column("redeem_ms", BigInteger, nullable=False),
     Column("request_id", Text, nullable=False),
-    # The promo.v1.Redemption as it was answered, serialized.
+    # The whole promo.v1.LedgerEntry, serialized.
     Column("entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("project_id", "id"),
 )
@@ -83,7 +83,7 @@ ROLLBACKS = Table(
     Column("rollback_ms", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("request_id", Text, nullable=False),
-    # The promo.v1.Rollback as it was answered, serialized.
+    # The whole promo.v1.LedgerEntry, serialized.
     Column("entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("project_id", "id"),
 )
@@ -94,6 +94,8 @@ PUBLICATIONS = Table(
     METADATA,
     Column("project_id", Text, nullable=False),
     Column("id", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("ledger_id", String(48), nullable=False),
     Column("campaign_id", Text, nullable=False),
     Column("customer", Text, nullable=False),
     Column("source_id", Text, nullable=False),
@@ -101,11 +103,18 @@ PUBLICATIONS = Table(
     # Of its codes in the campaign, in the order in which they were issued.
     Column("positions", DOCUMENT, nullable=False),
     Column("publish_ms", BigInteger, nullable=False),
-    # The promo.v1.Publication as it was answered, serialized.
+    # The whole promo.v1.LedgerEntry, serialized, with the publication's id.
     Column("entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("project_id", "id"),
 )
 Index("ix_publications_campaign", PUBLICATIONS.c.project_id, PUBLICATIONS.c.campaign_id, PUBLICATIONS.c.publish_ms)
+Index(
+    "uq_publications_place",
+    PUBLICATIONS.c.project_id,
+    PUBLICATIONS.c.partition,
+    PUBLICATIONS.c.ledger_id,
+    unique=True,
+)
 Index("ix_publications_customer", PUBLICATIONS.c.project_id, PUBLICATIONS.c.customer)
 
 CUSTOMERS = Table(

@@ -117,6 +117,8 @@ def upgrade() -> None:
         "publications",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("ledger_id", sa.String(length=48), nullable=False),
         sa.Column("campaign_id", sa.Text(), nullable=False),
         sa.Column("customer", sa.Text(), nullable=False),
         sa.Column("source_id", sa.Text(), nullable=False),
@@ -130,6 +132,7 @@ def upgrade() -> None:
         "ix_publications_campaign", "publications", ["project_id", "campaign_id", "publish_ms"], unique=False
     )
     op.create_index("ix_publications_customer", "publications", ["project_id", "customer"], unique=False)
+    op.create_index("uq_publications_place", "publications", ["project_id", "partition", "ledger_id"], unique=True)
     op.create_table(
         "redemption_items",
         sa.Column("project_id", sa.Text(), nullable=False),
