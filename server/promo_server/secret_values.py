@@ -17,6 +17,10 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[!-+\--~]+")  # printable, neither space nor comma
 
 
+class SecretValueError(ValueError):
+    """A secret that is not written as it should be; the text never quotes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BootstrapKey:
     """A key that exists from the first start."""
@@ -38,7 +42,7 @@ def parse_master_secret(text: str) -> bytes:
     except (ValueError, binascii.Error):
         raw = b""
     if len(raw) != MASTER_SECRET_BYTES:
-        raise ValueError(f"the master secret must be {MASTER_SECRET_BYTES} bytes in base64 or hex")
+        raise SecretValueError(f"the master secret must be {MASTER_SECRET_BYTES} bytes in base64 or hex")
     return raw
 
 
@@ -46,9 +50,11 @@ def parse_key(text: str) -> BootstrapKey:
     """Return the key written as `id:token`; the error never quotes the token."""
     key_id, separator, token = text.strip().partition(":")
     if not separator or not _KEY_ID.fullmatch(key_id):
-        raise ValueError("a key is written id:token, the id of letters, digits, - and _")
+        raise SecretValueError("a key is written id:token, the id of letters, digits, - and _")
     if len(token) < MIN_TOKEN_LENGTH or not _TOKEN.fullmatch(token):
-        raise ValueError(f"the token of key {key_id} needs at least {MIN_TOKEN_LENGTH} printable characters, no comma")
+        raise SecretValueError(
+            f"the token of key {key_id} needs at least {MIN_TOKEN_LENGTH} printable characters, no comma"
+        )
     return BootstrapKey(key_id, token)
 
 
@@ -56,5 +62,5 @@ def parse_bootstrap_keys(text: str) -> tuple[BootstrapKey, ...]:
     """Return the keys of a comma separated list; an id stands in it once."""
     keys = tuple(parse_key(part) for part in text.split(",") if part.strip())
     if len({key.id for key in keys}) != len(keys):
-        raise ValueError("two keys have the same id")
+        raise SecretValueError("two keys have the same id")
     return keys

@@ -79,9 +79,9 @@ class ServerProcess:
         self.environment["PROMO_GRPC__LISTEN"] = self.target
         self.environment["PROMO_TELEMETRY__LISTEN"] = self.http
 
-    def stop(self) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop as an operator does, and return the exit status."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         return self._wait()
 
     def kill(self) -> None:
@@ -91,8 +91,9 @@ class ServerProcess:
 
     def close(self) -> None:
         """Leave nothing running, whatever the test did."""
-        if self._process is not None and self._process.poll() is None:
-            self.stop()
+        if self._process is not None:
+            self._process.terminate()
+            self._wait()
 
     def _wait(self) -> int:
         try:

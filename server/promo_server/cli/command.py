@@ -7,32 +7,26 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from promo.client import PromoError
 from promo_server import __version__
-from promo_server.cli import doctor, keys, serve
-from promo_server.cli.failure import CommandError, explain
-from promo_server.embedded import EmbeddedStoreError
-from promo_server.settings import SettingsError
-from promo_server.state import StateError
-
-_HELP = """Promotion engine: coupons that are redeemed exactly once, within every limit.
-
-Start with:
-
-    promo serve                       # a server with its own store, nothing to set up
-    promo doctor                      # what is configured, and does it work?
-    promo keys create --role checkout # a key for a checkout service
-
-Every command has --json for scripts. Settings: docs/reference/settings.md.
-"""
+from promo_server.cli import help_texts
 
 
 def build() -> App:
-    """Return the command tree."""
-    app = App(name="promo", help=_HELP, help_format="plaintext", version=__version__, result_action="return_value")
-    app.command(serve.serve, name="serve")
-    app.command(doctor.doctor, name="doctor")
-    app.command(keys.build(), name="keys")
+    """Return the command tree. A command's module is loaded when it is called: `promo --help` must not wait for SQL."""
+    app = App(
+        name="promo",
+        help=help_texts.PROMO,
+        help_format="plaintext",
+        version=__version__,
+        result_action="return_value",
+    )
+    app.command("promo_server.cli.serve:serve", name="serve", help=help_texts.SERVE)
+    app.command("promo_server.cli.doctor:doctor", name="doctor", help=help_texts.DOCTOR)
+    keys = App(name="keys", help=help_texts.KEYS)
+    keys.command("promo_server.cli.keys:create", name="create", help=help_texts.KEYS_CREATE)
+    keys.command("promo_server.cli.keys:list_keys", name="list", help=help_texts.KEYS_LIST)
+    keys.command("promo_server.cli.keys:revoke", name="revoke", help=help_texts.KEYS_REVOKE)
+    app.command(keys)
     return app
 
 
@@ -49,7 +43,9 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except (CommandError, EmbeddedStoreError, PromoError, SettingsError, StateError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the border to the person at the terminal
+        from promo_server.cli.failure import explain  # noqa: PLC0415 - knows the exceptions of everything
+
         print(f"promo: {explain(error)}", file=sys.stderr)  # noqa: T201 - this is where a command speaks
         return 1
     return result if isinstance(result, int) else 0

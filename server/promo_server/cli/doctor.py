@@ -24,13 +24,7 @@ def doctor(
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     json: Json = False,
 ) -> int:
-    """Show every setting with its origin, and check what a server needs. Changes nothing.
-
-    The exit status is 1 when a check failed.
-
-    promo doctor
-    promo doctor --config /etc/promo.toml --json
-    """
+    """Show every setting and what the checks found; return the exit status."""
     loaded = settings.load()
     findings = uvloop.run(run_checks(loaded.settings))
     failures = [finding for finding in findings if finding.severity is Severity.FAILED]

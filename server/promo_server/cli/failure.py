@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import errno
+import tempfile
+import traceback
 
 from promo.client import PromoError
 from promo.client.reasons import Reason
+from promo_server.app import StartError
+from promo_server.domain.errors import DomainError
+from promo_server.embedded import EmbeddedStoreError
+from promo_server.secret_values import SecretValueError
+from promo_server.settings import SettingsError
+from promo_server.sql.migrate import NewerDatabaseError
+from promo_server.state import StateError
 
 _UNAVAILABLE = 14
 
@@ -14,18 +23,34 @@ class CommandError(Exception):
     """A command that cannot go on; the text ends with the next step."""
 
 
+_PLAIN = (
+    CommandError,
+    EmbeddedStoreError,
+    NewerDatabaseError,
+    SecretValueError,
+    SettingsError,
+    StartError,
+    StateError,
+)
+"""Exceptions whose text is written for people."""
+
+
 def explain(error: Exception) -> str:
-    """Return one line for a failure."""
+    """Return one line for a failure; what nobody has foreseen goes into a file, for a report."""
+    if isinstance(error, _PLAIN):
+        return _line(str(error))
     if isinstance(error, PromoError):
-        return _explain_answer(error)
+        return _answer(error)
+    if isinstance(error, DomainError):
+        return _refusal(error)
     if isinstance(error, OSError):
-        if error.errno == errno.EADDRINUSE:
-            return f"{error.strerror}: another server listens there; choose another address with --listen"
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-    return " ".join(str(error).split())
+        return _system(error)
+    with tempfile.NamedTemporaryFile("w", prefix="promo-", suffix=".log", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    return f"internal error ({type(error).__name__}: {_line(str(error))}); please report it with {file.name}"
 
 
-def _explain_answer(error: PromoError) -> str:
+def _answer(error: PromoError) -> str:
     message = error.message.rstrip(".")
     match error.reason:
         case Reason.CREDENTIALS_MISSING | Reason.CREDENTIALS_INVALID:
@@ -33,7 +58,22 @@ def _explain_answer(error: PromoError) -> str:
         case Reason.SCOPE_MISSING:
             return f"{message}; use a key with another role"
         case None if error.status == _UNAVAILABLE:
-            return f"no server answers ({message}); start one with: promo serve"
+            return f"no server answers ({_line(message)}); start one with: promo serve"
         case _:
             details = "".join(f"; {violation.field} {violation.description}" for violation in error.violations)
-            return message + details
+            return _line(message + details)
+
+
+def _refusal(error: DomainError) -> str:
+    message = error.reason.detail.message.format_map(error.metadata)
+    return f"{_line(message).rstrip('.')}; promo doctor tells more"
+
+
+def _system(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{error.strerror}; choose another with --listen or --http-listen"
+    return f"{error.filename}: {error.strerror}" if error.filename else _line(str(error.strerror or error))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

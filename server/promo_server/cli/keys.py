@@ -6,32 +6,14 @@ from datetime import UTC
 from typing import Annotated
 
 import uvloop
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from promo.client.access import RoleName
 from promo.v1.project_pb2 import ApiKey, Role
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import Json, print_json, print_line, print_table
 
-_HELP = """Create, list and revoke API keys, through a running server.
-
-They are called with PROMO_KEY=id:token, or on the server's own machine with the admin key that it generated.
-
-    promo keys create --role checkout --name "web shop"
-    promo keys list
-    promo keys revoke key_k3v9q2x7
-"""
-
 Project = Annotated[str, Parameter(help="Id of another project; needs an admin key.")]
-
-
-def build() -> App:
-    """Return the group of commands."""
-    app = App(help=_HELP, help_format="plaintext")
-    app.command(create)
-    app.command(list_keys, name="list")
-    app.command(revoke)
-    return app
 
 
 def create(
@@ -43,9 +25,7 @@ def create(
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
-    """Create a key and show its token, once.
-
-    promo keys create --role checkout --role publisher --name "web shop"
+    """Create a key and show its token.
 
     Parameters
     ----------
@@ -70,10 +50,7 @@ def list_keys(
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
-    """List keys, newest first, without their tokens.
-
-    promo keys list --json
-    """
+    """List keys without their tokens."""
     keys = uvloop.run(_list(server, settings, project))
     if json:
         print_json([_document(key) for key in keys])
@@ -93,9 +70,7 @@ def revoke(
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
-    """End a key; it stops working within one second. Ending an ended key changes nothing.
-
-    promo keys revoke key_k3v9q2x7
+    """End a key.
 
     Parameters
     ----------

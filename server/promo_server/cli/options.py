@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from promo.client import PromoClient, Tls
 from promo_server.cli.failure import CommandError
-from promo_server.settings import ClientSettings, LoadedSettings, load
+from promo_server.secret_values import BootstrapKey, parse_key
+from promo_server.settings import ClientSettings, LoadedSettings, Settings, load
 from promo_server.state import StateDir
 
 _SETTINGS = Group("Settings", sort_key=2)
@@ -46,21 +47,24 @@ class ServerOptions:
 
 @asynccontextmanager
 async def connect(settings_options: SettingsOptions, server_options: ServerOptions) -> AsyncIterator[PromoClient]:
-    """Yield a client of the server, with PROMO_KEY or else the key that `promo serve` generated here."""
+    """Yield a client of the server, with PROMO_KEY or else an admin key of the server of this machine."""
     settings = settings_options.load().settings
     try:
         caller = ClientSettings()
     except ValidationError as error:
         name = "PROMO_" + str(error.errors()[0]["loc"][0]).upper()
         raise CommandError(f"{name}: {error.errors()[0]['msg']}") from None
-    if caller.key is not None:
-        key = caller.key.get_secret_value()
-    else:
-        generated = StateDir(settings.state_dir).load_admin_key()
-        if generated is None:
-            raise CommandError("there is no key; set PROMO_KEY=id:token, or start a server here with: promo serve")
-        key = generated.pair
+    key = parse_key(caller.key.get_secret_value()) if caller.key else _own_key(settings)
     tls = Tls(root_certificates=caller.tls_ca.read_bytes()) if caller.tls_ca else caller.tls
     target = server_options.target or caller.target or settings.grpc.listen
-    async with PromoClient.connect(target, key=key, tls=tls) as client:
+    async with PromoClient.connect(target, key=key.pair, tls=tls) as client:
         yield client
+
+
+def _own_key(settings: Settings) -> BootstrapKey:
+    """Return the admin key that a server with these settings has."""
+    given = settings.auth.parsed_keys()
+    key = given[0] if given else StateDir(settings.state_dir).load_admin_key()
+    if key is None:
+        raise CommandError("there is no key; set PROMO_KEY=id:token, or start a server here with: promo serve")
+    return key

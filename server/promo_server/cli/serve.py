@@ -21,14 +21,7 @@ def serve(
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     json: Json = False,
 ) -> None:
-    """Run the server until SIGTERM or Control-C; calls in progress are finished first.
-
-    With no setting at all it keeps a store and a database of its own, and makes a project and an admin key.
-
-    promo serve
-    promo serve --state-dir /var/lib/promo --listen 0.0.0.0:50600
-    PROMO_STORE__URL=redis://store:6379 PROMO_SQL__URL=postgresql://promo@db/promo promo serve
-    """
+    """Run the server until it is told to stop."""
     overrides: dict[str, Any] = {}
     if listen is not None:
         overrides["grpc"] = {"listen": listen}

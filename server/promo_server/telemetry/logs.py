@@ -44,7 +44,9 @@ def configure_logs(level: str, form: Literal["auto", "console", "json"]) -> None
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
+    # Libraries are heard when something is wrong, unless everything is to be heard.
+    root.setLevel(level.upper() if level in {"debug", "error"} else "WARNING")
+    logging.getLogger("promo_server").setLevel(level.upper())
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,0 +1,216 @@
+"""The composition root: settings become a running server, and stop being one in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from promo_server.data_plane import runtime_config
+from promo_server.domain.operation import Operation
+from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
+from promo_server.rpc.server import ControlPlaneServer
+from promo_server.runtime import Runtime
+from promo_server.secret_values import parse_master_secret
+from promo_server.services.kernel_codes import KernelCodes
+from promo_server.services.kernel_definitions import KernelDefinitions
+from promo_server.services.use_cases import Ports, UseCases, wire
+from promo_server.settings import Settings
+from promo_server.sql.database import SqlDatabase
+from promo_server.sql.migrate import migrate
+from promo_server.state import StateDir
+from promo_server.store.client import connect
+from promo_server.store.definitions import RedisDefinitionStore
+from promo_server.store.ledger import RedisLedger
+from promo_server.telemetry.endpoint import TelemetryEndpoint
+from promo_server.telemetry.interceptor import CallTimer
+from promo_server.telemetry.metrics import ControlPlaneMetrics, health_page, metrics_page
+from promo_server.workers.rounds import LedgerRetention
+from promo_server.workers.team import Workers
+
+_HOUR_MS = 3_600_000
+_CONNECT_SECONDS = 5.0
+_CONNECT_POLL_SECONDS = 0.02
+
+_log = structlog.get_logger(__name__)
+
+
+class StartError(Exception):
+    """A server that cannot start; the text says why."""
+
+
+class Server:
+    """One server process: store (when embedded), control plane, data plane, workers, telemetry.
+
+    `start` must run on the main thread, on which the embedded store's life hangs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._metrics = ControlPlaneMetrics()
+        self.state = StateDir(settings.state_dir)
+        self.grpc_address = ""
+        self.http_address = ""
+        self.project_id = ""
+        self.key_ids: tuple[str, ...] = ()
+
+    async def start(self) -> None:
+        """Return when calls are answered; leave nothing behind when that fails."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        _log.info("server.ready", grpc=self.grpc_address, http=self.http_address)
+
+    async def stop(self) -> None:
+        """Let calls in progress finish, within `grpc.drain_seconds`, then stop everything."""
+        _log.info("server.stopping")
+        await self._stack.aclose()
+        _log.info("server.stopped")
+
+    async def _start(self) -> None:
+        self.state.prepare()
+        master = self._master_secret()
+        store_url = await self._start_store()
+        database = await self._open_database()
+        store = connect(store_url, timeout_seconds=self._settings.store.timeout_ms / 1000)
+        self._stack.push_async_callback(store.aclose)
+        partitions = self._settings.store.partitions
+        use_cases = wire(
+            Ports(
+                database=database,
+                store=RedisDefinitionStore(store, partitions),
+                code_kernel=KernelCodes(master),
+                definition_kernel=KernelDefinitions(),
+                clock=_now_ms,
+                entropy=secrets.token_bytes,
+                partitions=partitions,
+                operation_failed=_log_operation,
+            ),
+        )
+        self._stack.push_async_callback(use_cases.runner.stop)
+        await self._bootstrap(use_cases)
+        await self._start_control_plane(use_cases)
+        runtime = await self._start_data_plane(store_url, master)
+        workers = Workers(
+            database,
+            RedisLedger(store, partitions),
+            use_cases,
+            _now_ms,
+            self._metrics.registry,
+            runtime.sweep,
+            LedgerRetention(self._settings.store.ledger_hours * _HOUR_MS, self._settings.store.ledger_entries),
+        )
+        workers.start()
+        self._stack.push_async_callback(workers.stop)
+        # The edge goes first: while it drains, forwarded calls still find the control plane and the workers.
+        self._stack.push_async_callback(runtime.drain, self._settings.grpc.drain_seconds)
+        self._start_telemetry(runtime)
+
+    def _master_secret(self) -> bytes:
+        given = self._settings.codes.master_secret
+        return parse_master_secret(given.get_secret_value()) if given else self.state.make_master_secret()
+
+    async def _start_store(self) -> str:
+        if self._settings.store.url != "embedded:":
+            return self._settings.store.url
+        settings = self._settings.embedded
+        store = EmbeddedStore(
+            EmbeddedStoreOptions(
+                directory=self.state.store,
+                socket=self.state.store_socket,
+                server_path=settings.server_path,
+                append_fsync=settings.append_fsync,
+                max_memory_bytes=settings.max_memory_bytes,
+                start_seconds=settings.start_seconds,
+            ),
+        )
+        await store.start()
+        self._stack.push_async_callback(store.stop)
+        self._metrics.count_restarts(lambda: store.restarts)
+        return store.url
+
+    async def _open_database(self) -> SqlDatabase:
+        given = self._settings.sql.url
+        database = SqlDatabase(given.get_secret_value() if given else f"sqlite:///{self.state.database}")
+        self._stack.push_async_callback(database.close)
+        await migrate(database)
+        return database
+
+    async def _bootstrap(self, use_cases: UseCases) -> None:
+        keys = self._settings.auth.parsed_keys() or (self.state.make_admin_key(),)
+        project = await use_cases.bootstrap(
+            self._settings.auth.bootstrap_project, [(key.id, key.token) for key in keys]
+        )
+        self.project_id = project.id
+        self.key_ids = tuple(key.id for key in keys)
+
+    async def _start_control_plane(self, use_cases: UseCases) -> None:
+        server = ControlPlaneServer(use_cases, self.state.control_socket, (CallTimer(self._metrics),))
+        await server.start()
+        self._stack.push_async_callback(server.stop, self._settings.grpc.drain_seconds)
+
+    async def _start_data_plane(self, store_url: str, master: bytes) -> Runtime:
+        runtime = Runtime(runtime_config(self._settings, store_url, master, self.state.control_socket))
+        try:
+            self.grpc_address = await runtime.serve()
+        except RuntimeError as error:
+            await runtime.drain(0)
+            raise StartError(str(error)) from None
+        await _until_healthy(runtime)
+        return runtime
+
+    def _start_telemetry(self, runtime: Runtime) -> None:
+        host, _, port = self._settings.telemetry.listen.rpartition(":")
+        pages = {
+            "/metrics": metrics_page(self._metrics.registry, runtime.metrics),
+            "/healthz": health_page(lambda: {"store": runtime.healthy()}),
+        }
+        endpoint = TelemetryEndpoint(host.strip("[]"), int(port), pages)
+        self._stack.callback(endpoint.close)
+        self.http_address = endpoint.address
+
+
+async def serve(settings: Settings, ready: Callable[[Server], None]) -> None:
+    """Run a server until SIGTERM or SIGINT, which also end a long start; `ready` is called once it answers."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = Server(settings)
+    starting = asyncio.create_task(server.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait((starting,))
+        return
+    try:
+        await starting
+        ready(server)
+        await stopping
+    finally:
+        stopping.cancel()
+        await server.stop()
+
+
+async def _until_healthy(runtime: Runtime) -> None:
+    """Return when the engine has reached the store, which it does in the background; a store that is away can wait."""
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while not runtime.healthy() and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when it did
+        await asyncio.sleep(_CONNECT_POLL_SECONDS)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _log_operation(operation: Operation, error: Exception) -> None:
+    _log.error("operation.failed", operation=operation.id, exc_info=error)

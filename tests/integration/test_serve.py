@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support.server_process import KEY, ServerProcess
+
+NewServer = Callable[..., ServerProcess]
+
+
+def get(server: ServerProcess, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(server.http, timeout=5)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response.status, text
+
+
+def promo(server: ServerProcess, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "promo_server.cli", *arguments],
+        env={**server.environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def promo_json(server: ServerProcess, *arguments: str, **environment: str) -> Any:
+    done = promo(server, *arguments, "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_server_without_any_setting_is_ready_healthy_and_private(new_server: NewServer) -> None:
+    server = new_server(PROMO_AUTH__BOOTSTRAP_KEYS="")
+    assert get(server, "/healthz")[0] == 200
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in server.state_dir.iterdir()}
+    assert stat.S_IMODE(server.state_dir.stat().st_mode) == 0o700
+    assert (modes["master.key"], modes["admin.key"], modes["control.sock"]) == (0o600, 0o600, 0o600)
+    log = server.log.read_text()
+    for name in ("master.key", "admin.key"):
+        secret = (server.state_dir / name).read_text().strip().rpartition(":")[2]
+        assert secret not in log
+        assert secret not in json.dumps(server.ready)
+
+
+def test_metrics_of_both_planes_are_on_one_page(server: ServerProcess) -> None:
+    promo_json(server, "keys", "list", PROMO_KEY=KEY)
+    status, text = get(server, "/metrics")
+    assert status == 200
+    assert "promo_control_call_seconds_count{" in text
+    assert "process_resident_memory_bytes" in text
+    families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert len(families) == len(set(families))
+
+
+def test_sigterm_ends_the_server_and_its_store_with_status_0(new_server: NewServer) -> None:
+    server = new_server()
+    store = server.store_pid
+    assert server.stop() == 0
+    assert is_gone(store)
+
+
+def test_control_c_ends_the_server_with_status_0(new_server: NewServer) -> None:
+    assert new_server().stop(signal.SIGINT) == 0
+
+
+def test_killed_server_leaves_no_store_and_starts_again_with_its_keys(new_server: NewServer) -> None:
+    server = new_server()
+    created = promo_json(server, "keys", "create", "--role", "viewer", "--name", "kept")
+    store = server.store_pid
+    server.kill()
+    server.start()
+    eventually(lambda: is_gone(store))
+    assert created["id"] in [key["id"] for key in promo_json(server, "keys", "list", PROMO_KEY=created["key"])]
+
+
+def test_server_outlives_its_store(new_server: NewServer) -> None:
+    server = new_server()
+    first = server.store_pid
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: server.store_pid != first)
+    eventually(lambda: get(server, "/healthz")[0] == 200)
+    assert server.process.poll() is None
+    assert promo_json(server, "keys", "create")["token"]
+
+
+def test_second_server_on_one_state_directory_is_refused_in_one_line(new_server: NewServer) -> None:
+    server = new_server()
+    done = promo(server, "serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("promo: ")
+    assert f"in use by process {server.process.pid}" in last
+    assert "Traceback" not in done.stderr
+    assert get(server, "/healthz")[0] == 200
+
+
+def test_port_that_is_taken_is_refused_in_one_line_and_leaves_nothing(new_server: NewServer, tmp_path: Path) -> None:
+    server = new_server()
+    other = ServerProcess(tmp_path / "other", PROMO_GRPC__LISTEN=server.target)
+    done = promo(other, "serve")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("promo: ")
+    assert server.target in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "other" / "control.sock").exists()
+
+
+def test_keys_are_made_listed_and_revoked_with_the_generated_admin_key(new_server: NewServer) -> None:
+    server = new_server(PROMO_AUTH__BOOTSTRAP_KEYS="")
+    created = promo_json(server, "keys", "create", "--role", "checkout", "--role", "publisher", "--name", "web shop")
+    assert created["roles"] == ["checkout", "publisher"]
+    assert created["key"] == f"{created['id']}:{created['token']}"
+    listed = promo_json(server, "keys", "list")
+    assert {key["id"] for key in listed} == {created["id"], *server.ready["key_ids"]}
+    assert all("token" not in key for key in listed)
+    revoked = promo_json(server, "keys", "revoke", created["id"])
+    assert revoked["revoke_time"]
+    time.sleep(1)
+    refused = promo(server, "keys", "list", PROMO_KEY=created["key"])
+    assert refused.returncode == 1
+    assert "PROMO_KEY" in refused.stderr
+
+
+def test_key_without_the_scope_is_refused_in_words(server: ServerProcess) -> None:
+    viewer = promo_json(server, "keys", "create", "--role", "viewer", PROMO_KEY=KEY)
+    refused = promo(server, "keys", "create", PROMO_KEY=viewer["key"])
+    assert refused.returncode == 1
+    assert "another role" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_doctor_finds_nothing_wrong_with_a_running_server(server: ServerProcess) -> None:
+    report = promo_json(server, "doctor")
+    assert report["ok"] is True
+    found = {check["check"]: check for check in report["checks"]}
+    assert found["server"]["result"] == "ok"
+    assert "valkey" in found["store"]["detail"]
+    assert "revision" in found["sql"]["detail"]
+    assert "profile" in found["extension"]["detail"]
+
+
+@pytest.mark.slow
+def test_server_and_store_killed_twenty_times_always_come_back(new_server: NewServer) -> None:
+    server = new_server()
+    for _ in range(20):
+        server.kill()
+        server.start()
+    assert get(server, "/healthz")[0] == 200
