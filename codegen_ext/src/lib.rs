@@ -1,7 +1,9 @@
 //! Python binding of the data plane: converts, releases the GIL, nothing else.
 
 mod build_info;
+mod codes;
 mod decision;
+mod error;
 mod runtime;
 mod store_keys;
 
@@ -13,14 +15,21 @@ mod _native {
     #[pymodule_export]
     use crate::build_info::build_info;
     #[pymodule_export]
+    use crate::codes::{
+        Codec, check_layout, layouts_overlap, new_wrapped_key, rewrap_key,
+    };
+    #[pymodule_export]
     use crate::decision::{check_definition, currencies, decide_json, has_time_zone};
+    #[pymodule_export]
+    use crate::error::{LayoutInvalidError, ResumeMismatchError};
     #[pymodule_export]
     use crate::runtime::Runtime;
     #[pymodule_export]
     use crate::store_keys::{
         auth_key, bundle_key, bundle_version_key, complete_entry, cursor_key, customer_id,
-        epoch_key, free_slots_key, ledger_key, limit_key, outbox_key, parse_redemption_id,
-        positions_per_bucket, project_bundle_key, project_version_key, publication_id,
-        stored_code_key, stored_codes_key,
+        customer_publications_key, epoch_key, free_slots_key, holders_key, holds_key, ledger_key,
+        limit_key, outbox_key, parse_redemption_id, positions_per_bucket, project_bundle_key,
+        project_version_key, publication_id, rolled_back_key, source_key, stored_code_key,
+        stored_codes_key,
     };
 }

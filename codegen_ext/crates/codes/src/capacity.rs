@@ -48,6 +48,22 @@ impl Layout {
         }
     }
 
+    /// What is wrong, in words; None when the codes fit.
+    pub fn problem(&self, capacity: &Capacity, count: u64, max_density: f64) -> Option<String> {
+        let domain = self.domain();
+        Some(match capacity.problem? {
+            CapacityProblem::DomainTooSmall => {
+                format!("the layout spells {domain} codes, computed ones need {DOMAIN_MIN}")
+            }
+            CapacityProblem::DensityTooHigh => {
+                let most = (domain as f64 * max_density).floor();
+                format!(
+                    "{count} of the layout's {domain} codes are too easy to guess, {most} are not"
+                )
+            }
+        })
+    }
+
     /// The smallest change of the layout that makes the codes fit, in words.
     pub fn suggestion(&self, capacity: &Capacity) -> Option<String> {
         capacity.problem?;
