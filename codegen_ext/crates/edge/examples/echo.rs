@@ -70,15 +70,30 @@ impl Plane for Echo {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let listen = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:50700".to_owned());
-    let threads = env::args().nth(2).map_or(Ok(1), |threads| threads.parse())?;
-    let limits = Limits { calls_per_second_per_key: 10_000_000, ..Limits::default() };
-    let config = EdgeConfig { listen, limits, ..EdgeConfig::default() };
+    let listen = env::args()
+        .nth(1)
+        .unwrap_or_else(|| "127.0.0.1:50700".to_owned());
+    let threads = env::args()
+        .nth(2)
+        .map_or(Ok(1), |threads| threads.parse())?;
+    let limits = Limits {
+        calls_per_second_per_key: 10_000_000,
+        ..Limits::default()
+    };
+    let config = EdgeConfig {
+        listen,
+        limits,
+        ..EdgeConfig::default()
+    };
     let plane = Arc::new(Echo(Arc::new(Anyone("a".into()))));
-    Builder::new_multi_thread().worker_threads(threads).enable_all().build()?.block_on(async {
-        let layer = Arc::new(CallLayer::new(plane, &config));
-        let server = Server::start(layer, &config).await?;
-        eprintln!("listening on {}", server.address());
-        std::future::pending::<Result<(), Box<dyn Error>>>().await
-    })
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let layer = Arc::new(CallLayer::new(plane, &config));
+            let server = Server::start(layer, &config).await?;
+            eprintln!("listening on {}", server.address());
+            std::future::pending::<Result<(), Box<dyn Error>>>().await
+        })
 }

@@ -14,7 +14,7 @@ use promo_decision::reason::Reason;
 use tokio::time::Sleep;
 
 use crate::{
-    control::{Fault, ControlPlane},
+    control::{ControlPlane, Fault},
     failure::{self, Failure, GRPC_STATUS},
     metrics::Flight,
 };
@@ -25,7 +25,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Answer {
     /// Everything was said in the headers.
     Empty,
-    /// One framed message; an empty one stands for a message already sent.
+    /// One framed message, and whether the trailers of success are still to come.
     Message(Option<Bytes>, bool),
     /// Passed on from the control plane.
     Passing(Box<Passing>),
@@ -103,7 +103,14 @@ impl Passing {
         control: Arc<ControlPlane>,
     ) -> Self {
         let ended = body.is_end_stream();
-        Self { body: Some(body), ended, flight, deadline, fault, control }
+        Self {
+            body: Some(body),
+            ended,
+            flight,
+            deadline,
+            fault,
+            control,
+        }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
@@ -113,7 +120,8 @@ impl Passing {
         match Pin::new(body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(trailers) = frame.trailers_ref() {
-                    self.flight.end(failure::code(trailers).unwrap_or(failure::UNKNOWN));
+                    self.flight
+                        .end(failure::code(trailers).unwrap_or(failure::UNKNOWN));
                     self.ended = true;
                 }
                 Poll::Ready(Some(frame))

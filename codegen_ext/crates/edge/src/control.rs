@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body::{Body, Frame};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
     client::conn::http2::{Builder, SendRequest},
@@ -71,7 +71,11 @@ impl ControlPlane {
 
     /// What a caller is told whose deadline passed here.
     pub fn late(&self) -> Failure {
-        if self.hangs.load(Relaxed) { Self::unavailable() } else { body::late() }
+        if self.hangs.load(Relaxed) {
+            Self::unavailable()
+        } else {
+            body::late()
+        }
     }
 
     /// Whether the control plane answered when it was last asked.
@@ -112,11 +116,15 @@ impl ControlPlane {
         if failure::code(response.headers()) == Some(failure::UNIMPLEMENTED) {
             return Ok(true);
         }
-        let answer = response.into_body().collect().await.map_err(|_| Self::unavailable())?;
+        let answer = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|_| Self::unavailable())?;
         if answer.trailers().and_then(failure::code) == Some(failure::UNIMPLEMENTED) {
             return Ok(true);
         }
-        let message = frame::read(http_body_util::Full::new(answer.to_bytes()), 1_024).await?;
+        let message = frame::read(&mut Full::new(answer.to_bytes()), 1_024).await?;
         let health = HealthCheckResponse::decode(message).map_err(|_| Self::unavailable())?;
         Ok(health.status() == ServingStatus::Serving)
     }
@@ -174,7 +182,10 @@ impl ControlPlane {
 
 /// Makes a request one that a gRPC server on a socket understands.
 pub fn prepare<B>(request: &mut Request<B>, path: &str) -> Result<(), Failure> {
-    let uri = http::Uri::builder().scheme("http").authority("localhost").path_and_query(path);
+    let uri = http::Uri::builder()
+        .scheme("http")
+        .authority("localhost")
+        .path_and_query(path);
     *request.uri_mut() = uri.build().map_err(|_| ControlPlane::unavailable())?;
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;

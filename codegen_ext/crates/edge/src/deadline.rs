@@ -16,7 +16,10 @@ pub fn read(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
     };
     let parsed = value.to_str().ok().and_then(parse);
     parsed.map(Some).ok_or_else(|| {
-        Failure::malformed("grpc-timeout", "must be up to 8 digits and one of H M S m u n")
+        Failure::malformed(
+            "grpc-timeout",
+            "must be up to 8 digits and one of H M S m u n",
+        )
     })
 }
 
@@ -67,7 +70,18 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "m", "5", "5 S", "-5S", "+5S", "100000000S", "5s", "5é", "١S"] {
+        for text in [
+            "",
+            "m",
+            "5",
+            "5 S",
+            "-5S",
+            "+5S",
+            "100000000S",
+            "5s",
+            "5é",
+            "١S",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

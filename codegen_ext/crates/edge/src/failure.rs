@@ -1,7 +1,7 @@
 //! A call that ends without an answer, as gRPC tells it: in headers or trailers.
 
-use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose};
 use base64::engine::GeneralPurposeConfig;
+use base64::{Engine, alphabet, engine::DecodePaddingMode, engine::GeneralPurpose};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 use promo_decision::{reason::Reason, refusal::Refusal, refusal::Violation};
@@ -38,7 +38,11 @@ impl Failure {
     /// A failure that the catalogue of reasons does not speak of: the protocol
     /// itself was broken.
     pub fn plain(code: i32, message: impl Into<String>) -> Self {
-        Self(Status { code, message: message.into(), details: Vec::new() })
+        Self(Status {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+        })
     }
 
     /// A request that the protocol cannot make sense of.
@@ -73,10 +77,16 @@ impl Failure {
             .and_then(|value| DETAILS.decode(value.as_bytes()).ok())
             .and_then(|bytes| Status::decode(bytes.as_slice()).ok());
         let message = headers.get(GRPC_MESSAGE).map_or_else(String::new, |value| {
-            percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned()
+            percent_decode(value.as_bytes())
+                .decode_utf8_lossy()
+                .into_owned()
         });
         let details = details.map_or_else(Vec::new, |status| status.details);
-        Some(Self(Status { code, message, details }))
+        Some(Self(Status {
+            code,
+            message,
+            details,
+        }))
     }
 
     /// Adds what a client needs to see the failure.
@@ -113,7 +123,13 @@ impl From<Refusal> for Failure {
 /// Status code in headers or trailers, if they have one.
 pub fn code(headers: &HeaderMap) -> Option<i32> {
     let value = headers.get(GRPC_STATUS)?;
-    Some(value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(UNKNOWN))
+    Some(
+        value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(UNKNOWN),
+    )
 }
 
 #[cfg(test)]
@@ -125,7 +141,10 @@ mod tests {
         let refusal = Refusal::new(Reason::CodeNotFound).with("code", "50 % für dich\n");
         let failure = Failure::from(refusal);
         let trailers = failure.trailers();
-        assert_eq!(trailers[GRPC_MESSAGE], "there is no code 50 %25 f%C3%BCr dich%0A");
+        assert_eq!(
+            trailers[GRPC_MESSAGE],
+            "there is no code 50 %25 f%C3%BCr dich%0A"
+        );
         assert_eq!(Failure::read(&trailers), Some(failure));
     }
 
@@ -145,6 +164,9 @@ mod tests {
         trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
         assert_eq!(Failure::read(&trailers), None);
         trailers.insert(GRPC_STATUS, HeaderValue::from_static("nonsense"));
-        assert_eq!(Failure::read(&trailers).map(|failure| failure.code()), Some(UNKNOWN));
+        assert_eq!(
+            Failure::read(&trailers).map(|failure| failure.code()),
+            Some(UNKNOWN)
+        );
     }
 }

@@ -1,14 +1,10 @@
 //! Calls that the control plane answers: admitted here, then passed on as bytes.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use promo_decision::{reason::Reason, refusal::Refusal};
 use tokio::time::{sleep_until, timeout};
@@ -19,6 +15,7 @@ use crate::{
     deadline::{self, GRPC_TIMEOUT},
     failure::{self, Failure},
     frame::{self, Watch},
+    guard::{Guarded, Panicked},
     layer::CallLayer,
     methods::Method,
     metrics::Flight,
@@ -40,14 +37,20 @@ const LONGEST_ANSWER: usize = 256 * 1024 * 1024;
 pub async fn pass<P: Plane>(
     layer: &CallLayer<P>,
     method: &Method,
-    request: Request<Incoming>,
+    headers: &HeaderMap,
+    body: Incoming,
     peer: Option<IpAddr>,
 ) -> Result<Response<Answer>, Failure> {
-    let (parts, body) = request.into_parts();
     let fault = Fault::default();
     let watch = Watch::new(layer.limits().message_bytes);
     let body = Outgoing::Passing(body, watch, Arc::clone(&fault));
-    let call = Call { layer, method, headers: &parts.headers, peer, deadline: None };
+    let call = Call {
+        layer,
+        method,
+        headers,
+        peer,
+        deadline: None,
+    };
     let (response, passing) = call.make(body, fault).await?;
     Ok(response.map(|()| Answer::Passing(Box::new(passing))))
 }
@@ -64,18 +67,25 @@ pub async fn unary<P: Plane>(
         return Err(frame::too_large(layer.limits().message_bytes));
     }
     let body = Outgoing::Whole(Some(frame::write(&body)));
-    let call = Call { layer, method, headers: metadata, peer: None, deadline };
+    let call = Call {
+        layer,
+        method,
+        headers: metadata,
+        peer: None,
+        deadline,
+    };
     let (response, passing) = call.make(body, Fault::default()).await?;
     if let Some(failure) = Failure::read(response.headers()) {
         return Err(failure);
     }
     let answer = Limited::new(Answer::Passing(Box::new(passing)), LONGEST_ANSWER);
-    let answer = answer.collect().await.map_err(|_| frame::too_large(LONGEST_ANSWER))?;
+    let answer = answer
+        .collect()
+        .await
+        .map_err(|_| frame::too_large(LONGEST_ANSWER))?;
     match answer.trailers().and_then(Failure::read) {
         Some(failure) => Err(failure),
-        None => {
-            frame::read(http_body_util::Full::new(answer.to_bytes()), LONGEST_ANSWER).await
-        }
+        None => frame::read(&mut Full::new(answer.to_bytes()), LONGEST_ANSWER).await,
     }
 }
 
@@ -89,11 +99,7 @@ struct Call<'a, P> {
 }
 
 impl<P: Plane> Call<'_, P> {
-    async fn make(
-        &self,
-        body: Outgoing,
-        fault: Fault,
-    ) -> Result<(Response<()>, Passing), Failure> {
+    async fn make(&self, body: Outgoing, fault: Fault) -> Result<(Response<()>, Passing), Failure> {
         let (mut flight, begun) = self.layer.begin(self.method);
         let begun = match begun {
             Ok(()) => self.within(&flight, body, &fault).await,
@@ -104,7 +110,9 @@ impl<P: Plane> Call<'_, P> {
         if let Some(code) = failure::code(&parts.headers) {
             flight.end(code);
         }
-        let ends = self.ends(&flight, time).map(|instant| Box::pin(sleep_until(instant)));
+        let ends = self
+            .ends(&flight, time)
+            .map(|instant| Box::pin(sleep_until(instant)));
         let passing = Passing::new(body, flight, ends, fault, control);
         Ok((Response::from_parts(parts, ()), passing))
     }
@@ -118,13 +126,18 @@ impl<P: Plane> Call<'_, P> {
     ) -> Result<(Response<Incoming>, Arc<ControlPlane>, Duration), Failure> {
         let control = self.layer.control().ok_or_else(ControlPlane::unavailable)?;
         let time = self.layer.time(self.headers, self.deadline)?;
-        let work = self.layer.guarded(async {
-            let caller = self.layer.admit(self.method, self.headers, self.peer).await?;
+        let work = Guarded::new(async {
+            let caller = self
+                .layer
+                .admit(self.method, self.headers, self.peer)
+                .await?;
             let mut request = Request::new(body);
             *request.headers_mut() = self.metadata(&*caller)?;
             if let Some(ends) = self.ends(flight, time) {
                 let left = ends.saturating_duration_since(tokio::time::Instant::now());
-                request.headers_mut().insert(GRPC_TIMEOUT, deadline::value(left));
+                request
+                    .headers_mut()
+                    .insert(GRPC_TIMEOUT, deadline::value(left));
             }
             prepare(&mut request, self.method.path)?;
             // The request may have been at fault for the connection to fail it.
@@ -132,7 +145,8 @@ impl<P: Plane> Call<'_, P> {
             sent.map_err(|failure| fault.get().cloned().unwrap_or(failure))
         });
         match timeout(time, work).await {
-            Ok(response) => Ok((response?, Arc::clone(control), time)),
+            Ok(Ok(response)) => Ok((response?, Arc::clone(control), time)),
+            Ok(Err(Panicked)) => Err(self.layer.panicked()),
             Err(_) => Err(control.late()),
         }
     }
@@ -142,7 +156,11 @@ impl<P: Plane> Call<'_, P> {
     fn ends(&self, flight: &Flight, time: Duration) -> Option<tokio::time::Instant> {
         let asked = self.deadline.is_some() || self.headers.contains_key(GRPC_TIMEOUT);
         let started = tokio::time::Instant::from_std(flight.started());
-        if asked || !self.method.streams { started.checked_add(time) } else { None }
+        if asked || !self.method.streams {
+            started.checked_add(time)
+        } else {
+            None
+        }
     }
 
     /// The caller's metadata, without what only the edge may say, and with it.

@@ -11,18 +11,18 @@ use crate::failure::{Failure, UNIMPLEMENTED};
 pub const PREFIX: usize = 5;
 
 /// Reads the one message of a unary call.
-pub async fn read<B>(mut body: B, limit: usize) -> Result<Bytes, Failure>
+pub async fn read<B>(body: &mut B, limit: usize) -> Result<Bytes, Failure>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut whole = next(&mut body).await?.unwrap_or_default();
+    let mut whole = next(body).await?.unwrap_or_default();
     if whole.len() >= PREFIX {
         length(&whole, limit)?;
     }
     if !body.is_end_stream() {
         // Several chunks, or the end of the stream comes by itself.
         let mut all: Option<BytesMut> = None;
-        while let Some(chunk) = next(&mut body).await? {
+        while let Some(chunk) = next(body).await? {
             let all = all.get_or_insert_with(|| BytesMut::from(&whole[..]));
             all.extend_from_slice(&chunk);
             if all.len() > limit.saturating_add(PREFIX) {
@@ -58,17 +58,28 @@ pub fn write(message: &[u8]) -> Bytes {
 
 /// A client that compresses against what the server says it reads.
 pub fn compressed() -> Failure {
-    Failure::plain(UNIMPLEMENTED, "compressed requests are not supported; send identity")
+    Failure::plain(
+        UNIMPLEMENTED,
+        "compressed requests are not supported; send identity",
+    )
 }
 
 /// A message over the limit.
 pub fn too_large(limit: usize) -> Failure {
-    Refusal::new(Reason::MessageTooLarge).with("limit_bytes", limit.to_string()).into()
+    Refusal::new(Reason::MessageTooLarge)
+        .with("limit_bytes", limit.to_string())
+        .into()
 }
 
 fn length(prefixed: &[u8], limit: usize) -> Result<usize, Failure> {
-    let length = prefixed[1..PREFIX].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
-    if length > limit { Err(too_large(limit)) } else { Ok(length) }
+    let length = prefixed[1..PREFIX]
+        .iter()
+        .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    if length > limit {
+        Err(too_large(limit))
+    } else {
+        Ok(length)
+    }
 }
 
 async fn next<B>(body: &mut B) -> Result<Option<Bytes>, Failure>
@@ -103,7 +114,12 @@ pub struct Watch {
 impl Watch {
     /// A watch for the messages of one call.
     pub fn new(limit: usize) -> Self {
-        Self { limit, prefix: [0; PREFIX], seen: 0, left: 0 }
+        Self {
+            limit,
+            prefix: [0; PREFIX],
+            seen: 0,
+            left: 0,
+        }
     }
 
     /// Looks at the next bytes of the stream.
@@ -148,33 +164,52 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_in_one_chunk_is_read_without_its_prefix() {
-        let message = read(Full::new(write(b"hello")), 100).await.unwrap();
+        let message = read(&mut Full::new(write(b"hello")), 100).await.unwrap();
         assert_eq!(&message[..], b"hello");
     }
 
     #[tokio::test]
     async fn a_message_in_pieces_is_put_together() {
-        let body = chunks(&[&[0, 0], &[0, 0, 5, b'h', b'e'], b"llo"]);
-        assert_eq!(&read(body, 100).await.unwrap()[..], b"hello");
+        let mut body = chunks(&[&[0, 0], &[0, 0, 5, b'h', b'e'], b"llo"]);
+        assert_eq!(&read(&mut body, 100).await.unwrap()[..], b"hello");
     }
 
     #[tokio::test]
     async fn frames_that_lie_are_refused() {
-        for body in [&b""[..], b"\0\0", b"\0\0\0\0\x05hell", b"\0\0\0\0\x01ab", b"\x07\0\0\0\0"] {
-            assert_eq!(code_of(read(chunks(&[body]), 100).await), 3, "{body:?}");
+        for body in [
+            &b""[..],
+            b"\0\0",
+            b"\0\0\0\0\x05hell",
+            b"\0\0\0\0\x01ab",
+            b"\x07\0\0\0\0",
+        ] {
+            assert_eq!(
+                code_of(read(&mut chunks(&[body]), 100).await),
+                3,
+                "{body:?}"
+            );
         }
     }
 
     #[tokio::test]
     async fn a_message_over_the_limit_is_refused_by_its_prefix_and_by_its_size() {
-        assert_eq!(code_of(read(chunks(&[b"\0\xff\xff\xff\xff"]), 100).await), 8);
+        assert_eq!(
+            code_of(read(&mut chunks(&[b"\0\xff\xff\xff\xff"]), 100).await),
+            8
+        );
         let long = [7; 60];
-        assert_eq!(code_of(read(chunks(&[b"\0\0\0\0\x50", &long, &long]), 100).await), 8);
+        assert_eq!(
+            code_of(read(&mut chunks(&[b"\0\0\0\0\x50", &long, &long]), 100).await),
+            8
+        );
     }
 
     #[tokio::test]
     async fn a_compressed_message_is_not_supported() {
-        assert_eq!(code_of(read(chunks(&[b"\x01\0\0\0\x01a"]), 100).await), UNIMPLEMENTED);
+        assert_eq!(
+            code_of(read(&mut chunks(&[b"\x01\0\0\0\x01a"]), 100).await),
+            UNIMPLEMENTED
+        );
     }
 
     #[test]

@@ -23,10 +23,12 @@ pub fn utilities(reporter: &HealthReporter) -> Result<Routes, tonic_reflection::
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let health = HealthService::from_health_reporter(reporter.clone());
-    Ok(Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
-        .prepare())
+    Ok(
+        Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?)
+            .prepare(),
+    )
 }
 
 /// Services that are well or ill together.
@@ -41,9 +43,10 @@ impl Group {
         // Watchers hear of changes only.
         if self.serving != Some(serving) {
             self.serving = Some(serving);
-            let status = match serving {
-                true => ServingStatus::Serving,
-                false => ServingStatus::NotServing,
+            let status = if serving {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
             };
             for service in &self.services {
                 self.reporter.set_service_status(service, status).await;
@@ -65,7 +68,11 @@ pub async fn report<P: Plane>(
         services: methods.services(true).into_iter().chain([""]).collect(),
         serving: None,
     };
-    let mut managed = Group { reporter, services: methods.services(false), serving: None };
+    let mut managed = Group {
+        reporter,
+        services: methods.services(false),
+        serving: None,
+    };
     hot.set(layer.plane().healthy()).await;
     managed.set(false).await;
     let mut ticks = interval(EVERY);

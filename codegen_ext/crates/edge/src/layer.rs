@@ -6,18 +6,16 @@
 use std::{
     hash::BuildHasher,
     net::IpAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    task::Poll,
     time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use hyper::body::Incoming;
 use promo_decision::{reason::Reason, refusal::Refusal};
 use tokio::time::timeout;
 
@@ -28,6 +26,7 @@ use crate::{
     deadline,
     failure::Failure,
     forward, frame,
+    guard::{Guarded, Panicked},
     methods::{Method, Methods},
     metrics::{Flight, Metrics},
     plane::{Caller, Plane},
@@ -37,6 +36,14 @@ use crate::{
 
 /// After how long a caller of a full server may try again.
 const OVERLOAD_DELAY_MS: u64 = 50;
+
+/// Where the message of a call is.
+pub(crate) enum Source<'a> {
+    /// Still to be read.
+    Stream(&'a mut Incoming),
+    /// Here.
+    Message(Bytes),
+}
 
 /// Admits calls and has them answered.
 pub struct CallLayer<P> {
@@ -61,7 +68,10 @@ impl<P: Plane> CallLayer<P> {
             metrics: Arc::new(Metrics::new(&methods)),
             rates: Rates::new(config.limits.calls_per_second_per_key),
             throttle: Throttle::new(config.limits.failed_authentications_per_peer),
-            control: config.control_socket.clone().map(|path| Arc::new(ControlPlane::new(path))),
+            control: config
+                .control_socket
+                .clone()
+                .map(|path| Arc::new(ControlPlane::new(path))),
             draining: AtomicBool::new(false),
             call_ids: CallIds::new(),
             limits: config.limits.clone(),
@@ -84,7 +94,13 @@ impl<P: Plane> CallLayer<P> {
             return forward::unary(self, method, metadata, body, deadline).await;
         }
         let (mut flight, begun) = self.begin(method);
-        let answer = self.answer(method, metadata, None, deadline, begun, async { Ok(body) }).await;
+        let answer = match begun {
+            Ok(()) => {
+                self.answer(method, metadata, None, deadline, Source::Message(body))
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
         flight.end(answer.as_ref().err().map_or(0, Failure::code));
         answer
     }
@@ -96,21 +112,24 @@ impl<P: Plane> CallLayer<P> {
         headers: &HeaderMap,
         peer: Option<IpAddr>,
         deadline: Option<Duration>,
-        begun: Result<(), Failure>,
-        body: impl Future<Output = Result<Bytes, Failure>> + Send,
+        source: Source<'_>,
     ) -> Result<Bytes, Failure> {
-        begun?;
         let time = self.time(headers, deadline)?;
-        let work = async {
+        let work = Guarded::new(async {
             let caller = self.admit(method, headers, peer).await?;
-            let body = body.await?;
-            if body.len() > self.limits.message_bytes {
-                return Err(frame::too_large(self.limits.message_bytes));
-            }
-            Ok(self.plane.call(&caller, method.path, body, now_ms()).await?)
-        };
-        match timeout(time, self.guarded(work)).await {
-            Ok(result) => result,
+            let limit = self.limits.message_bytes;
+            let body = match source {
+                Source::Stream(body) => frame::read(body, limit).await?,
+                Source::Message(body) if body.len() > limit => return Err(frame::too_large(limit)),
+                Source::Message(body) => body,
+            };
+            // On the heap, because the way from here to the task's own memory
+            // is a copy at each step, and an engine's future is large.
+            let call = Box::pin(self.plane.call(&caller, method.path, body, now_ms()));
+            Ok(call.await?)
+        });
+        match timeout(time, work).await {
+            Ok(result) => result.unwrap_or_else(|Panicked| Err(self.panicked())),
             Err(_) => Err(late()),
         }
     }
@@ -138,8 +157,9 @@ impl<P: Plane> CallLayer<P> {
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Arc<P::Caller>, Failure> {
-        let authorization =
-            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let authorization = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
         let credentials = authorization.unwrap_or_default();
         if let Some(peer) = peer {
             self.throttle.check(peer, credentials, Instant::now())?;
@@ -158,9 +178,13 @@ impl<P: Plane> CallLayer<P> {
             self.throttle.succeeded(credentials);
         }
         if !caller.may(method.scope) {
-            return Err(Refusal::new(Reason::ScopeMissing).with("scope", method.scope).into());
+            return Err(Refusal::new(Reason::ScopeMissing)
+                .with("scope", method.scope)
+                .into());
         }
-        self.rates.spend(&self.plane, caller.key_id(), now_ms()).await?;
+        self.rates
+            .spend(&self.plane, caller.key_id(), now_ms())
+            .await?;
         Ok(caller)
     }
 
@@ -177,25 +201,13 @@ impl<P: Plane> CallLayer<P> {
         Ok(asked.unwrap_or_else(|| self.limits.default_deadline()))
     }
 
-    /// Turns a panic into a failure that names the call; the log has the rest.
-    pub(crate) async fn guarded<T>(
-        &self,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let mut work = pin!(work);
-        let caught = std::future::poll_fn(|context| {
-            // What a panic leaves half done belongs to the call that ends here.
-            match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-                Ok(Poll::Ready(result)) => Poll::Ready(Some(result)),
-                Ok(Poll::Pending) => Poll::Pending,
-                Err(_) => Poll::Ready(None),
-            }
-        });
-        caught.await.unwrap_or_else(|| {
-            let call_id = self.call_id();
-            tracing::error!(call_id, "call.panicked");
-            Err(Refusal::new(Reason::Internal).with("request", call_id).into())
-        })
+    /// The failure of a call that panicked; the log has the rest.
+    pub(crate) fn panicked(&self) -> Failure {
+        let call_id = self.call_id();
+        tracing::error!(call_id, "call.panicked");
+        Refusal::new(Reason::Internal)
+            .with("request", call_id)
+            .into()
     }
 
     /// The method with this path, or the failure of a caller who made it up.
@@ -203,7 +215,9 @@ impl<P: Plane> CallLayer<P> {
         self.methods.find(path).ok_or_else(|| {
             self.metrics.unknown_method();
             let path: String = path.chars().take(200).collect();
-            Refusal::new(Reason::MethodNotFound).with("method", path).into()
+            Refusal::new(Reason::MethodNotFound)
+                .with("method", path)
+                .into()
         })
     }
 
@@ -216,9 +230,9 @@ impl<P: Plane> CallLayer<P> {
     pub fn metrics(&self) -> String {
         let mut text = self.metrics.render();
         if let Some(control) = &self.control {
-            let up = u8::from(control.answers());
             text.push_str("# TYPE promo_edge_control_plane_up gauge\n");
-            text.push_str(&format!("promo_edge_control_plane_up {up}\n"));
+            text.push_str("promo_edge_control_plane_up ");
+            text.push_str(if control.answers() { "1\n" } else { "0\n" });
         }
         text
     }
@@ -256,7 +270,9 @@ impl<P: Plane> CallLayer<P> {
 
 /// Milliseconds since 1970.
 fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -269,10 +285,17 @@ struct CallIds {
 impl CallIds {
     fn new() -> Self {
         let random = std::hash::RandomState::new().hash_one(0_u8);
-        Self { process: (random >> 32) as u32, count: AtomicU64::new(0) }
+        Self {
+            process: (random >> 32) as u32,
+            count: AtomicU64::new(0),
+        }
     }
 
     fn next(&self) -> String {
-        format!("{:08x}-{:x}", self.process, self.count.fetch_add(1, Relaxed))
+        format!(
+            "{:08x}-{:x}",
+            self.process,
+            self.count.fetch_add(1, Relaxed)
+        )
     }
 }

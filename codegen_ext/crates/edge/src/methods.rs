@@ -48,13 +48,18 @@ impl Methods {
                 index,
             })
             .collect();
-        let by_path = all.iter().map(|method| (method.path, method.index)).collect();
+        let by_path = all
+            .iter()
+            .map(|method| (method.path, method.index))
+            .collect();
         Self { all, by_path }
     }
 
     /// The method with this path.
     pub fn find(&self, path: &str) -> Option<&Method> {
-        self.by_path.get(path).and_then(|index| self.all.get(*index))
+        self.by_path
+            .get(path)
+            .and_then(|index| self.all.get(*index))
     }
 
     /// All methods, in the order of their indices.
@@ -76,10 +81,15 @@ fn streaming_paths() -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for file in &set.file {
         for service in &file.service {
-            let streaming = service.method.iter().filter(|method| method.server_streaming());
-            paths.extend(streaming.map(|method| {
-                format!("/{}.{}/{}", file.package(), service.name(), method.name())
-            }));
+            let streaming = service
+                .method
+                .iter()
+                .filter(|method| method.server_streaming());
+            paths.extend(
+                streaming.map(|method| {
+                    format!("/{}.{}/{}", file.package(), service.name(), method.name())
+                }),
+            );
         }
     }
     paths
@@ -92,7 +102,11 @@ mod tests {
     #[test]
     fn the_contract_says_which_answers_stream() {
         let methods = Methods::new();
-        let streaming: Vec<_> = methods.all().iter().filter(|method| method.streams).collect();
+        let streaming: Vec<_> = methods
+            .all()
+            .iter()
+            .filter(|method| method.streams)
+            .collect();
         assert_eq!(streaming.len(), 1);
         assert_eq!(streaming[0].path, "/promo.v1.CodeService/ExportCodes");
     }
@@ -118,8 +132,16 @@ mod tests {
     #[test]
     fn a_service_is_hot_or_managed() {
         let methods = Methods::new();
-        assert!(methods.services(true).contains("promo.v1.RedemptionService"));
-        assert!(methods.services(false).contains("google.longrunning.Operations"));
+        assert!(
+            methods
+                .services(true)
+                .contains("promo.v1.RedemptionService")
+        );
+        assert!(
+            methods
+                .services(false)
+                .contains("google.longrunning.Operations")
+        );
         assert!(methods.services(true).is_disjoint(&methods.services(false)));
     }
 }

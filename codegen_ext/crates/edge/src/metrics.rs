@@ -102,11 +102,15 @@ impl Metrics {
     /// Everything counted so far.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(4_096);
-        self.write(&mut text).map_or_else(|_| String::new(), |()| text)
+        self.write(&mut text)
+            .map_or_else(|_| String::new(), |()| text)
     }
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "# HELP promo_edge_calls_total Finished calls by method and gRPC status.")?;
+        writeln!(
+            text,
+            "# HELP promo_edge_calls_total Finished calls by method and gRPC status."
+        )?;
         writeln!(text, "# TYPE promo_edge_calls_total counter")?;
         for (path, series) in self.paths.iter().zip(&self.series) {
             for (code, count) in CODES.iter().zip(&series.codes) {
@@ -117,18 +121,36 @@ impl Metrics {
                 }
             }
         }
-        writeln!(text, "# HELP promo_edge_call_seconds Time from the headers to the answer's end.")?;
+        writeln!(
+            text,
+            "# HELP promo_edge_call_seconds Time from the headers to the answer's end."
+        )?;
         writeln!(text, "# TYPE promo_edge_call_seconds histogram")?;
         for (path, series) in self.paths.iter().zip(&self.series) {
             series.write_histogram(text, path)?;
         }
         let singles = [
-            ("unknown_methods_total", "counter", self.unknown_methods.load(Relaxed)),
-            ("calls_in_flight", "gauge", self.calls_in_flight.load(Relaxed) as u64),
-            ("connections", "gauge", self.connections.load(Relaxed) as u64),
+            (
+                "unknown_methods_total",
+                "counter",
+                self.unknown_methods.load(Relaxed),
+            ),
+            (
+                "calls_in_flight",
+                "gauge",
+                self.calls_in_flight.load(Relaxed) as u64,
+            ),
+            (
+                "connections",
+                "gauge",
+                self.connections.load(Relaxed) as u64,
+            ),
         ];
         for (name, kind, value) in singles {
-            writeln!(text, "# TYPE promo_edge_{name} {kind}\npromo_edge_{name} {value}")?;
+            writeln!(
+                text,
+                "# TYPE promo_edge_{name} {kind}\npromo_edge_{name} {value}"
+            )?;
         }
         Ok(())
     }
@@ -136,7 +158,11 @@ impl Metrics {
 
 impl Series {
     fn write_histogram(&self, text: &mut String, path: &str) -> std::fmt::Result {
-        let buckets: Vec<u64> = self.buckets.iter().map(|count| count.load(Relaxed)).collect();
+        let buckets: Vec<u64> = self
+            .buckets
+            .iter()
+            .map(|count| count.load(Relaxed))
+            .collect();
         let total: u64 = buckets.iter().sum();
         if total == 0 {
             return Ok(());
@@ -145,9 +171,15 @@ impl Series {
         let mut sum = 0;
         for ((_, label), count) in BOUNDS.iter().zip(&buckets) {
             sum += count;
-            writeln!(text, "{name}_bucket{{method=\"{path}\",le=\"{label}\"}} {sum}")?;
+            writeln!(
+                text,
+                "{name}_bucket{{method=\"{path}\",le=\"{label}\"}} {sum}"
+            )?;
         }
-        writeln!(text, "{name}_bucket{{method=\"{path}\",le=\"+Inf\"}} {total}")?;
+        writeln!(
+            text,
+            "{name}_bucket{{method=\"{path}\",le=\"+Inf\"}} {total}"
+        )?;
         let seconds = Duration::from_micros(self.microseconds.load(Relaxed)).as_secs_f64();
         writeln!(text, "{name}_sum{{method=\"{path}\"}} {seconds}")?;
         writeln!(text, "{name}_count{{method=\"{path}\"}} {total}")
@@ -168,7 +200,15 @@ impl Flight {
     pub fn begin(metrics: &Arc<Metrics>, method: usize) -> (Self, usize) {
         let in_flight = metrics.calls_in_flight.fetch_add(1, Relaxed) + 1;
         let metrics = Arc::clone(metrics);
-        (Self { metrics, method, started: Instant::now(), code: CANCELLED }, in_flight)
+        (
+            Self {
+                metrics,
+                method,
+                started: Instant::now(),
+                code: CANCELLED,
+            },
+            in_flight,
+        )
     }
 
     /// Says how the call ended.
@@ -188,7 +228,9 @@ impl Drop for Flight {
         let Some(series) = self.metrics.series.get(self.method) else {
             return;
         };
-        let code = usize::try_from(self.code).ok().filter(|code| *code < CODES.len());
+        let code = usize::try_from(self.code)
+            .ok()
+            .filter(|code| *code < CODES.len());
         series.codes[code.unwrap_or(2)].fetch_add(1, Relaxed);
         let elapsed = self.started.elapsed().as_micros();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
@@ -206,7 +248,10 @@ mod tests {
     fn a_call_is_counted_by_its_code_and_a_dropped_one_as_cancelled() {
         let methods = Methods::new();
         let metrics = Arc::new(Metrics::new(&methods));
-        let redeem = methods.find("/promo.v1.RedemptionService/Redeem").unwrap().index;
+        let redeem = methods
+            .find("/promo.v1.RedemptionService/Redeem")
+            .unwrap()
+            .index;
         let (mut flight, in_flight) = Flight::begin(&metrics, redeem);
         assert_eq!((in_flight, metrics.calls_in_flight()), (1, 1));
         flight.end(0);
@@ -216,7 +261,9 @@ mod tests {
         let text = metrics.render();
         let labels = "method=\"/promo.v1.RedemptionService/Redeem\"";
         assert!(text.contains(&format!("promo_edge_calls_total{{{labels},code=\"OK\"}} 1")));
-        assert!(text.contains(&format!("promo_edge_calls_total{{{labels},code=\"CANCELLED\"}} 1")));
+        assert!(text.contains(&format!(
+            "promo_edge_calls_total{{{labels},code=\"CANCELLED\"}} 1"
+        )));
         assert!(text.contains(&format!("promo_edge_call_seconds_count{{{labels}}} 2")));
         assert!(text.contains("promo_edge_calls_in_flight 0"));
         assert!(!text.contains("Publish"), "methods without calls stay out");

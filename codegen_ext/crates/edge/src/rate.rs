@@ -43,7 +43,11 @@ impl Bucket {
     fn step(&mut self, second: i64, lease: u64, credit: u64) -> Step {
         if self.second != second {
             let debt = self.used.saturating_sub(self.granted);
-            *self = Self { second, used: debt, ..Self::default() };
+            *self = Self {
+                second,
+                used: debt,
+                ..Self::default()
+            };
         }
         if self.used < self.granted {
             self.used += 1;
@@ -89,7 +93,10 @@ pub struct Rates {
 impl Rates {
     /// Buckets for a limit in calls per second; 0 for any number.
     pub fn new(limit: u64) -> Self {
-        Self { limit, buckets: RwLock::default() }
+        Self {
+            limit,
+            buckets: RwLock::default(),
+        }
     }
 
     /// Spends one call of a key, or refuses it.
@@ -117,7 +124,8 @@ impl Rates {
                     return Ok(());
                 }
                 Step::Wait => {
-                    take(Arc::clone(plane), key_id, want, self.limit, now_ms, &bucket).await;
+                    let lease = take(Arc::clone(plane), key_id, want, self.limit, now_ms, &bucket);
+                    Box::pin(lease).await;
                 }
                 Step::Refuse => break,
             }
@@ -154,7 +162,10 @@ fn take<P: Plane>(
     async move {
         // Without the store every server allows what all together may: calls
         // that need the store fail by themselves, the others need not.
-        let granted = plane.lease(&key_id, want, limit, now_ms).await.unwrap_or(want);
+        let granted = plane
+            .lease(&key_id, want, limit, now_ms)
+            .await
+            .unwrap_or(want);
         lock(&bucket).receive(now_ms.div_euclid(1_000), want, granted);
     }
 }

@@ -8,7 +8,11 @@ use tonic::service::Routes;
 use tower_service::Service;
 
 use crate::{
-    body::Answer, failure::Failure, forward, frame, layer::CallLayer, methods::Method,
+    body::Answer,
+    failure::Failure,
+    forward, frame,
+    layer::{CallLayer, Source},
+    methods::Method,
     plane::Plane,
 };
 
@@ -27,19 +31,19 @@ pub async fn serve<P: Plane>(
         *response.status_mut() = status;
         return response;
     }
-    let path = request.uri().path();
     // Health and reflection need no key; `grpc.` is theirs alone.
-    if path.starts_with("/grpc.") {
+    if request.uri().path().starts_with("/grpc.") {
         return Box::pin(utility(utilities, request)).await;
     }
-    let method = match layer.find(path) {
+    let (parts, mut body) = request.into_parts();
+    let method = match layer.find(parts.uri.path()) {
         Ok(method) => method,
         Err(failure) => return fail("", &failure),
     };
     let outcome = if method.hot {
-        hot(&layer, method, request, peer).await
+        hot(&layer, method, &parts.headers, &mut body, peer).await
     } else {
-        Box::pin(forward::pass(&layer, method, request, peer)).await
+        Box::pin(forward::pass(&layer, method, &parts.headers, body, peer)).await
     };
     outcome.unwrap_or_else(|failure| fail(method.path, &failure))
 }
@@ -47,16 +51,20 @@ pub async fn serve<P: Plane>(
 async fn hot<P: Plane>(
     layer: &CallLayer<P>,
     method: &Method,
-    request: Request<Incoming>,
+    headers: &HeaderMap,
+    body: &mut Incoming,
     peer: Option<IpAddr>,
 ) -> Result<Response<Answer>, Failure> {
-    let (parts, body) = request.into_parts();
-    let (mut flight, mut begun) = layer.begin(method);
-    if is_compressed(&parts.headers) {
-        begun = begun.and_then(|()| Err(frame::compressed()));
-    }
-    let body = frame::read(body, layer.limits().message_bytes);
-    let answer = layer.answer(method, &parts.headers, peer, None, begun, body).await;
+    let (mut flight, begun) = layer.begin(method);
+    let answer = match begun {
+        Err(failure) => Err(failure),
+        Ok(()) if is_compressed(headers) => Err(frame::compressed()),
+        Ok(()) => {
+            layer
+                .answer(method, headers, peer, None, Source::Stream(body))
+                .await
+        }
+    };
     flight.end(answer.as_ref().err().map_or(0, Failure::code));
     let mut response = Response::new(Answer::message(frame::write(&answer?)));
     response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
@@ -75,7 +83,10 @@ fn check<B>(request: &Request<B>) -> Result<(), StatusCode> {
     if request.method() != http::Method::POST {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
-    let kind = request.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
     match kind.strip_prefix(b"application/grpc") {
         Some([] | [b'+' | b';', ..]) => Ok(()),
         _ => Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -83,7 +94,9 @@ fn check<B>(request: &Request<B>) -> Result<(), StatusCode> {
 }
 
 fn is_compressed(headers: &HeaderMap) -> bool {
-    headers.get(GRPC_ENCODING).is_some_and(|encoding| encoding != "identity")
+    headers
+        .get(GRPC_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
 }
 
 /// An answer that is nothing but headers.
@@ -105,7 +118,9 @@ mod tests {
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        check(&request.body(()).unwrap()).err().map(|status| status.as_u16())
+        check(&request.body(()).unwrap())
+            .err()
+            .map(|status| status.as_u16())
     }
 
     #[test]

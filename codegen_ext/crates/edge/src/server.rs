@@ -86,10 +86,7 @@ pub struct Server<P> {
 impl<P: Plane> Server<P> {
     /// Starts to listen. Must be called within a tokio runtime, on which the
     /// server then runs.
-    pub async fn start(
-        layer: Arc<CallLayer<P>>,
-        config: &EdgeConfig,
-    ) -> Result<Self, StartError> {
+    pub async fn start(layer: Arc<CallLayer<P>>, config: &EdgeConfig) -> Result<Self, StartError> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let listener = listen(config).await.map_err(|error| StartError::Listen {
             listen: config.listen.clone(),
@@ -102,11 +99,23 @@ impl<P: Plane> Server<P> {
         let reporter = HealthReporter::new();
         let utilities = health::utilities(&reporter)?;
         let (phase, watched) = watch::channel(Phase::Serving);
-        tokio::spawn(health::report(Arc::clone(&layer), reporter, watched.clone()));
-        let front = Arc::new(Front { layer: Arc::clone(&layer), utilities, tls });
+        tokio::spawn(health::report(
+            Arc::clone(&layer),
+            reporter,
+            watched.clone(),
+        ));
+        let front = Arc::new(Front {
+            layer: Arc::clone(&layer),
+            utilities,
+            tls,
+        });
         tokio::spawn(front.accept(listener, watched));
         tracing::info!(%address, "edge.listening");
-        Ok(Self { layer, address, phase })
+        Ok(Self {
+            layer,
+            address,
+            phase,
+        })
     }
 
     /// Where it listens.
@@ -120,7 +129,10 @@ impl<P: Plane> Server<P> {
         let end = Instant::now() + grace;
         self.layer.refuse_new_calls();
         self.phase.send_replace(Phase::Draining);
-        tracing::info!(calls = self.layer.counts().calls_in_flight(), "edge.draining");
+        tracing::info!(
+            calls = self.layer.counts().calls_in_flight(),
+            "edge.draining"
+        );
         let settled = async {
             while self.layer.counts().calls_in_flight() > 0 {
                 sleep(Duration::from_millis(5)).await;
@@ -181,7 +193,10 @@ impl<P: Plane> Front<P> {
             let _ = stream.set_nodelay(true);
             match &self.tls {
                 None => {
-                    if matches!(timeout(GREETING_TIMEOUT, stream.readable()).await, Ok(Ok(()))) {
+                    if matches!(
+                        timeout(GREETING_TIMEOUT, stream.readable()).await,
+                        Ok(Ok(()))
+                    ) {
                         self.speak(stream, peer, phase).await;
                     }
                 }
@@ -239,7 +254,11 @@ impl<P: Plane> Front<P> {
 async fn listen(config: &EdgeConfig) -> io::Result<TcpListener> {
     let address = lookup_host(&config.listen).await?.next();
     let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(config.reuse_port)?;
     socket.bind(address)?;

@@ -62,7 +62,9 @@ impl Throttle {
             return Ok(());
         }
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let failures = peers.get(&network(peer)).map_or(0.0, |peer| peer.failures_at(now));
+        let failures = peers
+            .get(&network(peer))
+            .map_or(0.0, |peer| peer.failures_at(now));
         drop(peers);
         let room = failures + 1.0 <= f64::from(self.most_failures);
         if room || self.has_worked(self.hasher.hash_one(credentials)) {
@@ -94,8 +96,14 @@ impl Throttle {
                 peers.clear();
             }
         }
-        let entry = peers.entry(network(peer)).or_insert(Peer { failures: 0.0, since: now });
-        *entry = Peer { failures: entry.failures_at(now) + 1.0, since: now };
+        let entry = peers.entry(network(peer)).or_insert(Peer {
+            failures: 0.0,
+            since: now,
+        });
+        *entry = Peer {
+            failures: entry.failures_at(now) + 1.0,
+            since: now,
+        };
         self.failing.store(peers.len(), Relaxed);
     }
 
@@ -109,7 +117,10 @@ impl Throttle {
     }
 
     fn has_worked(&self, hash: u64) -> bool {
-        self.worked.read().unwrap_or_else(PoisonError::into_inner).contains(&hash)
+        self.worked
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&hash)
     }
 }
 
@@ -143,7 +154,11 @@ mod tests {
         assert!(throttle.check(PEER, "guess", now).is_err());
         let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         assert!(throttle.check(other, "guess", now).is_ok());
-        assert!(throttle.check(PEER, "guess", now + Duration::from_secs(1)).is_ok());
+        assert!(
+            throttle
+                .check(PEER, "guess", now + Duration::from_secs(1))
+                .is_ok()
+        );
         throttle.tidy(now + Duration::from_secs(1));
         assert_eq!(throttle.failing.load(Relaxed), 1);
         throttle.tidy(now + Duration::from_secs(3));
@@ -165,8 +180,16 @@ mod tests {
         let throttle = Throttle::new(1);
         let now = Instant::now();
         throttle.failed("2001:db8::1".parse().unwrap(), now);
-        assert!(throttle.check("2001:db8::2".parse().unwrap(), "guess", now).is_err());
-        assert!(throttle.check("2001:db8:0:1::1".parse().unwrap(), "guess", now).is_ok());
+        assert!(
+            throttle
+                .check("2001:db8::2".parse().unwrap(), "guess", now)
+                .is_err()
+        );
+        assert!(
+            throttle
+                .check("2001:db8:0:1::1".parse().unwrap(), "guess", now)
+                .is_ok()
+        );
         throttle.failed("::ffff:127.0.0.1".parse().unwrap(), now);
         assert!(throttle.check(PEER, "guess", now).is_err());
     }

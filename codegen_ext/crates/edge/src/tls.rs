@@ -52,7 +52,9 @@ pub fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, TlsError> {
             builder.with_client_cert_verifier(verifier.map_err(|error| contents(&error))?)
         }
     };
-    let mut server = builder.with_single_cert(chain, key).map_err(|error| contents(&error))?;
+    let mut server = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| contents(&error))?;
     server.alpn_protocols = vec![b"h2".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(server)))
 }
@@ -67,5 +69,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn file_error(path: &Path, problem: &dyn std::fmt::Display) -> TlsError {
-    TlsError::File { file: path.display().to_string(), problem: problem.to_string() }
+    TlsError::File {
+        file: path.display().to_string(),
+        problem: problem.to_string(),
+    }
 }

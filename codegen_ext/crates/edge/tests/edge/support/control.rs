@@ -1,6 +1,7 @@
 //! A control plane of a few methods, made with tonic, on a unix socket.
 
 use std::{
+    convert::Infallible,
     path::Path,
     pin::Pin,
     sync::{
@@ -12,13 +13,16 @@ use std::{
 };
 
 use http::{Request, Response};
-use tokio::{net::UnixListener, task::JoinHandle};
+use tokio::{
+    net::UnixListener,
+    runtime::{Builder, Runtime},
+};
 use tokio_stream::{Stream, StreamExt, wrappers::UnixListenerStream};
 use tonic::{
     Code, Status,
     body::Body,
     metadata::MetadataMap,
-    server::{Grpc, ServerStreamingService, UnaryService},
+    server::{Grpc, NamedService, ServerStreamingService, UnaryService},
 };
 use tonic_prost::ProstCodec;
 use tower_service::Service;
@@ -37,64 +41,99 @@ pub struct Seen {
     pub streamed: AtomicU64,
 }
 
-/// A running control plane.
+/// A running control plane, with a thread of its own that can hang and die.
 pub struct Control {
     pub seen: Arc<Seen>,
-    task: JoinHandle<()>,
+    runtime: Option<Runtime>,
 }
 
 impl Control {
     pub fn start(socket: &Path) -> Self {
         let _ = std::fs::remove_file(socket);
-        let listener = UnixListener::bind(socket).unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let seen = Arc::new(Seen::default());
+        let guard = runtime.enter();
+        let listener = UnixListener::bind(socket).unwrap();
         let (reporter, health) = tonic_health::server::health_reporter();
-        let methods = Methods { seen: Arc::clone(&seen) };
-        let task = tokio::spawn(async move {
+        let routes = tonic::service::Routes::new(health)
+            .add_service(Campaigns)
+            .add_service(Codes(Arc::clone(&seen)));
+        runtime.spawn(async move {
             let _reporter = reporter;
-            let routes = tonic::service::Routes::new(health).add_service(methods);
-            let incoming = UnixListenerStream::new(listener);
             let server = tonic::transport::Server::builder().add_routes(routes);
-            server.serve_with_incoming(incoming).await.unwrap();
+            server
+                .serve_with_incoming(UnixListenerStream::new(listener))
+                .await
+                .unwrap();
         });
-        Self { seen, task }
+        drop(guard);
+        Self {
+            seen,
+            runtime: Some(runtime),
+        }
+    }
+}
+
+impl Drop for Control {
+    /// Ends it as a crash would: sockets close, nobody is told.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+type Served = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+#[derive(Clone)]
+struct Campaigns;
+
+impl NamedService for Campaigns {
+    const NAME: &'static str = "promo.v1.CampaignService";
+}
+
+impl Service<Request<Body>> for Campaigns {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Served;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    /// Ends it as a crash would. Its connections end with its tasks, which
-    /// belong to the runtime, so a test that kills runs it on its own.
-    pub fn stop_accepting(&self) {
-        self.task.abort();
+    fn call(&mut self, request: Request<Body>) -> Served {
+        Box::pin(async {
+            let mut grpc = Grpc::new(ProstCodec::<Text, Text>::default());
+            Ok(grpc.unary(Unary, request).await)
+        })
     }
 }
 
 #[derive(Clone)]
-struct Methods {
-    seen: Arc<Seen>,
+struct Codes(Arc<Seen>);
+
+impl NamedService for Codes {
+    const NAME: &'static str = "promo.v1.CodeService";
 }
 
-impl tonic::server::NamedService for Methods {
-    const NAME: &'static str = "promo.v1.CampaignService";
-}
-
-impl Service<Request<Body>> for Methods {
+impl Service<Request<Body>> for Codes {
     type Response = Response<Body>;
-    type Error = std::convert::Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Error = Infallible;
+    type Future = Served;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let seen = Arc::clone(&self.seen);
-        Box::pin(async move {
+    fn call(&mut self, request: Request<Body>) -> Served {
+        let streams = Streams(Arc::clone(&self.0));
+        Box::pin(async {
             let mut grpc = Grpc::new(ProstCodec::<Text, Text>::default());
-            let streams = request.uri().path().contains("List");
-            Ok(if streams {
-                grpc.server_streaming(Streams(seen), request).await
-            } else {
-                grpc.unary(Unary, request).await
-            })
+            Ok(grpc.server_streaming(streams, request).await)
         })
     }
 }
@@ -116,14 +155,25 @@ impl UnaryService<Text> for Unary {
                     trailers.insert("x-more", "yes".parse().unwrap());
                     let details = bytes::Bytes::from_static(b"\x08\x09\x12\x02no");
                     let code = Code::FailedPrecondition;
-                    Err(Status::with_details_and_metadata(code, "für dich", details, trailers))
+                    Err(Status::with_details_and_metadata(
+                        code,
+                        "für dich",
+                        details,
+                        trailers,
+                    ))
                 }
                 "sleep" => {
                     tokio::time::sleep(Duration::from_secs(30)).await;
                     Ok(tonic::Response::new(text("slept")))
                 }
+                "hang" => {
+                    std::thread::sleep(Duration::from_secs(3));
+                    Ok(tonic::Response::new(text("hung")))
+                }
                 "timeout" => {
-                    let timeout = metadata.get("grpc-timeout").map(|value| value.to_str().unwrap());
+                    let timeout = metadata
+                        .get("grpc-timeout")
+                        .map(|value| value.to_str().unwrap());
                     Ok(tonic::Response::new(text(timeout.unwrap_or("none"))))
                 }
                 other => Ok(tonic::Response::new(text(&format!("managed {other}")))),
@@ -141,7 +191,10 @@ fn who(metadata: &MetadataMap) -> String {
         .filter(|(name, _)| name.as_str() != "promo-call-id")
         .map(|(name, value)| format!("{name}={}", value.to_str().unwrap_or("?")))
         .collect();
-    lines.push(format!("call ids {}", metadata.get_all("promo-call-id").iter().count()));
+    lines.push(format!(
+        "call ids {}",
+        metadata.get_all("promo-call-id").iter().count()
+    ));
     lines.sort();
     lines.join("\n")
 }
@@ -157,7 +210,10 @@ impl ServerStreamingService<Text> for Streams {
         let seen = Arc::clone(&self.0);
         Box::pin(async move {
             let count: u64 = request.into_inner().text.parse().unwrap();
-            let guard = Guard { seen: Arc::clone(&seen), ended: count < 1_000 };
+            let guard = Guard {
+                seen: Arc::clone(&seen),
+                ended: count < 1_000,
+            };
             let stream = tokio_stream::iter(0..count).map(move |number| {
                 guard.seen.streamed.fetch_add(1, SeqCst);
                 Ok(text(&format!("{number} {}", "x".repeat(1_000))))

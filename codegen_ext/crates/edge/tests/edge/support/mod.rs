@@ -1,5 +1,6 @@
 //! A tiny engine, a tiny control plane and a server in front of them.
-#![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod control;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,7 +26,6 @@ use tonic_prost::ProstCodec;
 pub const REDEEM: &str = "/promo.v1.RedemptionService/Redeem";
 pub const PUBLISH: &str = "/promo.v1.PublicationService/Publish";
 pub const GET_CAMPAIGN: &str = "/promo.v1.CampaignService/GetCampaign";
-pub const UPDATE_CAMPAIGN: &str = "/promo.v1.CampaignService/UpdateCampaign";
 pub const EXPORT: &str = "/promo.v1.CodeService/ExportCodes";
 /// May redeem, read campaigns and export codes.
 pub const KEY: &str = "Bearer shop:secret";
@@ -38,7 +38,9 @@ pub struct Text {
 }
 
 pub fn text(text: &str) -> Text {
-    Text { text: text.to_owned() }
+    Text {
+        text: text.to_owned(),
+    }
 }
 
 pub struct Shop {
@@ -49,7 +51,7 @@ impl Caller for Shop {
     fn key_id(&self) -> &Arc<str> {
         &self.key_id
     }
-    fn project(&self) -> &str {
+    fn project(&self) -> &'static str {
         "pr0ject1"
     }
     fn may(&self, scope: &str) -> bool {
@@ -92,7 +94,9 @@ impl Plane for TinyPlane {
         self.authentications.fetch_add(1, SeqCst);
         match authorization {
             None => Err(Refusal::new(Reason::CredentialsMissing)),
-            Some(KEY) => Ok(Arc::new(Shop { key_id: "shop".into() })),
+            Some(KEY) => Ok(Arc::new(Shop {
+                key_id: "shop".into(),
+            })),
             Some(_) => Err(Refusal::new(Reason::CredentialsInvalid)),
         }
     }
@@ -104,7 +108,10 @@ impl Plane for TinyPlane {
         body: Bytes,
         now_ms: i64,
     ) -> Result<Bytes, Refusal> {
-        assert!(now_ms > 1_600_000_000_000, "the call's time is that of the clock");
+        assert!(
+            now_ms > 1_600_000_000_000,
+            "the call's time is that of the clock"
+        );
         let Ok(request) = Text::decode(body) else {
             return Err(Refusal::new(Reason::ResumeTokenInvalid));
         };
@@ -131,7 +138,9 @@ impl Plane for TinyPlane {
         if self.lease_second.swap(second, SeqCst) != second {
             self.left.store(limit_per_second, SeqCst);
         }
-        let taken = self.left.fetch_update(SeqCst, SeqCst, |left| Some(left.saturating_sub(want)));
+        let taken = self
+            .left
+            .fetch_update(SeqCst, SeqCst, |left| Some(left.saturating_sub(want)));
         Ok(taken.unwrap_or_default().min(want))
     }
 
@@ -153,18 +162,31 @@ impl Edge {
         let plane = Arc::new(TinyPlane::default());
         let layer = Arc::new(CallLayer::new(Arc::clone(&plane), &config));
         let server = Server::start(Arc::clone(&layer), &config).await.unwrap();
-        Self { plane, layer, server }
+        Self {
+            plane,
+            layer,
+            server,
+        }
     }
 
     pub async fn client(&self) -> Client {
         let address = format!("http://{}", self.server.address());
-        Client::new(Channel::from_shared(address).unwrap().connect().await.unwrap())
+        Client::new(
+            Channel::from_shared(address)
+                .unwrap()
+                .connect()
+                .await
+                .unwrap(),
+        )
     }
 }
 
 /// Settings with a control plane.
 pub fn with_control(socket: &Path) -> EdgeConfig {
-    EdgeConfig { control_socket: Some(socket.to_owned()), ..EdgeConfig::default() }
+    EdgeConfig {
+        control_socket: Some(socket.to_owned()),
+        ..EdgeConfig::default()
+    }
 }
 
 /// A client of any method whose messages are texts.
@@ -177,15 +199,25 @@ pub struct Client {
 
 impl Client {
     pub fn new(channel: Channel) -> Self {
-        Self { channel, key: Some(KEY.parse().unwrap()), timeout: None }
+        Self {
+            channel,
+            key: Some(KEY.parse().unwrap()),
+            timeout: None,
+        }
     }
 
     pub fn with_key(&self, key: Option<&str>) -> Self {
-        Self { key: key.map(|key| key.parse().unwrap()), ..self.clone() }
+        Self {
+            key: key.map(|key| key.parse().unwrap()),
+            ..self.clone()
+        }
     }
 
     pub fn within(&self, timeout: Duration) -> Self {
-        Self { timeout: Some(timeout), ..self.clone() }
+        Self {
+            timeout: Some(timeout),
+            ..self.clone()
+        }
     }
 
     fn request<T>(&self, message: T) -> tonic::Request<T> {
@@ -205,7 +237,9 @@ impl Client {
 
     pub async fn unary(&self, path: &'static str, message: &str) -> Result<String, Status> {
         let mut grpc = self.grpc();
-        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        grpc.ready()
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let codec = ProstCodec::<Text, Text>::default();
         let path = http::uri::PathAndQuery::from_static(path);
         let response = grpc.unary(self.request(text(message)), path, codec).await?;
@@ -218,30 +252,42 @@ impl Client {
         message: &str,
     ) -> Result<tonic::Streaming<Text>, Status> {
         let mut grpc = self.grpc();
-        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        grpc.ready()
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let codec = ProstCodec::<Text, Text>::default();
         let path = http::uri::PathAndQuery::from_static(path);
-        let response = grpc.server_streaming(self.request(text(message)), path, codec).await?;
+        let response = grpc
+            .server_streaming(self.request(text(message)), path, codec)
+            .await?;
         Ok(response.into_inner())
     }
 }
 
 /// Name of the reason that a status carries.
 pub fn reason(status: &Status) -> String {
-    detail::<ErrorInfo>(status).map(|info| info.reason).unwrap_or_default()
+    detail::<ErrorInfo>(status)
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }
 
 /// Milliseconds after which the status says to try again.
 pub fn retry_after(status: &Status) -> Option<Duration> {
     let delay = detail::<RetryInfo>(status)?.retry_delay?;
-    Some(Duration::new(u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?))
+    Some(Duration::new(
+        u64::try_from(delay.seconds).ok()?,
+        u32::try_from(delay.nanos).ok()?,
+    ))
 }
 
 /// A detail of a status.
 pub fn detail<M: Message + prost::Name + Default>(status: &Status) -> Option<M> {
     let status = rpc::Status::decode(status.details()).ok()?;
     let wanted = format!("type.googleapis.com/{}", M::full_name());
-    let any = status.details.into_iter().find(|any| any.type_url == wanted)?;
+    let any = status
+        .details
+        .into_iter()
+        .find(|any| any.type_url == wanted)?;
     M::decode(any.value.as_slice()).ok()
 }
 
@@ -263,7 +309,9 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -1,22 +1,31 @@
 //! Calls that the engine answers, from a real client over a real socket.
 
-mod support;
-
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
+use crate::support::{Edge, KEY, PUBLISH, REDEEM, Text, eventually, reason, retry_after, text};
 use promo_edge::{EdgeConfig, Failure, config::Limits};
 use prost::Message;
-use support::{Edge, KEY, PUBLISH, REDEEM, Text, reason, retry_after, text};
 use tonic::Code;
 
 #[tokio::test]
 async fn a_hot_call_is_answered_by_the_engine() {
     let edge = Edge::start(EdgeConfig::default()).await;
     let client = edge.client().await;
-    assert_eq!(client.unary(REDEEM, "hello").await.unwrap(), format!("{REDEEM} hello"));
+    assert_eq!(
+        client.unary(REDEEM, "hello").await.unwrap(),
+        format!("{REDEEM} hello")
+    );
     let labels = format!("method=\"{REDEEM}\",code=\"OK\"");
-    assert!(edge.layer.metrics().contains(&format!("promo_edge_calls_total{{{labels}}} 1")));
-    assert!(edge.layer.metrics().contains("promo_edge_calls_in_flight 0"));
+    assert!(
+        edge.layer
+            .metrics()
+            .contains(&format!("promo_edge_calls_total{{{labels}}} 1"))
+    );
+    assert!(
+        edge.layer
+            .metrics()
+            .contains("promo_edge_calls_in_flight 0")
+    );
 }
 
 #[tokio::test]
@@ -24,13 +33,21 @@ async fn a_large_message_goes_both_ways() {
     let edge = Edge::start(EdgeConfig::default()).await;
     let client = edge.client().await;
     let long = "x".repeat(3_000_000);
-    assert_eq!(client.unary(REDEEM, &long).await.unwrap().len(), REDEEM.len() + 1 + long.len());
+    assert_eq!(
+        client.unary(REDEEM, &long).await.unwrap().len(),
+        REDEEM.len() + 1 + long.len()
+    );
 }
 
 #[tokio::test]
 async fn a_refusal_arrives_with_reason_and_metadata() {
     let edge = Edge::start(EdgeConfig::default()).await;
-    let status = edge.client().await.unary(REDEEM, "refuse").await.unwrap_err();
+    let status = edge
+        .client()
+        .await
+        .unary(REDEEM, "refuse")
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     assert_eq!(status.message(), "there is no code 50 % für dich");
     assert_eq!(reason(&status), "CODE_NOT_FOUND");
@@ -41,29 +58,56 @@ async fn a_caller_needs_a_key_and_the_scope() {
     let edge = Edge::start(EdgeConfig::default()).await;
     let client = edge.client().await;
     let none = client.with_key(None).unary(REDEEM, "x").await.unwrap_err();
-    assert_eq!((none.code(), reason(&none).as_str()), (Code::Unauthenticated, "CREDENTIALS_MISSING"));
-    let wrong = client.with_key(Some("Bearer a:b")).unary(REDEEM, "x").await.unwrap_err();
+    assert_eq!(
+        (none.code(), reason(&none).as_str()),
+        (Code::Unauthenticated, "CREDENTIALS_MISSING")
+    );
+    let wrong = client
+        .with_key(Some("Bearer a:b"))
+        .unary(REDEEM, "x")
+        .await
+        .unwrap_err();
     assert_eq!(reason(&wrong), "CREDENTIALS_INVALID");
     let scope = client.unary(PUBLISH, "x").await.unwrap_err();
-    assert_eq!((scope.code(), reason(&scope).as_str()), (Code::PermissionDenied, "SCOPE_MISSING"));
-    assert_eq!(scope.message(), "the key lacks the scope publications.write");
+    assert_eq!(
+        (scope.code(), reason(&scope).as_str()),
+        (Code::PermissionDenied, "SCOPE_MISSING")
+    );
+    assert_eq!(
+        scope.message(),
+        "the key lacks the scope publications.write"
+    );
 }
 
 #[tokio::test]
 async fn a_peer_that_guesses_is_refused_unseen_and_its_neighbours_are_not() {
-    let limits = Limits { failed_authentications_per_peer: 5, ..Limits::default() };
-    let edge = Edge::start(EdgeConfig { limits, ..EdgeConfig::default() }).await;
+    let limits = Limits {
+        failed_authentications_per_peer: 5,
+        ..Limits::default()
+    };
+    let edge = Edge::start(EdgeConfig {
+        limits,
+        ..EdgeConfig::default()
+    })
+    .await;
     let client = edge.client().await;
     client.unary(REDEEM, "x").await.unwrap();
     let guesser = client.with_key(Some("Bearer a:b"));
     for _ in 0..5 {
-        assert_eq!(reason(&guesser.unary(REDEEM, "x").await.unwrap_err()), "CREDENTIALS_INVALID");
+        assert_eq!(
+            reason(&guesser.unary(REDEEM, "x").await.unwrap_err()),
+            "CREDENTIALS_INVALID"
+        );
     }
     let asked = edge.plane.authentications.load(SeqCst);
     let refused = guesser.unary(REDEEM, "x").await.unwrap_err();
     assert_eq!(reason(&refused), "RATE_LIMITED");
     assert_eq!(retry_after(&refused), Some(Duration::from_secs(1)));
-    assert_eq!(edge.plane.authentications.load(SeqCst), asked, "the engine was not asked");
+    assert_eq!(
+        edge.plane.authentications.load(SeqCst),
+        asked,
+        "the engine was not asked"
+    );
     client.unary(REDEEM, "x").await.unwrap();
 }
 
@@ -71,43 +115,86 @@ async fn a_peer_that_guesses_is_refused_unseen_and_its_neighbours_are_not() {
 async fn a_method_that_does_not_exist_is_named() {
     let edge = Edge::start(EdgeConfig::default()).await;
     let client = edge.client().await;
-    let status = client.unary("/promo.v1.RedemptionService/Steal", "x").await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "METHOD_NOT_FOUND"));
-    assert!(edge.layer.metrics().contains("promo_edge_unknown_methods_total 1"));
-    assert!(!edge.layer.metrics().contains("Steal"), "labels come from the table only");
+    let status = client
+        .unary("/promo.v1.RedemptionService/Steal", "x")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unimplemented, "METHOD_NOT_FOUND")
+    );
+    assert!(
+        edge.layer
+            .metrics()
+            .contains("promo_edge_unknown_methods_total 1")
+    );
+    assert!(
+        !edge.layer.metrics().contains("Steal"),
+        "labels come from the table only"
+    );
 }
 
 #[tokio::test]
 async fn a_deadline_ends_the_call_with_or_without_the_client_saying_so() {
-    let limits = Limits { default_deadline_ms: 50, ..Limits::default() };
-    let edge = Edge::start(EdgeConfig { limits, ..EdgeConfig::default() }).await;
+    let limits = Limits {
+        default_deadline_ms: 50,
+        ..Limits::default()
+    };
+    let edge = Edge::start(EdgeConfig {
+        limits,
+        ..EdgeConfig::default()
+    })
+    .await;
     let client = edge.client().await;
     let status = client.unary(REDEEM, "sleep").await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "DEADLINE_TOO_SHORT"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::DeadlineExceeded, "DEADLINE_TOO_SHORT")
+    );
     let patient = client.within(Duration::from_secs(5));
     assert_eq!(patient.unary(REDEEM, "sleep").await.unwrap(), "slept");
 }
 
 #[tokio::test]
 async fn a_message_over_the_limit_is_refused() {
-    let limits = Limits { message_bytes: 1_000, ..Limits::default() };
-    let edge = Edge::start(EdgeConfig { limits, ..EdgeConfig::default() }).await;
+    let limits = Limits {
+        message_bytes: 1_000,
+        ..Limits::default()
+    };
+    let edge = Edge::start(EdgeConfig {
+        limits,
+        ..EdgeConfig::default()
+    })
+    .await;
     let client = edge.client().await;
-    let status = client.unary(REDEEM, &"x".repeat(2_000_000)).await.unwrap_err();
+    let status = client
+        .unary(REDEEM, &"x".repeat(2_000_000))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&status), "MESSAGE_TOO_LARGE");
     assert_eq!(status.message(), "the message has more than 1000 bytes");
-    assert!(client.unary(REDEEM, "small").await.is_ok(), "the connection lives on");
+    assert!(
+        client.unary(REDEEM, "small").await.is_ok(),
+        "the connection lives on"
+    );
 }
 
 #[tokio::test]
 async fn a_full_server_refuses_and_says_when_to_come_back() {
-    let limits = Limits { calls_in_flight: 2, ..Limits::default() };
-    let edge = Edge::start(EdgeConfig { limits, ..EdgeConfig::default() }).await;
+    let limits = Limits {
+        calls_in_flight: 2,
+        ..Limits::default()
+    };
+    let edge = Edge::start(EdgeConfig {
+        limits,
+        ..EdgeConfig::default()
+    })
+    .await;
     let client = edge.client().await;
     let (first, second) = (client.clone(), client.clone());
     let first = tokio::spawn(async move { first.unary(REDEEM, "sleep").await });
     let second = tokio::spawn(async move { second.unary(REDEEM, "sleep").await });
-    support::eventually(async || edge.layer.metrics().contains("calls_in_flight 2")).await;
+    eventually(async || edge.layer.metrics().contains("calls_in_flight 2")).await;
     let status = client.unary(REDEEM, "x").await.unwrap_err();
     assert_eq!(reason(&status), "OVERLOADED");
     assert!(retry_after(&status).is_some());
@@ -120,9 +207,19 @@ async fn a_panic_is_an_internal_error_that_names_the_call() {
     let edge = Edge::start(EdgeConfig::default()).await;
     let client = edge.client().await;
     let status = client.unary(REDEEM, "panic").await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Internal, "INTERNAL"));
-    assert!(status.message().starts_with("internal error; quote "), "{}", status.message());
-    assert!(client.unary(REDEEM, "x").await.is_ok(), "the connection lives on");
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Internal, "INTERNAL")
+    );
+    assert!(
+        status.message().starts_with("internal error; quote "),
+        "{}",
+        status.message()
+    );
+    assert!(
+        client.unary(REDEEM, "x").await.is_ok(),
+        "the connection lives on"
+    );
 }
 
 #[tokio::test]
@@ -139,10 +236,19 @@ async fn a_call_in_process_is_admitted_like_one_from_the_network() {
     metadata.insert("authorization", KEY.parse().unwrap());
     let answer = Text::decode(call(REDEEM, &metadata).await.unwrap()).unwrap();
     assert_eq!(answer.text, format!("{REDEEM} hi"));
-    assert_eq!(reason_of(call(PUBLISH, &metadata).await.unwrap_err()), "the key lacks the scope publications.write");
-    assert_eq!(call("/x", &metadata).await.unwrap_err().code(), Code::Unimplemented as i32);
+    assert_eq!(
+        reason_of(call(PUBLISH, &metadata).await.unwrap_err()),
+        "the key lacks the scope publications.write"
+    );
+    assert_eq!(
+        call("/x", &metadata).await.unwrap_err().code(),
+        Code::Unimplemented as i32
+    );
     metadata.insert("grpc-timeout", "soon".parse().unwrap());
-    assert_eq!(call(REDEEM, &metadata).await.unwrap_err().code(), Code::InvalidArgument as i32);
+    assert_eq!(
+        call(REDEEM, &metadata).await.unwrap_err().code(),
+        Code::InvalidArgument as i32
+    );
 }
 
 #[tokio::test]
@@ -150,8 +256,8 @@ async fn a_cancelled_call_is_counted_and_forgotten() {
     let edge = Edge::start(EdgeConfig::default()).await;
     let client = edge.client().await;
     let call = tokio::spawn(async move { client.unary(REDEEM, "sleep").await });
-    support::eventually(async || edge.layer.metrics().contains("calls_in_flight 1")).await;
+    eventually(async || edge.layer.metrics().contains("calls_in_flight 1")).await;
     call.abort();
-    support::eventually(async || edge.layer.metrics().contains("calls_in_flight 0")).await;
+    eventually(async || edge.layer.metrics().contains("calls_in_flight 0")).await;
     assert!(edge.layer.metrics().contains("code=\"CANCELLED\"} 1"));
 }

@@ -1,0 +1,10 @@
+//! The edge over real sockets, as one program: each would link all of it.
+
+mod drain;
+mod forward;
+mod health;
+mod hot;
+mod rate;
+mod raw;
+mod support;
+mod tls;
