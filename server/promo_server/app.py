@@ -6,8 +6,9 @@ import asyncio
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from typing import TypeVar
 
 import structlog
 
@@ -36,6 +37,8 @@ from promo_server.workers.team import Workers
 _HOUR_MS = 3_600_000
 _CONNECT_SECONDS = 5.0
 _CONNECT_POLL_SECONDS = 0.02
+
+Result = TypeVar("Result")
 
 _log = structlog.get_logger(__name__)
 
@@ -178,8 +181,11 @@ class Server:
         self.http_address = endpoint.address
 
 
-async def serve(settings: Settings, ready: Callable[[Server], None]) -> None:
-    """Run a server until SIGTERM or SIGINT, which also end a long start; `ready` is called once it answers."""
+async def serve(settings: Settings, work: Callable[[Server], Coroutine[object, object, Result]]) -> Result | None:
+    """Run a server for as long as `work` takes, which begins once it answers, and return what `work` returns.
+
+    SIGTERM and SIGINT end both, and a long start too.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -191,11 +197,16 @@ async def serve(settings: Settings, ready: Callable[[Server], None]) -> None:
     if not starting.done():
         starting.cancel()
         await asyncio.wait((starting,))
-        return
+        return None
     try:
         await starting
-        ready(server)
-        await stopping
+        working = asyncio.create_task(work(server))
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return await working
+        working.cancel()
+        await asyncio.wait((working,))
+        return None
     finally:
         stopping.cancel()
         await server.stop()

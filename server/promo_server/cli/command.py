@@ -27,6 +27,15 @@ def build() -> App:
     keys.command("promo_server.cli.keys:list_keys", name="list", help=help_texts.KEYS_LIST)
     keys.command("promo_server.cli.keys:revoke", name="revoke", help=help_texts.KEYS_REVOKE)
     app.command(keys)
+    codes = App(name="codes", help=help_texts.CODES)
+    codes.command("promo_server.cli.codes:export", name="export", help=help_texts.CODES_EXPORT)
+    app.command(codes)
+    orders = App(name="orders", help=help_texts.ORDERS)
+    orders.command("promo_server.cli.orders:replay", name="replay", help=help_texts.ORDERS_REPLAY)
+    app.command(orders)
+    ledger = App(name="ledger", help=help_texts.LEDGER)
+    ledger.command("promo_server.cli.ledger:verify", name="verify", help=help_texts.LEDGER_VERIFY)
+    app.command(ledger)
     return app
 
 

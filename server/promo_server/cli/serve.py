@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import uvloop
 from cyclopts import Parameter
 
 from promo_server import app
+from promo_server.cli.demo.run import DemoOptions, load_settings, run
+from promo_server.cli.failure import CommandError
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line
 from promo_server.settings import LoadedSettings
@@ -18,25 +22,45 @@ def serve(
     *,
     listen: Annotated[str | None, Parameter(help="host:port of the gRPC port; port 0 takes a free one.")] = None,
     http_listen: Annotated[str | None, Parameter(help="host:port of /metrics and /healthz.")] = None,
+    demo: Annotated[bool, Parameter(negative=())] = False,
+    once: Annotated[bool, Parameter(negative=())] = False,
+    orders: Path | None = None,
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     json: Json = False,
-) -> None:
-    """Run the server until it is told to stop."""
+) -> int | None:
+    """Run the server until it is told to stop.
+
+    Parameters
+    ----------
+    demo
+        First play the orders of many customers on a campaign, in a store and a database of the demonstration's own.
+    once
+        With --demo: end after the orders.
+    orders
+        With --demo: CSV file of invoices to play instead of made-up orders.
+
+    """
+    if not demo and (once or orders):
+        raise CommandError(f"{'--once' if once else '--orders'} belongs to the demonstration; add --demo")
     overrides: dict[str, Any] = {}
     if listen is not None:
         overrides["grpc"] = {"listen": listen}
     if http_listen is not None:
         overrides["telemetry"] = {"listen": http_listen}
-    loaded = settings.load(overrides)
+    loaded = load_settings(settings, overrides) if demo else settings.load(overrides)
     configure_logs(loaded.settings.telemetry.log_level, loaded.settings.telemetry.log_format)
 
-    def ready(server: app.Server) -> None:
+    async def work(server: app.Server) -> int:
+        if demo:
+            return await run(server, loaded.settings, DemoOptions(orders, once, json))
         if json:
             print_json(_document(server))
         else:
             print_line(_greeting(loaded, server))
+        await asyncio.Event().wait()
+        return 0
 
-    uvloop.run(app.serve(loaded.settings, ready))
+    return uvloop.run(app.serve(loaded.settings, work))
 
 
 def _document(server: app.Server) -> dict[str, object]:

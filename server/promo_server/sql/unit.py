@@ -13,6 +13,7 @@ from promo_server.sql.rows.layouts import SqlLayouts
 from promo_server.sql.rows.operations import SqlOperations
 from promo_server.sql.rows.pending import SqlPending
 from promo_server.sql.rows.projects import SqlProjects
+from promo_server.sql.rows.totals import SqlTotals
 from promo_server.sql.statements import Statements
 
 
@@ -72,6 +73,11 @@ class Unit:
     def archive(self) -> SqlArchive:
         """What happened."""
         return SqlArchive(self._connection)
+
+    @cached_property
+    def totals(self) -> SqlTotals:
+        """Sums of what happened."""
+        return SqlTotals(self._connection)
 
     async def rollback(self) -> None:
         """Undo everything so far."""

@@ -21,7 +21,10 @@ FRIENDS = 20
 """Codes of friends from whom shoppers borrow."""
 
 _BUDGET_SHARE = 0.80
-_LIMIT_SHARE = 0.92
+"""Share of the customers for whom the budget lasts."""
+
+_LATE_SHARE = 0.92
+"""Share of the customers at which only very small discounts still fit."""
 
 
 def campaign(name: str, first_amounts: Collection[int], now: datetime) -> Campaign:
@@ -43,11 +46,13 @@ def campaign(name: str, first_amounts: Collection[int], now: datetime) -> Campai
 
 
 def _sizes(discounts: list[int]) -> tuple[int, int]:
-    """Return a budget that ends after most customers, and a count that small discounts reach after that."""
-    budget = sum(discounts[: max(1, int(len(discounts) * _BUDGET_SHARE))])
-    left, redemptions = budget, 0
-    for discount in discounts[: max(1, int(len(discounts) * _LIMIT_SHARE))]:
+    """Return a budget that lasts for most customers, and a count that small discounts reach after that."""
+    early = int(len(discounts) * _BUDGET_SHARE)
+    # A little more than the early ones take: what is left fits small discounts only.
+    budget = left = sum(discounts[:early]) + CAP
+    redemptions = 0
+    for discount in discounts[: int(len(discounts) * _LATE_SHARE)]:
         if discount <= left:
             left -= discount
             redemptions += 1
-    return max(budget, 1), max(redemptions, 1)
+    return budget, max((early + redemptions) // 2, 1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 
 from promo_server.cli.money import spell
 from promo_server.cli.output import print_line, print_table
+from promo_server.cli.progress import Progress
 from promo_server.cli.replay.tally import Tally, latencies
 
 
@@ -47,6 +49,25 @@ def document(tally: Tally, currency: str) -> dict[str, object]:
     }
 
 
+def stepper(progress: Progress, tally: Tally, currency: str) -> Callable[[], None]:
+    """Return what to call after each order: it shows how far the replay is."""
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress.update(done, _note(tally, currency))
+
+    return step
+
+
+def _note(tally: Tally, currency: str) -> str:
+    return (
+        f"{tally.redeemed:,} redeemed, {spell(tally.given, currency)} given, {tally.rolled_back:,} rolled back, "
+        f"{tally.refused.total():,} refused, {tally.calls / max(tally.elapsed, 0.001):,.0f} calls/s"
+    )
+
+
 def show(tally: Tally, currency: str) -> None:
     """Print the tables."""
     print_table(("replayed", "count", "amount"), _totals(tally, currency), "Orders")
@@ -58,11 +79,11 @@ def show(tally: Tally, currency: str) -> None:
         _section("Left out", ("count", "what"), _left_out(tally))
     for one in tally.examples:
         print_line(f"  {one.where}: {one.why} ({one.detail})")
-    rows = [
+    calls = [
         (one.kind, f"{one.calls:,}", f"{one.p50:.2f} ms", f"{one.p95:.2f} ms", f"{one.p99:.2f} ms")
         for one in latencies(tally)
     ]
-    _section("Latency, as this client sees it", ("call", "calls", "p50", "p95", "p99"), rows)
+    _section("Latency, as this client sees it", ("call", "calls", "p50", "p95", "p99"), calls)
 
 
 def _totals(tally: Tally, currency: str) -> list[tuple[str, str, str]]:
@@ -83,6 +104,6 @@ def _left_out(tally: Tally) -> list[tuple[str, str]]:
     return skipped + [(f"{count:,}", f"publication refused: {reason}") for reason, count in refused.most_common()]
 
 
-def _section(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _section(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     print_line("")
     print_table(columns, rows, title)

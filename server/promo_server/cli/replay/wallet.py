@@ -40,7 +40,7 @@ async def hand_out(
         requests = [
             publish_request(campaign=campaign, customer=customer, channel=_CHANNEL, join_once=True) for customer in some
         ]
-        with tally.timed(f"publish {_AT_ONCE}" if len(some) == _AT_ONCE else "publish some"):
+        with tally.timed("batch publish"):
             results = await client.batch_publish(requests)
         for customer, result in zip(some, results, strict=True):
             if isinstance(result, PromoError):

@@ -1,0 +1,79 @@
+"""The operator's way to what happened: store, ledger and archive of one server, read beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from promo_server.cli.failure import CommandError
+from promo_server.embedded import EmbeddedStoreOptions
+from promo_server.settings import Settings
+from promo_server.sql.database import SqlDatabase
+from promo_server.state import StateDir
+from promo_server.store.client import connect
+from promo_server.store.counters import RedisCounters
+from promo_server.store.ledger import RedisLedger
+from promo_server.workers.verification import LedgerVerification, Report
+
+_LOOK_SECONDS = 0.05
+_PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything that knows what happened."""
+
+    database: SqlDatabase
+    store: Redis
+    ledger: RedisLedger
+    counters: RedisCounters
+
+
+@asynccontextmanager
+async def open_books(settings: Settings) -> AsyncIterator[Books]:
+    """Yield the books of the server that runs with these settings."""
+    state = StateDir(settings.state_dir)
+    url = settings.store.url
+    if url == "embedded:":
+        if not await asyncio.to_thread(state.store_socket.exists):
+            raise CommandError(f"no store runs in {state.path}; start it with promo serve, or give --state-dir")
+        url = EmbeddedStoreOptions(state.store, state.store_socket).url
+    given = settings.sql.url
+    if given is None and not await asyncio.to_thread(state.database.exists):
+        raise CommandError(f"{state.database} does not exist; give --state-dir, or set PROMO_SQL__URL")
+    async with AsyncExitStack() as stack:
+        database = SqlDatabase(given.get_secret_value() if given else f"sqlite:///{state.database}")
+        stack.push_async_callback(database.close)
+        store = connect(url, timeout_seconds=settings.store.timeout_ms / 1000)
+        stack.push_async_callback(store.aclose)
+        partitions = settings.store.partitions
+        yield Books(database, store, RedisLedger(store, partitions), RedisCounters(store, partitions))
+
+
+async def verify(books: Books, project_id: str, wait_seconds: float) -> Report:
+    """Compare store, ledger and archive, once the archive has what waits for it.
+
+    Whatever is redeemed meanwhile looks like a difference. So what differs is looked at again, and counts only when it
+    differs in the same way.
+    """
+    verification = LedgerVerification(books.database, books.ledger, books.counters)
+    await _until_archived(books.ledger, project_id, wait_seconds)
+    first = await verification(project_id)
+    if first.agrees:
+        return first
+    await asyncio.sleep(_PAUSE_SECONDS)
+    await _until_archived(books.ledger, project_id, wait_seconds)
+    second = await verification(project_id)
+    second.differences = [one for one in second.differences if one in first.differences]
+    return second
+
+
+async def _until_archived(ledger: RedisLedger, project_id: str, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while await ledger.waiting(project_id) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
+        await asyncio.sleep(_LOOK_SECONDS)
