@@ -38,13 +38,14 @@ class IndexRange:
 class RegisteredLayout:
     """A layout of a project with its own key and the part of its index space that was taken.
 
-    `specification` is the kernel's canonical document. `next_index` is the lowest index never taken.
-    `capacity` is how many indices the layout has.
+    `specification` is the kernel's canonical document, `fingerprint` names what it spells. `next_index` is the lowest
+    index never taken. `capacity` is how many indices the layout has.
     """
 
     project_id: str
     number: int
     specification: str
+    fingerprint: str
     wrapped_key: bytes
     capacity: int
     next_index: int

@@ -26,7 +26,7 @@ class LedgerEntries:
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return what the server adds."""
-        get_entry = grpc.unary_unary_rpc_method_handler(self._get_entry)
+        get_entry: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._get_entry)
         return grpc.method_handlers_generic_handler(SERVICE, {"GetEntry": get_entry})
 
     async def _get_entry(self, request: bytes, _context: grpc.aio.ServicerContext[Any, Any]) -> bytes:

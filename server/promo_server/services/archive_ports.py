@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from promo_server.domain.ledger import Checkpoint
+from promo_server.domain.ledger import Checkpoint, StreamId
 
 Row = dict[str, Any]
 """One row of a table of the archive, by column."""
@@ -62,6 +62,16 @@ class LimitUse:
     highest_sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class ArchivedPublication:
+    """A publication of the archive: the whole ledger entry, serialized, and the positions handed out."""
+
+    id: str
+    campaign_id: str
+    positions: tuple[int, ...]
+    entry: bytes
+
+
 class ArchiveRows(Protocol):
     """What happened, as far as it is projected."""
 
@@ -93,8 +103,30 @@ class ArchiveRows(Protocol):
         """Return a whole ledger entry, serialized, by the id of its redemption or rollback, or by its own id."""
         ...
 
+    async def movements(
+        self,
+        project_id: str,
+        partition: int,
+        first: StreamId,
+        last: StreamId,
+    ) -> Mapping[StreamId, Sequence[tuple[str, int, int, int, int]]]:
+        """Return (limit, amount, slot, sequence, total) of the movements of entries, from one to another."""
+        ...
+
     async def limits(self, project_id: str, after: str, count: int) -> Sequence[LimitUse]:
         """Return what counts of the limits whose names follow `after`, by name, up to `count` of them."""
+        ...
+
+    async def slots(self, project_id: str, limits: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """Return the active slots of limits, ascending."""
+        ...
+
+    async def publications(self, project_id: str, after: str, count: int) -> Sequence[ArchivedPublication]:
+        """Return publications whose ids follow `after`, by id, up to `count` of them."""
+        ...
+
+    async def rolled_back_items(self, project_id: str, after: str, count: int) -> Sequence[str]:
+        """Return the ids of redeemables that were rolled back, those that follow `after`, up to `count` of them."""
         ...
 
     async def conflict_count(self, project_id: str) -> int:

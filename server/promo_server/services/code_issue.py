@@ -47,10 +47,10 @@ class CodeIssue:
     async def choose(self, unit: UnitOfWork, project: Project, facts: LayoutFacts, count: int) -> ModeChoice:
         """Return the mode of a new campaign with `count` codes."""
         layouts = await unit.layouts.all_of(project.id)
-        same = _same(layouts, facts.specification)
+        same = _same(layouts, facts.fingerprint)
         taken = same.next_index if same else 0
         shortage = self._kernel.shortage(facts.specification, taken + count)
-        if any(self._overlaps(other.specification, facts.specification) for other in layouts):
+        if any(self._overlaps(other, facts) for other in layouts):
             shortage = OVERLAP
         choice = choose_mode(shortage, count)
         if shortage is not None:
@@ -64,20 +64,23 @@ class CodeIssue:
         facts = self.facts(campaign.layout, 1)
         require_stored_room(facts.domain, campaign.code_count, count, _CROWDED)
 
-    def _overlaps(self, other: str, specification: str) -> bool:
-        return other != specification and self._kernel.overlap(other, specification)
+    def _overlaps(self, other: RegisteredLayout, facts: LayoutFacts) -> bool:
+        if other.fingerprint == facts.fingerprint:
+            return False
+        return self._kernel.overlap(other.specification, facts.specification)
 
     async def register(
         self, unit: UnitOfWork, project: Project, facts: LayoutFacts
     ) -> tuple[Project, RegisteredLayout]:
         """Return the project's layout with these facts, a new one with a key of its own if there is none yet."""
-        same = _same(await unit.layouts.all_of(project.id), facts.specification)
+        same = _same(await unit.layouts.all_of(project.id), facts.fingerprint)
         if same is not None:
             return project, same
         layout = RegisteredLayout(
             project_id=project.id,
             number=project.next_layout_number,
             specification=facts.specification,
+            fingerprint=facts.fingerprint,
             wrapped_key=self._kernel.new_key(),
             capacity=facts.domain,
             next_index=0,
@@ -156,8 +159,8 @@ class CodeIssue:
         return first
 
 
-def _same(layouts: Sequence[RegisteredLayout], specification: str) -> RegisteredLayout | None:
-    return next((layout for layout in layouts if layout.specification == specification), None)
+def _same(layouts: Sequence[RegisteredLayout], fingerprint: str) -> RegisteredLayout | None:
+    return next((layout for layout in layouts if layout.fingerprint == fingerprint), None)
 
 
 def _without(whole: IndexRange, skips: Sequence[int]) -> list[IndexRange]:

@@ -332,10 +332,15 @@ class DefinitionStore(Protocol):
 
 
 class LayoutFacts(Protocol):
-    """What the kernel found out about a layout: its canonical document, and how many codes it can spell."""
+    """What the kernel found out about a layout.
+
+    Its canonical document, a fingerprint that layouts share which spell the same codes, and how many those are.
+    """
 
     @property
     def specification(self) -> str: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
     @property
     def layout(self) -> CodeLayout: ...  # noqa: D102
     @property

@@ -73,6 +73,31 @@ def limit(project: str, name: str, partitions: int, *, single_use: bool) -> tupl
     return _native.limit_key(project, name, single_use, partitions)
 
 
+def holds(project: str, partition: int) -> str:
+    """Return the key of a partition's holds by expiry."""
+    return _native.holds_key(project, partition)
+
+
+def holders(project: str, number: int, bucket: int, partitions: int) -> str:
+    """Return the key of the holders of one bucket of positions of a campaign."""
+    return _native.holders_key(project, number, bucket, partitions)
+
+
+def customer_publications(project: str, number: int, customer: str, partitions: int) -> str:
+    """Return the key of the first positions of a customer's publications of a campaign."""
+    return _native.customer_publications_key(project, number, customer, partitions)
+
+
+def source(project: str, number: int, source_id: str, partitions: int) -> str:
+    """Return the key of the first position of the publication with a caller's own id."""
+    return _native.source_key(project, number, source_id, partitions)
+
+
+def rolled_back(project: str, partition: int, stream_id: str) -> str:
+    """Return the key of the marks of what was rolled back of the redemption at a place."""
+    return _native.rolled_back_key(project, partition, stream_id)
+
+
 def free_slots(project: str, name: str, partitions: int) -> str:
     """Return the key of the slots that were given back to a limit."""
     return _native.free_slots_key(project, name, partitions)

@@ -72,13 +72,25 @@ class RedisLedger:
                 min=str(places[0]),
                 max=str(places[-1]),
             )
-        facts = []
-        for id_, fields in cast("_Entries", found):
-            place = StreamId.parse(id_.decode())
-            if place in wanted:
-                entry, positions = whole_entry(partition, place, fields[b"b"], fields[b"o"].decode())
-                facts.append(LedgerFact(place, entry, positions))
-        return facts
+        facts = [_fact(partition, id_, fields) for id_, fields in cast("_Entries", found)]
+        return [fact for fact in facts if fact.place in wanted]
+
+    async def page(self, project_id: str, partition: int, after: StreamId, count: int) -> Sequence[LedgerFact]:
+        """Return the entries that follow a place, in order, up to `count` of them."""
+        async with store_errors():
+            found = await self._client.xrange(
+                keys.ledger(project_id, partition),
+                min=str(after.following),
+                count=count,
+            )
+        return [_fact(partition, id_, fields) for id_, fields in cast("_Entries", found)]
+
+    async def waiting(self, project_id: str) -> int:
+        """Return how many entries the outboxes have."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for partition in range(self.partitions):
+                pipe.xlen(keys.outbox(project_id, partition))
+            return sum(await pipe.execute())
 
     async def trim_outbox(self, project_id: str, through: Mapping[int, StreamId]) -> None:
         """Forget outbox entries up to and including an id."""
@@ -111,6 +123,11 @@ class RedisLedger:
                 pipe.xrange(keys.outbox(project_id, partition), count=1)
             found = await pipe.execute()
         return {partition: StreamId.parse(entries[0][0].decode()) for partition, entries in enumerate(found) if entries}
+
+
+def _fact(partition: int, id_: bytes, fields: dict[bytes, bytes]) -> LedgerFact:
+    place = StreamId.parse(id_.decode())
+    return LedgerFact(place, *whole_entry(partition, place, fields[b"b"], fields[b"o"].decode()))
 
 
 def _flat(entries: list[Any]) -> _Entries:

@@ -9,7 +9,7 @@ from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, true, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.ledger import Checkpoint, StreamId
-from promo_server.services.archive_ports import ArchiveBatch, ArchivedRedemption, LimitUse, Row
+from promo_server.services.archive_ports import ArchiveBatch, ArchivedPublication, ArchivedRedemption, LimitUse, Row
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.tables.archive import (
     CHECKPOINTS,
@@ -184,6 +184,30 @@ class SqlArchive(Rows):
         row = await self._one(select(table.c.entry).where(table.c.project_id == project_id, condition))
         return None if row is None else bytes(row["entry"])
 
+    async def movements(
+        self,
+        project_id: str,
+        partition: int,
+        first: StreamId,
+        last: StreamId,
+    ) -> Mapping[StreamId, Sequence[tuple[str, int, int, int, int]]]:
+        """Return (limit, amount, slot, sequence, total) of the movements of entries, from one to another."""
+        query = (
+            select(MOVEMENTS)
+            .where(
+                MOVEMENTS.c.project_id == project_id,
+                MOVEMENTS.c.partition == partition,
+                MOVEMENTS.c.ledger_id >= first.sortable,
+                MOVEMENTS.c.ledger_id <= last.sortable,
+            )
+            .order_by(MOVEMENTS.c.ledger_id, MOVEMENTS.c.ordinal)
+        )
+        found: dict[StreamId, list[tuple[str, int, int, int, int]]] = {}
+        for row in (await self._connection.execute(query)).mappings():
+            moved = (row["limit_name"], row["amount"], row["slot"], row["limit_sequence"], row["total"])
+            found.setdefault(StreamId.parse(row["ledger_id"]), []).append(moved)
+        return found
+
     async def limits(self, project_id: str, after: str, count: int) -> Sequence[LimitUse]:
         """Return what counts of the limits whose names follow `after`, by name, up to `count` of them."""
         counts = MOVEMENTS.c.active == true()
@@ -203,6 +227,50 @@ class SqlArchive(Rows):
         )
         rows = await self._connection.execute(query)
         return [LimitUse(row[0], row[1], row[2], int(row[3]), row[4], row[5]) for row in rows]
+
+    async def slots(self, project_id: str, limits: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """Return the active slots of limits, ascending."""
+        query = (
+            select(MOVEMENTS.c.limit_name, MOVEMENTS.c.slot)
+            .where(
+                MOVEMENTS.c.project_id == project_id,
+                MOVEMENTS.c.limit_name.in_(limits),
+                MOVEMENTS.c.active == true(),
+                MOVEMENTS.c.slot > 0,
+            )
+            .order_by(MOVEMENTS.c.limit_name, MOVEMENTS.c.slot)
+        )
+        found: dict[str, list[int]] = {}
+        for name, slot in await self._connection.execute(query):
+            found.setdefault(name, []).append(slot)
+        return found
+
+    async def publications(self, project_id: str, after: str, count: int) -> Sequence[ArchivedPublication]:
+        """Return publications whose ids follow `after`, by id, up to `count` of them."""
+        query = (
+            select(PUBLICATIONS)
+            .where(PUBLICATIONS.c.project_id == project_id, PUBLICATIONS.c.id > after)
+            .order_by(PUBLICATIONS.c.id)
+            .limit(count)
+        )
+        return [
+            ArchivedPublication(row["id"], row["campaign_id"], tuple(row["positions"]), bytes(row["entry"]))
+            for row in (await self._connection.execute(query)).mappings()
+        ]
+
+    async def rolled_back_items(self, project_id: str, after: str, count: int) -> Sequence[str]:
+        """Return the ids of redeemables that were rolled back, those that follow `after`, up to `count` of them."""
+        query = (
+            select(REDEMPTION_ITEMS.c.id)
+            .where(
+                REDEMPTION_ITEMS.c.project_id == project_id,
+                REDEMPTION_ITEMS.c.rollback_id.is_not(None),
+                REDEMPTION_ITEMS.c.id > after,
+            )
+            .order_by(REDEMPTION_ITEMS.c.id)
+            .limit(count)
+        )
+        return (await self._connection.scalars(query)).all()
 
     async def conflict_count(self, project_id: str) -> int:
         """Return how many uses had a slot that was active already."""

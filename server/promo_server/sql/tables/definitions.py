@@ -91,12 +91,13 @@ LAYOUTS = Table(
     Column("project_id", ForeignKey("projects.id"), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("specification", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     # Decimal text: an index space is often larger than 64 bits.
     Column("capacity", Text, nullable=False),
     Column("next_index", BigInteger, nullable=False),
     PrimaryKeyConstraint("project_id", "number"),
-    UniqueConstraint("project_id", "specification"),
+    UniqueConstraint("project_id", "fingerprint"),
 )
 
 CODE_RANGES = Table(

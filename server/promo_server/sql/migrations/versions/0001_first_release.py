@@ -242,12 +242,13 @@ def upgrade() -> None:
         sa.Column("project_id", sa.String(length=16), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("specification", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("capacity", sa.Text(), nullable=False),
         sa.Column("next_index", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_layouts_project_id")),
         sa.PrimaryKeyConstraint("project_id", "number", name=op.f("pk_layouts")),
-        sa.UniqueConstraint("project_id", "specification", name=op.f("uq_layouts_project_id_specification")),
+        sa.UniqueConstraint("project_id", "fingerprint", name=op.f("uq_layouts_project_id_fingerprint")),
     )
     op.create_table(
         "slot_conflicts",

@@ -1,0 +1,88 @@
+"""Writes into an empty store what the archive knows of publications and rollbacks, in the engine's own forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from promo_server.store import keys
+from promo_server.store.client import store_errors
+from promo_server.store.ids import place_of_redemption
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredPublication:
+    """A publication of a campaign: positions handed out, and the record that is kept with the first of them."""
+
+    campaign_number: int
+    customer: str
+    source_id: str
+    positions: tuple[int, ...]
+    record: bytes
+
+
+class RedisRestore:
+    """Restores one project after its store was lost."""
+
+    def __init__(self, client: Redis, partitions: int) -> None:
+        """Use the client; `partitions` must be what the engine uses."""
+        self._client = client
+        self._partitions = partitions
+
+    async def is_empty(self, project_id: str) -> bool:
+        """Return whether nothing has happened in the project as far as the store knows."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for partition in range(self._partitions):
+                pipe.exists(keys.ledger(project_id, partition))
+                pipe.exists(keys.outbox(project_id, partition))
+            return not any(await pipe.execute())
+
+    async def publications(
+        self,
+        project_id: str,
+        publications: Sequence[RestoredPublication],
+        source_ttl_ms: int,
+    ) -> None:
+        """Write who holds what."""
+        size = keys.positions_per_bucket()
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for one in publications:
+                number, first = one.campaign_number, one.positions[0]
+                joined = ",".join(str(position) for position in one.positions).encode()
+                for position in one.positions:
+                    value = joined + b"|" + one.record if position == first else b">" + str(first).encode()
+                    bucket = keys.holders(project_id, number, position // size, self._partitions)
+                    pipe.hset(bucket, str(position % size), value)
+                if one.source_id:
+                    source = keys.source(project_id, number, one.source_id, self._partitions)
+                    pipe.set(source, str(first), px=source_ttl_ms, nx=True)
+            await pipe.execute()
+
+    async def customers(self, project_id: str, number: int, first_positions: Mapping[str, Sequence[int]]) -> None:
+        """Write the first positions of each customer's publications of a campaign."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for customer, positions in first_positions.items():
+                key = keys.customer_publications(project_id, number, customer, self._partitions)
+                pipe.set(key, ",".join(str(position) for position in sorted(positions)))
+            await pipe.execute()
+
+    async def cursors(self, project_id: str, following: Mapping[int, int]) -> None:
+        """Write, by campaign number, the position that the next publication begins at."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for number, position in following.items():
+                pipe.set(keys.cursor(project_id, number, self._partitions), position)
+            await pipe.execute()
+
+    async def rolled_back(self, project_id: str, item_ids: Sequence[str], ttl_ms: int) -> None:
+        """Mark redeemables as rolled back, so that they never are again."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for item_id in item_ids:
+                redemption_id, _, redeemable = item_id.rpartition(".")
+                found = place_of_redemption(redemption_id)
+                if found is not None:
+                    key = keys.rolled_back(project_id, found[0], str(found[1]))
+                    pipe.setbit(key, int(redeemable), 1)
+                    pipe.pexpire(key, ttl_ms)
+            await pipe.execute()

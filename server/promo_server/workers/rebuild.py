@@ -1,0 +1,145 @@
+"""Rebuilds an empty store from SQL: definitions, counters, holders, rollbacks.
+
+What only the store knew is gone: live holds, answers to request ids, and entries that the archive had not got yet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from promo.v1 import event_pb2
+from promo_server.services.archive_ports import ArchivedPublication, LimitUse
+from promo_server.services.bundles import BundlePublisher
+from promo_server.services.ports import Clock, Database
+from promo_server.store.counters import RedisCounters, RestoredCounter
+from promo_server.store.restore import RedisRestore, RestoredPublication
+from promo_server.workers.verification import PERIODS, limit_of
+
+_AT_ONCE = 1_000
+_PERIOD_KEPT_MS = 62 * 24 * 3_600_000
+"""How long the counter of a period is kept: longer than any period, since its end is not known here."""
+
+
+class StoreNotEmptyError(Exception):
+    """The store has a ledger of the project: rebuilding would overwrite what it knows better."""
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """How much was written."""
+
+    definitions: int = 0
+    limits: int = 0
+    publications: int = 0
+    rolled_back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildTimes:
+    """How long the engine keeps ids of publications and marks of rollbacks, milliseconds."""
+
+    source_id_ms: int
+    rollback_ms: int
+
+
+class StoreRebuild:
+    """Rebuilds projects one by one. Run it before any call is answered."""
+
+    def __init__(
+        self,
+        database: Database,
+        publisher: BundlePublisher,
+        counters: RedisCounters,
+        restore: RedisRestore,
+        clock: Clock,
+        times: RebuildTimes,
+    ) -> None:
+        """Keep what rebuilding needs."""
+        self._database = database
+        self._publisher = publisher
+        self._counters = counters
+        self._restore = restore
+        self._clock = clock
+        self._times = times
+
+    async def __call__(self) -> Rebuilt:
+        """Return how much was written; raise StoreNotEmptyError before anything is when the store is not empty."""
+        async with self._database.read() as unit:
+            projects = await unit.projects.all_ids()
+        for project_id in projects:
+            if not await self._restore.is_empty(project_id):
+                raise StoreNotEmptyError(project_id)
+        rebuilt = Rebuilt()
+        for project_id in projects:
+            await self._limits(project_id, rebuilt)
+            await self._publications(project_id, rebuilt)
+            await self._rollbacks(project_id, rebuilt)
+        # Last, since without definitions no call can touch what is still being written.
+        rebuilt.definitions = await self._publisher.republish_all()
+        return rebuilt
+
+    async def _limits(self, project_id: str, rebuilt: Rebuilt) -> None:
+        after = ""
+        while True:
+            async with self._database.read() as unit:
+                uses = await unit.archive.limits(project_id, after, _AT_ONCE)
+                slots = await unit.archive.slots(project_id, [use.limit for use in uses])
+            if not uses:
+                return
+            counters = [self._counter(use, set(slots.get(use.limit, ()))) for use in uses]
+            await self._counters.restore(project_id, [one for one in counters if one is not None])
+            rebuilt.limits += len(uses)
+            after = uses[-1].limit
+
+    def _counter(self, use: LimitUse, slots: set[int]) -> RestoredCounter | None:
+        limit = limit_of(use)
+        if limit.single_use:
+            return RestoredCounter(limit, 1, 0) if use.count else None
+        if limit.money:
+            return RestoredCounter(limit, use.amount, use.highest_sequence)
+        free = tuple(slot for slot in range(1, use.highest_slot) if slot not in slots)
+        expire_ms = self._clock() + _PERIOD_KEPT_MS if use.kind in PERIODS else None
+        return RestoredCounter(limit, use.count, use.highest_sequence, free, expire_ms)
+
+    async def _publications(self, project_id: str, rebuilt: Rebuilt) -> None:
+        async with self._database.read() as unit:
+            numbers = await unit.campaigns.numbers(project_id)
+        first_positions: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        following: dict[int, int] = defaultdict(int)
+        after = ""
+        while True:
+            async with self._database.read() as unit:
+                found = await unit.archive.publications(project_id, after, _AT_ONCE)
+            if not found:
+                break
+            restored = [_publication(one, numbers[one.campaign_id]) for one in found]
+            for one in restored:
+                first_positions[one.campaign_number][one.customer].append(one.positions[0])
+                following[one.campaign_number] = max(following[one.campaign_number], one.positions[-1] + 1)
+            await self._restore.publications(project_id, restored, self._times.source_id_ms)
+            rebuilt.publications += len(found)
+            after = found[-1].id
+        for number, customers in first_positions.items():
+            await self._restore.customers(project_id, number, customers)
+        await self._restore.cursors(project_id, following)
+
+    async def _rollbacks(self, project_id: str, rebuilt: Rebuilt) -> None:
+        after = ""
+        while True:
+            async with self._database.read() as unit:
+                items = await unit.archive.rolled_back_items(project_id, after, _AT_ONCE)
+            if not items:
+                return
+            await self._restore.rolled_back(project_id, items, self._times.rollback_ms)
+            rebuilt.rolled_back += len(items)
+            after = items[-1]
+
+
+def _publication(one: ArchivedPublication, number: int) -> RestoredPublication:
+    record = event_pb2.LedgerEntry.FromString(one.entry).publication
+    customer, source_id = record.customer, record.source_id
+    # What follows from the campaign and the positions is not kept with them.
+    for name in ("id", "campaign_id", "campaign", "codes", "expire_time"):
+        record.ClearField(name)
+    return RestoredPublication(number, customer, source_id, one.positions, record.SerializeToString())
