@@ -4,6 +4,8 @@ mod build_info;
 mod codes;
 mod decision;
 mod error;
+mod events;
+mod python_thread;
 mod runtime;
 mod store_keys;
 
@@ -15,15 +17,15 @@ mod _native {
     #[pymodule_export]
     use crate::build_info::build_info;
     #[pymodule_export]
-    use crate::codes::{
-        Codec, check_layout, layouts_overlap, new_wrapped_key, rewrap_key,
-    };
+    use crate::codes::{Codec, check_layout, layouts_overlap, new_wrapped_key, rewrap_key};
     #[pymodule_export]
     use crate::decision::{check_definition, currencies, decide_json, has_time_zone};
     #[pymodule_export]
     use crate::error::{LayoutInvalidError, ResumeMismatchError};
     #[pymodule_export]
-    use crate::runtime::Runtime;
+    use crate::events::listen;
+    #[pymodule_export]
+    use crate::runtime::{Pending, Runtime};
     #[pymodule_export]
     use crate::store_keys::{
         auth_key, bundle_key, bundle_version_key, complete_entry, cursor_key, customer_id,

@@ -1,6 +1,6 @@
 //! The data plane as a Python object: an engine, the call layer over it, and the
 //! server on the public port. Everything runs on its own threads; Python gets
-//! answers through callbacks.
+//! answers through callbacks, which one more thread calls.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -9,8 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use promo_decision::{Reason, Refusal};
 use promo_edge::{CallLayer, EdgeConfig, Server};
-use promo_engine::{Engine, EngineConfig};
+use promo_engine::{Engine, EngineConfig, protocol::google::rpc::Status, status::status};
 use prost::Message as _;
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
@@ -18,6 +19,9 @@ use pyo3::{
     types::PyBytes,
 };
 use serde::Deserialize;
+use tokio::task::AbortHandle;
+
+use crate::python_thread;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +53,7 @@ impl Runtime {
     fn new(py: Python<'_>, config: &str) -> PyResult<Self> {
         let config: RuntimeConfig = serde_json::from_str(config)
             .map_err(|error| PyValueError::new_err(format!("runtime settings: {error}")))?;
-        py.detach(|| Self::start(config))
+        py.detach(|| Self::connect(config))
     }
 
     /// Starts to listen, and returns where.
@@ -67,45 +71,37 @@ impl Runtime {
     }
 
     /// Makes a unary call in this process, exactly like one through the port.
-    /// `callback` is called from another thread with whether it succeeded, and
-    /// the encoded answer or `google.rpc.Status`.
+    /// `callback` is called once, from another thread, with whether it succeeded
+    /// and the encoded answer or `google.rpc.Status`.
     #[pyo3(signature = (method, metadata, body, timeout_ms, callback))]
     fn call(
         &self,
         method: String,
         metadata: Vec<(String, String)>,
-        body: Vec<u8>,
+        body: &[u8],
         timeout_ms: Option<u64>,
         callback: Py<PyAny>,
-    ) -> PyResult<()> {
-        let headers = headers(&metadata)?;
+    ) -> PyResult<Pending> {
+        let headers = headers(metadata)?;
         let layer = Arc::clone(&self.layer);
-        self.handle.spawn(async move {
-            let deadline = timeout_ms.map(Duration::from_millis);
-            match layer
-                .call(&method, &headers, Bytes::from(body), deadline)
-                .await
-            {
-                Ok(answer) => report(&callback, true, &answer),
-                Err(failure) => report(&callback, false, &failure.status().encode_to_vec()),
-            }
-        });
-        Ok(())
+        let body = Bytes::copy_from_slice(body);
+        let deadline = timeout_ms.map(Duration::from_millis);
+        Ok(self.start(callback, async move {
+            let answer = layer.call(&method, &headers, body, deadline).await;
+            answer.map_err(|failure| failure.status().clone())
+        }))
     }
 
     /// Gives back what overdue holds hold. `callback` is called as by `call`; the
     /// answer is how many holds were found, in digits.
-    fn sweep(&self, callback: Py<PyAny>) {
+    fn sweep(&self, callback: Py<PyAny>) -> Pending {
         let engine = Arc::clone(&self.engine);
-        self.handle.spawn(async move {
-            match engine.sweep(now_ms()).await {
-                Ok(found) => report(&callback, true, found.to_string().as_bytes()),
-                Err(refusal) => {
-                    let status = promo_engine::status::status(&refusal);
-                    report(&callback, false, &status.encode_to_vec());
-                }
-            }
-        });
+        self.start(callback, async move {
+            let found = engine.sweep(now_ms()).await;
+            found
+                .map(|found| found.to_string().into())
+                .map_err(|refusal| status(&refusal))
+        })
     }
 
     /// Metrics of the data plane, as Prometheus text.
@@ -143,7 +139,22 @@ impl Runtime {
 }
 
 impl Runtime {
-    fn start(config: RuntimeConfig) -> PyResult<Self> {
+    /// Has work done whose result a callback is told.
+    fn start(
+        &self,
+        callback: Py<PyAny>,
+        work: impl Future<Output = Result<Bytes, Status>> + Send + 'static,
+    ) -> Pending {
+        let completion = Completion(Some(callback));
+        let task = self
+            .handle
+            .spawn(async move { completion.report(work.await) });
+        Pending {
+            task: task.abort_handle(),
+        }
+    }
+
+    fn connect(config: RuntimeConfig) -> PyResult<Self> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if config.worker_threads > 0 {
             builder.worker_threads(config.worker_threads);
@@ -182,7 +193,7 @@ impl Drop for Runtime {
     }
 }
 
-fn headers(metadata: &[(String, String)]) -> PyResult<HeaderMap> {
+fn headers(metadata: Vec<(String, String)>) -> PyResult<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(metadata.len());
     for (name, value) in metadata {
         let malformed = || PyValueError::new_err(format!("metadata {name:?} is malformed"));
@@ -192,14 +203,47 @@ fn headers(metadata: &[(String, String)]) -> PyResult<HeaderMap> {
     Ok(headers)
 }
 
-/// Hands an answer to Python. A callback that fails has nobody to tell but
-/// Python's own hook for such errors.
-fn report(callback: &Py<PyAny>, succeeded: bool, answer: &[u8]) {
-    Python::attach(|py| {
-        if let Err(error) = callback.call1(py, (succeeded, PyBytes::new(py, answer))) {
-            error.write_unraisable(py, None);
+/// A call under way.
+#[pyclass(frozen)]
+pub struct Pending {
+    task: AbortHandle,
+}
+
+#[pymethods]
+impl Pending {
+    /// Ends the call, if it is not over; what it did is not undone.
+    fn cancel(&self) {
+        self.task.abort();
+    }
+}
+
+/// Tells a callback how a call ended, also when its task goes without an end.
+struct Completion(Option<Py<PyAny>>);
+
+impl Completion {
+    fn report(mut self, result: Result<Bytes, Status>) {
+        self.send(result);
+    }
+
+    fn send(&mut self, result: Result<Bytes, Status>) {
+        if let Some(callback) = self.0.take() {
+            python_thread::send(Box::new(move |py| {
+                let (succeeded, answer) = match result {
+                    Ok(answer) => (true, answer),
+                    Err(status) => (false, status.encode_to_vec().into()),
+                };
+                callback.call1(py, (succeeded, PyBytes::new(py, &answer)))?;
+                Ok(())
+            }));
         }
-    });
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        // The threads were stopped, or the caller cancelled and does not listen.
+        self.send(Err(status(&Refusal::new(Reason::Draining))));
+    }
 }
 
 fn now_ms() -> i64 {

@@ -6,8 +6,8 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 
-
 from promo_server import _native
+from promo_server.runtime import events
 
 
 class CallFailedError(Exception):
@@ -28,6 +28,7 @@ class Runtime:
 
     def __init__(self, config: Mapping[str, object]) -> None:
         """Start the engine. `config` is what data_plane.runtime_config returns; it has the master secret."""
+        events.listen()
         self._native = _native.Runtime(json.dumps(config))
 
     async def serve(self) -> str:
@@ -38,7 +39,7 @@ class Runtime:
         """Return the encoded answer to a unary call, exactly as the port would give it.
 
         `method` is a path such as "/promo.v1.RedemptionService/Redeem", `timeout` is in seconds. Raise
-        CallFailedError when the call is refused.
+        CallFailedError when the call is refused. Cancelling the caller cancels the call, which undoes nothing.
         """
         return await _completion(
             lambda done: self._native.call(method, list(metadata.items()), body, max(1, int(timeout * 1000)), done),
@@ -61,7 +62,7 @@ class Runtime:
         await asyncio.to_thread(self._native.drain, int(grace_seconds * 1000))
 
 
-async def _completion(start: Callable[[Callable[[bool, bytes], None]], object]) -> bytes:
+async def _completion(start: Callable[[Callable[[bool, bytes], None]], _native.Pending]) -> bytes:
     """Return what the native side reports, which it does from a thread of its own."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[bytes] = loop.create_future()
@@ -79,5 +80,9 @@ async def _completion(start: Callable[[Callable[[bool, bytes], None]], object]) 
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, succeeded, answer)
 
-    start(report)
-    return await future
+    pending = start(report)
+    try:
+        return await future
+    except asyncio.CancelledError:
+        pending.cancel()
+        raise
