@@ -59,6 +59,41 @@ pub fn outbox_key(project: &str, partition: u8) -> String {
     Keys::new(project, Partition(partition)).outbox()
 }
 
+/// Key of a partition's holds by expiry.
+#[pyfunction]
+pub fn holds_key(project: &str, partition: u8) -> String {
+    Keys::new(project, Partition(partition)).holds()
+}
+
+/// Key of the hash of holders of a campaign's codes in one bucket of positions.
+#[pyfunction]
+pub fn holders_key(project: &str, number: u32, bucket: u64, partitions: u8) -> String {
+    of_campaign(project, number, partitions).holders(number, bucket)
+}
+
+/// Key of the first positions of a customer's publications of a campaign.
+#[pyfunction]
+pub fn customer_publications_key(
+    project: &str,
+    number: u32,
+    customer: &str,
+    partitions: u8,
+) -> String {
+    of_campaign(project, number, partitions).customer_publications(number, customer)
+}
+
+/// Key of the first position of the publication with a caller's own id.
+#[pyfunction]
+pub fn source_key(project: &str, number: u32, source_id: &str, partitions: u8) -> String {
+    of_campaign(project, number, partitions).source(number, source_id)
+}
+
+/// Key of the marks of what was rolled back of the redemption at a place.
+#[pyfunction]
+pub fn rolled_back_key(project: &str, partition: u8, stream_id: &str) -> String {
+    Keys::new(project, Partition(partition)).rolled_back(stream_id)
+}
+
 /// Key that leads from a stored code to "campaign number:position".
 #[pyfunction]
 pub fn stored_code_key(project: &str, code: &str, partitions: u8) -> String {
