@@ -14,6 +14,8 @@ from promo_server.workers.metrics import WorkerMetrics
 _LOG = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE_SECONDS = 5.0
+_STOP_SECONDS = 5.0
+"""How long a round may go on after `stop`: longer than the store's and the database's own timeouts."""
 
 
 class WorkerLoop:
@@ -38,11 +40,15 @@ class WorkerLoop:
         """Begin."""
         self._task = asyncio.create_task(self._run(), name=f"worker:{self._name}")
 
-    async def stop(self) -> None:
-        """Let the running round finish, then end."""
+    async def stop(self, grace_seconds: float = _STOP_SECONDS) -> None:
+        """Let the running round finish, within a time, then end."""
         self._stopping.set()
-        if self._task is not None:
-            await self._task
+        if self._task is None:
+            return
+        await asyncio.wait([self._task], timeout=grace_seconds)
+        # What a round leaves undone, the next process finds.
+        self._task.cancel()
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         failures = 0

@@ -31,3 +31,17 @@ async def test_a_worker_goes_on_after_failures_and_stops_after_its_round() -> No
     await loop.stop()
     assert finished
     assert registry.get_sample_value("promo_worker_failures_total", {"worker": "w"}) == 2
+
+
+async def test_a_round_that_never_ends_does_not_keep_the_worker() -> None:
+    started = asyncio.Event()
+
+    async def hang() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    loop = WorkerLoop("w", hang, 0.001, WorkerMetrics(CollectorRegistry()))
+    loop.start()
+    await started.wait()
+    async with asyncio.timeout(5):
+        await loop.stop(grace_seconds=0.05)
