@@ -24,19 +24,27 @@ impl Export<'_> {
         threads: usize,
         mut progress: impl FnMut(Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let opened = OpenOptions::new()
-            .read(true)
+        let mut options = OpenOptions::new();
+        options
             .write(true)
             .create(true)
-            .truncate(!resume)
-            .open(path)
-            .map_err(CodesError::Io)?;
-        let (mut file, from) = self.continue_file(opened, &span)?;
+            .read(resume)
+            .truncate(!resume);
+        let opened = options.open(path).map_err(CodesError::Io)?;
+        // A pipe or a device has no beginning to continue and no disk to reach.
+        let is_file = opened.metadata().map_err(CodesError::Io)?.is_file();
+        let (mut file, from) = if resume && is_file {
+            self.continue_file(opened, &span)?
+        } else {
+            (opened, span.start)
+        };
         self.run(from..span.end, threads, |chunk| {
             file.write_all(chunk.bytes).map_err(CodesError::Io)?;
             progress(chunk)
         })?;
-        file.sync_all().map_err(CodesError::Io)?;
+        if is_file {
+            file.sync_all().map_err(CodesError::Io)?;
+        }
         Ok(())
     }
 

@@ -114,6 +114,23 @@ fn a_file_of_another_export_is_refused_and_left_alone() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_device_takes_an_export_too() {
+    let (codec, ranges) = (codec(&[]), ranges());
+    let export = Export::new(&codec, &ranges, b"\n").unwrap();
+    for resume in [false, true] {
+        let mut written = 0;
+        export
+            .write_file("/dev/null".as_ref(), 0..u64::MAX, resume, 2, |chunk| {
+                written += chunk.codes;
+                Ok::<_, CodesError>(())
+            })
+            .unwrap();
+        assert_eq!(written, ranges.len());
+    }
+}
+
 #[test]
 fn an_export_needs_a_separator_and_ranges_of_the_layout() {
     let codec = codec(&[]);
