@@ -49,6 +49,15 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Run:
+    """One measurement of one contestant, and what its store says of it."""
+
+    measured: Measured
+    script_us: float
+    append_mode: str
+
+
+@dataclass(frozen=True)
 class Median:
     """The middle of several measurements of one contestant; rates beside it are the extremes."""
 
@@ -60,14 +69,16 @@ class Median:
     server_cores: float
     store_cores: float
     driver_cores: float
+    script_us: float
+    append_mode: str
 
     @classmethod
-    def of(cls, runs: Sequence[Measured]) -> "Median":
+    def of(cls, runs: Sequence[Run]) -> "Median":
         """The median of each figure."""
-        rates = [run.calls_per_second for run in runs]
+        rates = [run.measured.calls_per_second for run in runs]
 
         def middle(figure: Callable[[Measured], float]) -> float:
-            return statistics.median(figure(run) for run in runs)
+            return statistics.median(figure(run.measured) for run in runs)
 
         return cls(
             calls_per_second=statistics.median(rates),
@@ -78,6 +89,8 @@ class Median:
             server_cores=middle(lambda run: run.cores["server"]),
             store_cores=middle(lambda run: run.cores["store"]),
             driver_cores=middle(lambda run: run.cores["driver"]),
+            script_us=statistics.median(run.script_us for run in runs),
+            append_mode=runs[0].append_mode,
         )
 
 
@@ -101,18 +114,19 @@ def arena(
         yield serving, running, directory
 
 
-def full_speed(contestant: Contestant[Arena], scenario: Scenario, plan: Plan) -> Measured:
+def full_speed(contestant: Contestant[Arena], scenario: Scenario, plan: Plan) -> Run:
     """One measurement with as many calls as `plan.in_flight` allows."""
     with arena(contestant, scenario, plan.durability) as (serving, running, directory):
         count = int(contestant.expected_rate * (plan.seconds + plan.warm_up))
         bodies = serving.redemptions(directory / "bodies", count)
-        return load.send(
+        measured = load.send(
             serving.target,
             bodies,
             SPLIT.load,
             plan.load(),
             store_pid=running.pid,
         )
+        return Run(measured, running.script_microseconds(), running.append_mode())
 
 
 def in_turn(
@@ -122,11 +136,11 @@ def in_turn(
 
     They are measured in turn, so that a machine that drifts does so under all of them.
     """
-    runs: dict[str, list[Measured]] = {contestant.name: [] for contestant in contestants}
+    runs: dict[str, list[Run]] = {contestant.name: [] for contestant in contestants}
     for repetition in range(plan.repetitions):
         turn = repetition % len(contestants)
         for contestant in (*contestants[turn:], *contestants[:turn]):
-            measured = full_speed(contestant, scenario, plan)
-            runs[contestant.name].append(measured)
-            progress(contestant.name, measured)
-    return {name: Median.of(measurements) for name, measurements in runs.items()}
+            run = full_speed(contestant, scenario, plan)
+            runs[contestant.name].append(run)
+            progress(contestant.name, run.measured)
+    return {name: Median.of(found) for name, found in runs.items()}

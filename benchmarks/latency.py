@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
 def closed_loop(scenario: Scenario, durability: Durability, in_flight: int, seconds: float) -> Measured:
     """Our server with so many calls in flight."""
     plan = Plan(durability, repetitions=1, seconds=seconds, in_flight=in_flight)
-    return harness.full_speed(Ours(), scenario, plan)
+    return harness.full_speed(Ours(), scenario, plan).measured
 
 
 def open_loop(scenario: Scenario, durability: Durability, rate: float, seconds: float) -> Measured:

@@ -45,10 +45,11 @@ def main(arguments: Sequence[str]) -> None:
     medians = harness.in_turn(chosen, Scenario.load("coupon"), plan, progress)
     out.table(
         f"Medians of {plan.repetitions}",
-        ["contestant", "calls/s", "lowest", "highest", "p50 ms", "p99 ms", "server", "store", "driver"],
+        ["contestant", "calls/s", "lowest", "highest", "p50 ms", "p99 ms", "server", "store", "driver", "script µs"],
         [row(name, median) for name, median in sorted(medians.items(), key=lambda item: -item[1].calls_per_second)],
     )
-    out.note("server, store, driver: cores kept busy")
+    out.note("server, store, driver: cores kept busy; script: time inside the store's function or script, a call")
+    out.note(f"store: {next(iter(medians.values())).append_mode}")
     out.finish(figures(medians, plan))
 
 
@@ -62,6 +63,7 @@ def row(name: str, median: Median) -> list[str]:
         f"{median.p50_ms:.2f}",
         f"{median.p99_ms:.2f}",
         *(f"{core:.2f}" for core in cores),
+        f"{median.script_us:.0f}",
     ]
 
 
@@ -78,6 +80,7 @@ def figures(medians: dict[str, Median], plan: Plan) -> dict[str, object]:
         },
         "store_cores": {name: rounded(median.store_cores) for name, median in medians.items()},
         "server_cores": {name: rounded(median.server_cores) for name, median in medians.items()},
+        "script_us": {name: rounded(median.script_us, 1) for name, median in medians.items()},
         "driver_cores": {name: rounded(median.driver_cores) for name, median in medians.items()},
     }
     ours, echo = medians.get(OURS), medians.get(ECHO.name)

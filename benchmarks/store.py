@@ -16,6 +16,9 @@ Durability = Literal["always", "everysec", "no"]
 """When the append-only file reaches the disk: before each answer, each second, or no file at all."""
 
 
+SCRIPT_STATISTICS = ("cmdstat_fcall", "cmdstat_fcall_ro", "cmdstat_evalsha")
+
+
 @dataclass(frozen=True)
 class Store:
     """A running store."""
@@ -39,11 +42,12 @@ class Store:
         settings = cast("dict[str, str]", self.client.config_get("append*"))
         return f"appendonly {settings['appendonly']}, appendfsync {settings['appendfsync']}"
 
-    def microseconds_per_call(self, command: str) -> float | None:
-        """Mean time that the store spent inside one command, or none when it was not called."""
+    def script_microseconds(self) -> float:
+        """Mean time that the store spent inside one function or script; 0 when it ran none."""
         stats = cast("dict[str, dict[str, float]]", self.client.info("commandstats"))
-        found = stats.get(f"cmdstat_{command}")
-        return found["usec_per_call"] if found else None
+        found = [stats[name] for name in SCRIPT_STATISTICS if name in stats]
+        calls = sum(command["calls"] for command in found)
+        return sum(command["usec"] for command in found) / calls if calls else 0.0
 
 
 @contextmanager
