@@ -66,12 +66,17 @@ class Caller:
         request_id = method.identify(sent)
         body = sent.SerializeToString()
         attempt = 0
+        previous: PromoError | None = None
         while True:
             attempt += 1
             try:
                 answer = await self._attempt(method.path, body, deadline)
             except PromoError as error:
                 error.request_id = request_id
+                if previous is not None:
+                    # A deadline that ends a retry must not hide what was wrong.
+                    error.add_note(f"attempt {attempt}; the one before: {previous}")
+                previous = error
                 delay = self.retry.delay(attempt, error, repeatable=method.repeatable)
                 if delay is None or time.monotonic() + delay >= deadline:
                     raise
