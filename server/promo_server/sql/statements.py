@@ -11,8 +11,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Dialect, Executable, ScalarResult
+from sqlalchemy import CursorResult, Dialect, Executable, ScalarResult, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from promo_server.sql.bulk import bulk_insert
 
 Value = TypeVar("Value")
 
@@ -43,6 +45,11 @@ class Statements:
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:  # noqa: ANN401 - as SQLAlchemy has it
         """Run a statement and return its rows."""
         return await finish(self._connection.execute(statement, parameters))
+
+    async def insert_many(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Insert rows, each with every column that does not count itself."""
+        statement, parameters = bulk_insert(self.dialect.name, table, rows)
+        await finish(self._connection.exec_driver_sql(statement, parameters))
 
     async def scalars(self, statement: Executable) -> ScalarResult[Any]:
         """Run a statement and return the first value of each row."""

@@ -23,8 +23,11 @@ from promo_server.workers.metrics import WorkerMetrics
 
 _LOG = structlog.get_logger(__name__)
 
-_AT_ONCE = 500
-"""Entries of one partition in one transaction."""
+_AT_ONCE = 1_000
+"""Entries in one transaction, more or less: other writers wait for its end."""
+
+_LOOK_SECONDS = 0.02
+"""How often a waiting caller looks how far the archive is."""
 
 Progress = dict[int, list[tuple["Notice", "LedgerFact"]]]
 
@@ -40,15 +43,18 @@ class Projection:
         self._metrics = metrics
         self._checkpoints: dict[str, dict[int, Checkpoint]] = {}
         self._numbers: dict[str, dict[str, int]] = {}
+        self._busy: dict[str, int] = {}
         self._moved = asyncio.Condition()
 
     async def run_round(self, project_id: str, block_ms: int = 0) -> int:
         """Project what waits in a project's outboxes, and return how many entries that was."""
         known = await self._known(project_id)
         after = {partition: checkpoint.outbox for partition, checkpoint in known.items()}
-        notices = await self._ledger.notices(project_id, after, _AT_ONCE, block_ms)
+        share = max(1, _AT_ONCE // self._busy.get(project_id, self._ledger.partitions))
+        notices = await self._ledger.notices(project_id, after, share, block_ms)
         if not notices:
             return 0
+        self._busy[project_id] = len(notices)
         progress = {partition: await self._facts(project_id, partition, some) for partition, some in notices.items()}
         try:
             written = await self._write(project_id, notices, progress)
@@ -96,15 +102,14 @@ class Projection:
     ) -> Mapping[int, Checkpoint]:
         """Write everything in one transaction; fails with CONFLICT when a slot is active already."""
         reached = {partition: Checkpoint(some[-1].outbox, some[-1].ledger) for partition, some in notices.items()}
+        expected = self._checkpoints.get(project_id, {})
+        # Built before the transaction, which other writers wait for.
+        builder = _build(project_id, progress, expected)
         async with self._database.write() as unit:
-            # Another server may have projected some of it meanwhile.
             current = await unit.archive.checkpoints(project_id)
-            builder = BatchBuilder(project_id)
-            for partition, some in progress.items():
-                done = current.get(partition, Checkpoint()).outbox
-                for notice, fact in some:
-                    if notice.outbox > done:
-                        builder.add(partition, fact)
+            if any(current.get(partition) != expected.get(partition) for partition in progress):
+                # Another server has projected some of it meanwhile.
+                builder = _build(project_id, progress, current)
             await unit.archive.write(project_id, await self._finish(unit, project_id, builder))
             reached = {
                 partition: max(checkpoint, current.get(partition, Checkpoint()), key=lambda one: one.outbox)
@@ -198,14 +203,25 @@ class Projection:
                 return False
             async with self._moved:
                 try:
-                    # Another server's projection does not notify, so look now and then.
-                    await asyncio.wait_for(self._moved.wait(), min(left, 0.1))
+                    # A projection of another thread or server does not notify, so look now and then.
+                    await asyncio.wait_for(self._moved.wait(), min(left, _LOOK_SECONDS))
                 except TimeoutError:
                     continue
 
     def forget(self, project_id: str) -> None:
         """Read the checkpoints again, after trouble."""
         self._checkpoints.pop(project_id, None)
+
+
+def _build(project_id: str, progress: Progress, done: Mapping[int, Checkpoint]) -> BatchBuilder:
+    """Return what is new in a round: everything after what is done."""
+    builder = BatchBuilder(project_id)
+    for partition, some in progress.items():
+        last = done.get(partition, Checkpoint()).outbox
+        for notice, fact in some:
+            if notice.outbox > last:
+                builder.add(partition, fact)
+    return builder
 
 
 def _deactivate(batch: ArchiveBatch, taken: set[tuple[str, int]], now_ms: int) -> list[Row]:

@@ -70,7 +70,7 @@ class SqlArchive(Rows):
             (MOVEMENTS, batch.movements),
         ):
             if rows:
-                await self._connection.execute(insert(table), rows)
+                await self._connection.insert_many(table, rows)
         await self._put_customers(batch.customers)
         await self._put_orders(batch.orders)
 

@@ -66,8 +66,8 @@ class SqlStoredCodes(Rows):
 
     async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:
         """Add codes at consecutive positions."""
-        await self._connection.execute(
-            insert(STORED_CODES),
+        await self._connection.insert_many(
+            STORED_CODES,
             [
                 {"project_id": project_id, "campaign_id": campaign_id, "position": position, "code": code}
                 for position, code in enumerate(codes, first_position)
