@@ -5,6 +5,47 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Self, final
 
+__all__ = [
+    "Codec",
+    "LayoutInvalidError",
+    "Pending",
+    "ResumeMismatchError",
+    "Runtime",
+    "auth_key",
+    "build_info",
+    "bundle_key",
+    "bundle_version_key",
+    "check_definition",
+    "check_layout",
+    "complete_entry",
+    "currencies",
+    "cursor_key",
+    "customer_id",
+    "customer_publications_key",
+    "decide_json",
+    "epoch_key",
+    "free_slots_key",
+    "has_time_zone",
+    "holders_key",
+    "holds_key",
+    "layouts_overlap",
+    "ledger_key",
+    "limit_key",
+    "listen",
+    "new_wrapped_key",
+    "outbox_key",
+    "parse_redemption_id",
+    "positions_per_bucket",
+    "project_bundle_key",
+    "project_version_key",
+    "publication_id",
+    "rewrap_key",
+    "rolled_back_key",
+    "source_key",
+    "stored_code_key",
+    "stored_codes_key",
+]
+
 # build_info.rs
 def build_info() -> list[tuple[str, str]]: ...
 
