@@ -11,7 +11,7 @@ from grpc_status import rpc_status
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
-from promo_server.rpc import identity, status
+from promo_server.rpc import health, identity, status
 
 _LOG = structlog.get_logger(__name__)
 
@@ -36,8 +36,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Return the method's handler with both round it."""
         handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
+        if handler is None or handler_call_details.method.startswith(f"/{health.SERVICE}/"):
+            return handler
         method = handler_call_details.method
         wrap = {
             "request_deserializer": handler.request_deserializer,

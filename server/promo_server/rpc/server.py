@@ -18,8 +18,9 @@ from promo.v1 import (
 from promo_server.rpc.access import AccessServicer
 from promo_server.rpc.campaigns import CampaignServicer
 from promo_server.rpc.codes import CodeServicer
+from promo_server.rpc.data_plane import DataPlaneRequests
+from promo_server.rpc.health import Health
 from promo_server.rpc.interceptor import CallInterceptor
-from promo_server.rpc.ledger_entries import LedgerEntries
 from promo_server.rpc.operations import OperationsServicer
 from promo_server.rpc.redemptions import ArchivedRedemptionServicer
 from promo_server.services.use_cases import UseCases
@@ -53,7 +54,9 @@ class ControlPlaneServer:
         # The data plane serves the other methods and never forwards them.
         redemptions = ArchivedRedemptionServicer(use_cases.archive)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)
-        self._server.add_generic_rpc_handlers([LedgerEntries(use_cases.archive).handler()])
+        self._server.add_generic_rpc_handlers(DataPlaneRequests(use_cases.archive, use_cases.auto_grow).handlers())
+        self._health = Health()
+        self._server.add_generic_rpc_handlers([self._health.handler()])
         operations = OperationsServicer(use_cases.operations)
         operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)  # type: ignore[no-untyped-call]
 
@@ -70,6 +73,7 @@ class ControlPlaneServer:
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no new call, let running ones finish, then close."""
+        self._health.stop()
         await self._server.stop(grace_seconds)
         self._socket.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from promo_server.services.access import Access
 from promo_server.services.archive import ReadArchive
+from promo_server.services.auto_grow import AutoGrow
 from promo_server.services.bootstrap import Bootstrap
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.change_campaign import ChangeCampaign
@@ -56,6 +57,7 @@ class UseCases:
     runner: OperationRunner
     operations: Operations
     archive: ReadArchive
+    auto_grow: AutoGrow
 
 
 def wire(ports: Ports) -> UseCases:
@@ -77,4 +79,5 @@ def wire(ports: Ports) -> UseCases:
         runner=runner,
         operations=Operations(ports.database, runner),
         archive=ReadArchive(ports.database),
+        auto_grow=AutoGrow(changes, grow),
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import Awaitable
 
@@ -236,3 +237,20 @@ async def test_the_data_plane_asks_for_archived_entries_as_bytes(served: Served)
     get_entry = served.channel.unary_unary("/promo.internal.Archive/GetEntry")
     assert await get_entry(b"r_0000000000000000", metadata=served.metadata) == b""
     assert await get_entry(b"\xff", metadata=served.metadata) == b""
+
+
+async def test_a_campaign_that_grows_by_itself_does_so_once_for_callers_at_once(served: Served) -> None:
+    grow = served.channel.unary_unary("/promo.internal.Codes/Grow")
+    growing = await create(served, new_campaign(auto_grow=True))
+    request = f"{growing.id} 1000 3".encode()
+    answers = await asyncio.gather(*(grow(request, metadata=served.metadata) for _ in range(5)))
+    assert answers == [b"2000"] * 5
+    fixed = await create(served, new_campaign("fixed"))
+    assert await grow(f"{fixed.id} 1000 3".encode(), metadata=served.metadata) == b"1000"
+    code, info, _ = await refusal(grow(b"nonsense", metadata=served.metadata))
+    assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")
+
+
+async def test_health_needs_no_identity(served: Served) -> None:
+    check = served.channel.unary_unary("/grpc.health.v1.Health/Check")
+    assert await check(b"") == b"\x08\x01"
