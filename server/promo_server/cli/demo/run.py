@@ -156,8 +156,8 @@ class _Demo:
         budget = spell(self._campaign.limits.discount_budget, scenario.CURRENCY)
         self._tell(
             f"Campaign {self._name}: {scenario.PERCENT} % off, at most {spell(scenario.CAP, scenario.CURRENCY)}, "
-            f"one code per customer, {self._campaign.limits.per_campaign:,} redemptions, budget {budget}; "
-            f"{self._campaign.code_count:,} codes usable after {milliseconds:.0f} ms"
+            f"one code per customer, {self._campaign.limits.per_campaign:,} redemptions, budget {budget}, "
+            f"raised at half of the orders; {self._campaign.code_count:,} codes usable after {milliseconds:.0f} ms"
         )
 
     async def _publish(self, shops: PromoClient, found: Survey, tally: Tally) -> Wallet:
@@ -167,9 +167,29 @@ class _Demo:
 
     async def _replay(self, shops: PromoClient, wallet: Wallet, found: Survey, tally: Tally) -> None:
         player = Player(shops, scenario.CURRENCY, wallet, scenario.SHOPPERS, tally, self._name)
+        half = asyncio.Event()
+        raising = asyncio.create_task(self._raise_budget(half, scenario.raised_budget(found.first_amounts.values())))
         with Progress("orders", found.steps) as progress:
-            await player.play(self._events(), _CHECKOUTS, report.stepper(progress, tally, scenario.CURRENCY))
+            show_step = report.stepper(progress, tally, scenario.CURRENCY)
+
+            def step() -> None:
+                show_step()
+                if progress.done >= found.steps // 2:
+                    half.set()
+
+            try:
+                await player.play(self._events(), _CHECKOUTS, step)
+                await raising
+            finally:
+                raising.cancel()
         tally.finish()
+
+    async def _raise_budget(self, half: asyncio.Event, budget: int) -> None:
+        """Give the campaign more money when half of the orders have come, while the others go on."""
+        await half.wait()
+        changed = Campaign(id=self._campaign.id, limits=self._campaign.limits)
+        changed.limits.discount_budget = budget
+        self._campaign = await self._manager.campaigns.update(changed, ["limits"])
 
     async def _store_bytes(self) -> int:
         return int((await self._books.store.info("memory"))["used_memory"])

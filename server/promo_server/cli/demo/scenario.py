@@ -20,39 +20,41 @@ SHOPPERS = Behaviour(repeats=10, cancels=4, tries_again=5, borrows=5, mistypes=1
 FRIENDS = 20
 """Codes of friends from whom shoppers borrow."""
 
-_BUDGET_SHARE = 0.80
-"""Share of the customers for whom the budget lasts."""
+_FIRST_BUDGET_SHARE = 0.40
+"""Share of the discounts that the first budget pays for: it is spent before half of the orders have come."""
 
-_LATE_SHARE = 0.92
-"""Share of the customers at which only very small discounts still fit."""
+_LIMIT_SHARE = 0.65
+"""Share of the customers that the campaign is for: the others come too late."""
 
 
 def campaign(name: str, first_amounts: Collection[int], now: datetime) -> Campaign:
-    """Return a campaign for customers whose first orders cost these amounts.
-
-    Budget and limit are a little too small for all of them: somebody must come too late for the refusals to be seen.
-    """
-    budget, redemptions = _sizes([min(amount * PERCENT // 100, CAP) for amount in first_amounts])
+    """Return a campaign for customers whose first orders cost these amounts."""
+    redemptions = int(len(first_amounts) * _LIMIT_SHARE)
     return Campaign(
         name=name,
         description=f"Reactivation: {PERCENT} % off one order, at most 100.00, one code per customer",
         currency_code=CURRENCY,
         discount=percent_off(PERCENT, limit=CAP),
         validity=validity(end=now + timedelta(days=DAYS)),
-        limits=Limits(per_code=1, per_customer=1, per_campaign=redemptions, discount_budget=budget),
+        limits=Limits(
+            per_code=1,
+            per_customer=1,
+            per_campaign=max(redemptions, 1),
+            discount_budget=_pounds(_discounts(first_amounts) * _FIRST_BUDGET_SHARE),
+        ),
         code_count=CODES,
         join_once=True,
     )
 
 
-def _sizes(discounts: list[int]) -> tuple[int, int]:
-    """Return a budget that lasts for most customers, and a count that small discounts reach after that."""
-    early = int(len(discounts) * _BUDGET_SHARE)
-    # A little more than the early ones take: what is left fits small discounts only.
-    budget = left = sum(discounts[:early]) + CAP
-    redemptions = 0
-    for discount in discounts[: int(len(discounts) * _LATE_SHARE)]:
-        if discount <= left:
-            left -= discount
-            redemptions += 1
-    return budget, max((early + redemptions) // 2, 1)
+def raised_budget(first_amounts: Collection[int]) -> int:
+    """Return a budget that pays for everybody, which the campaign gets when the first one is spent."""
+    return _pounds(_discounts(first_amounts))
+
+
+def _discounts(first_amounts: Collection[int]) -> int:
+    return sum(min(amount * PERCENT // 100, CAP) for amount in first_amounts)
+
+
+def _pounds(pence: float) -> int:
+    return (int(pence) // 100 + 1) * 100

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from promo.client import Campaign
 from promo_server.cli.demo.reconcile import Account, Reconciliation
 from promo_server.cli.money import spell
@@ -37,7 +40,7 @@ def show_reconciliation(found: Reconciliation, campaign: Campaign) -> None:
     print_line("")
     print_table(("reconciled", *found.accounts), rows, "What the shops were told, and what was written down")
     budget = spell(campaign.limits.discount_budget, campaign.currency_code)
-    print_line(f"Limit {campaign.limits.per_campaign:,} redemptions, budget {budget}: neither was passed.")
+    print_line(f"Limit of the campaign {campaign.limits.per_campaign:,} redemptions, budget (raised) {budget}.")
     print_line(
         f"Agrees to the penny; so do {found.report.limits:,} limits and {found.report.entries:,} ledger entries."
         if found.agrees
@@ -63,12 +66,20 @@ def _amount(account: Account, field: str, currency: str) -> str:
     return "" if value is None else spell(value, currency)
 
 
+def _commands() -> tuple[str, str]:
+    """Return how this Python and this command are called, so that what is printed can be pasted."""
+    command = Path(sys.argv[0])
+    promo = str(command) if command.name == "promo" else f"{sys.executable} -m promo_server.cli"
+    return sys.executable, promo
+
+
 def show_examples(target: str, key: str, code: str, campaign: Campaign, state: StateDir) -> None:
     """Print what to try next."""
+    python, promo = _commands()
     print_line(f"""
 The server goes on at {target}. Try the code {code} (10 % off, as often as you like):
 
-  python - <<'END'
+  {python} - <<'END'
   import asyncio
   from promo.client import PromoClient, item, order
 
@@ -86,8 +97,8 @@ The server goes on at {target}. Try the code {code} (10 % off, as often as you l
     {target} promo.v1.ValidationService/Validate
 
   export PROMO_STATE_DIR={state.path} PROMO_TARGET={target}
-  promo ledger verify
-  promo codes export {campaign.name} --count 5
+  {promo} ledger verify
+  {promo} codes export {campaign.name} --count 5
 
 Control-C ends it.
 """)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from promo_server.cli.demo.baskets import CUSTOMERS, ORDERS, baskets
-from promo_server.cli.demo.scenario import CAP, campaign
+from promo_server.cli.demo.scenario import CAP, campaign, raised_budget
 from promo_server.cli.replay.survey import survey
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -26,12 +26,13 @@ def test_made_up_orders_are_like_real_ones() -> None:
     assert all(1 <= len(order.lines) <= 12 for order in orders)
 
 
-def test_budget_and_limit_are_too_small_for_all_customers() -> None:
+def test_first_budget_and_limit_are_too_small_for_all_customers() -> None:
     amounts = list(survey(baskets()).first_amounts.values())
     limits = campaign("spring", amounts, NOW).limits
-    discounts = [min(amount // 5, CAP) for amount in amounts]
-    assert 0.7 * sum(discounts) < limits.discount_budget < sum(discounts)
-    assert 0.7 * len(amounts) < limits.per_campaign < len(amounts)
+    discounts = sum(min(amount // 5, CAP) for amount in amounts)
+    assert 0.3 * discounts < limits.discount_budget < 0.5 * discounts
+    assert discounts <= raised_budget(amounts) <= discounts + 100
+    assert 0.5 * len(amounts) < limits.per_campaign < 0.8 * len(amounts)
     assert (limits.per_code, limits.per_customer) == (1, 1)
 
 
