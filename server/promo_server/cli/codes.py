@@ -103,19 +103,20 @@ async def _to_file(
     resume: bool,
 ) -> tuple[int, int]:
     """Return how many codes the file has, and its size in bytes."""
-    codes, token = 0, ""
-    with closing(file), Progress(f"exporting {wanted.campaign}", wanted.count or None) as progress:
+    codes = 0
+    with closing(file):
+        token = file.open(resume=resume)
         async with connect(settings, server) as client:
-            token = file.open(resume=resume)
             pieces = client.codes.export(
                 wanted.campaign, first_position=wanted.first, code_count=wanted.count, resume_token=token
             )
             try:
-                async with aclosing(pieces):
-                    async for piece in pieces:
-                        file.write(piece.chunk, piece.resume_token)
-                        codes, token = piece.done_count, piece.resume_token
-                        progress.update(codes, total=piece.total_count)
+                with Progress(f"exporting {wanted.campaign}", wanted.count or None) as progress:
+                    async with aclosing(pieces):
+                        async for piece in pieces:
+                            file.write(piece.chunk, piece.resume_token)
+                            codes, token = piece.done_count, piece.resume_token
+                            progress.update(codes, total=piece.total_count)
             except BaseException:
                 if token:
                     file.note(token)

@@ -24,9 +24,11 @@ class Progress:
         self._console = console or Console(stderr=True, highlight=False)
         self._bar: Bar | None = None
         self._task = TaskID(0)
-        self._done = 0
+        self.done = 0
+        """The number shown last."""
         self._note = ""
         self._told = time.monotonic()
+        self._told_done = -1
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -49,12 +51,12 @@ class Progress:
         """Show where it ended."""
         if self._bar is not None:
             self._bar.stop()
-        else:
+        elif self.done != self._told_done:
             self._tell()
 
     def update(self, done: int, note: str = "", total: int | None = None) -> None:
         """Show that so much is done."""
-        self._done, self._note = done, note
+        self.done, self._note = done, note
         self._total = total if total is not None else self._total
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=self._total, note=note)
@@ -62,7 +64,7 @@ class Progress:
             self._tell()
 
     def _tell(self) -> None:
-        self._told = time.monotonic()
+        self._told, self._told_done = time.monotonic(), self.done
         of = f" of {self._total:,}" if self._total is not None else ""
         note = f"  {self._note}" if self._note else ""
-        self._console.print(f"{self._label}: {self._done:,}{of}{note}", markup=False, soft_wrap=True)
+        self._console.print(f"{self._label}: {self.done:,}{of}{note}", markup=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from promo_server.cli.demo.run import DemoOptions, load_settings, run
 from promo_server.cli.failure import CommandError
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line
+from promo_server.cli.replay.invoices import read_invoices
 from promo_server.settings import LoadedSettings
 from promo_server.telemetry.logs import configure_logs
 
@@ -42,6 +43,9 @@ def serve(
     """
     if not demo and (once or orders):
         raise CommandError(f"{'--once' if once else '--orders'} belongs to the demonstration; add --demo")
+    if orders is not None:
+        # A file that cannot be played is found out before anything is started.
+        next(iter(read_invoices(orders)), None)
     overrides: dict[str, Any] = {}
     if listen is not None:
         overrides["grpc"] = {"listen": listen}

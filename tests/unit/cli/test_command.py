@@ -26,6 +26,53 @@ def test_help_teaches_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "promo keys create --role checkout" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("command", "example"),
+    [
+        (["serve"], "promo serve --demo"),
+        (["codes", "export"], "promo codes export SPRING -o codes.csv --resume"),
+        (["orders", "replay"], "promo orders replay invoices.csv --campaign SPRING"),
+        (["ledger", "verify"], "promo ledger verify"),
+    ],
+)
+def test_help_of_every_command_has_an_example(
+    command: list[str],
+    example: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run([*command, "--help"]) == 0
+    assert example in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["serve", "--once"], "add --demo"),
+        (["serve", "--orders", "x.csv"], "add --demo"),
+        (["serve", "--demo", "--orders", "none.csv"], "give another file"),
+        (["codes", "export", "SPRING", "--resume"], "add --output codes.csv"),
+        (["codes", "export", "SPRING", "--json"], "add --output codes.csv"),
+        (["orders", "replay", "none.csv", "--campaign", "SPRING"], "give another file"),
+        (["ledger", "verify"], "start it with promo serve"),
+    ],
+)
+def test_command_that_cannot_go_on_says_in_one_line_what_to_do(
+    arguments: list[str],
+    advice: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(arguments) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert advice in errors[0]
+
+
+def test_counts_and_shares_out_of_range_end_with_status_2() -> None:
+    assert run(["codes", "export", "SPRING", "--count", "-1"]) == 2
+    assert run(["orders", "replay", "x.csv", "--campaign", "SPRING", "--repeats", "101"]) == 2
+    assert run(["orders", "replay", "x.csv", "--campaign", "SPRING", "--checkouts", "0"]) == 2
+
+
 def test_unknown_command_and_option_end_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serv"]) == 2
     assert run(["keys", "create", "--role", "owner"]) == 2

@@ -18,7 +18,6 @@ def test_plain_lines_tell_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     assert text.getvalue().splitlines() == [
         "orders: 1,000 of 2,000  12 [redeemed]",
         "orders: 2,000 of 2,000",
-        "orders: 2,000 of 2,000",
     ]
 
 

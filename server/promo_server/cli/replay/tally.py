@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from promo_server.cli.replay.events import Order, Skip, Skipped
 
-_EXAMPLES = 10
-"""Skipped things that are named one by one; the others are counted."""
+_EXAMPLES = 3
+"""Things left out for the same reason that are named; the others are counted."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Tally:
     def skip(self, skipped: Skipped) -> None:
         """Count something that is left out."""
         self.skipped[skipped.why] += 1
-        if len(self.examples) < _EXAMPLES and skipped.detail:
+        if self.skipped[skipped.why] <= _EXAMPLES and skipped.detail:
             self.examples.append(skipped)
 
     @contextmanager
