@@ -21,9 +21,11 @@ pub(crate) struct Spelling {
     left: HalfPlaces,
     right: HalfPlaces,
     check: Option<Check>,
-    symbols: Vec<u8>,
+    /// By value. Of a fixed size like the tables below, so that looking one up
+    /// needs no check of bounds.
+    symbols: [u8; DIGITS],
     /// For each two digits: their symbols, then what the check symbol needs of
-    /// them. Of a fixed size, so that looking one up needs no check of bounds.
+    /// them.
     pairs: Box<[[u8; 4]; PAIRS]>,
     division: Division,
 }
@@ -57,6 +59,8 @@ struct Place {
 struct Check {
     position: usize,
     table: CheckTable,
+    /// The check symbols by end state.
+    symbols: [u8; DIGITS],
     /// The sum of a linear check before any symbol's term.
     start: u8,
 }
@@ -108,11 +112,27 @@ impl Division {
     }
 }
 
+impl Check {
+    fn new(position: usize, table: &CheckTable, length: usize, symbols: &[u8; DIGITS]) -> Self {
+        let mut by_state = [0; DIGITS];
+        for (state, symbol) in (0..).zip(by_state.iter_mut().take(table.size())) {
+            *symbol = symbols[usize::from(table.closing(state))];
+        }
+        Self {
+            position,
+            table: table.clone(),
+            symbols: by_state,
+            start: table.term(table.start(), length),
+        }
+    }
+}
+
 impl Spelling {
     /// A spelling of `layout` whose halves are below `largest`.
     pub(crate) fn new(layout: &Layout, largest: u128) -> Self {
-        let symbols = layout.charset.symbols().to_vec();
-        let size = symbols.len();
+        let size = layout.charset.len();
+        let mut symbols = [0; DIGITS];
+        symbols[..size].copy_from_slice(layout.charset.symbols());
         let positions: Vec<usize> = positions_of(layout, Slot::Symbol).collect();
         let (left, right) = positions.split_at(positions.len().div_ceil(2));
         let table = layout.check.as_ref();
@@ -147,11 +167,7 @@ impl Spelling {
             check: positions_of(layout, Slot::Check)
                 .next()
                 .zip(table)
-                .map(|(position, table)| Check {
-                    position,
-                    start: table.term(table.start(), positions.len()),
-                    table: table.clone(),
-                }),
+                .map(|(position, table)| Check::new(position, table, positions.len(), &symbols)),
             pairs,
             symbols,
             division: Division::new((size * size) as u64, largest),
@@ -193,7 +209,7 @@ impl Spelling {
         let position = check.position;
         assert!(position < width);
         for (line, state) in lines.chunks_exact_mut(width).zip(states) {
-            line[position] = self.symbols[usize::from(check.table.closing(state))];
+            line[position] = check.symbols[usize::from(state) % DIGITS];
         }
     }
 
