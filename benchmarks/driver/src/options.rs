@@ -93,7 +93,7 @@ impl Options {
                 Long("authorization") => options.authorization = Some(parser.value()?.string()?),
                 Long("bodies") => bodies = Some(PathBuf::from(parser.value()?)),
                 Long("connections") => {
-                    options.connections = parser.value()?.parse_with(parse_count)?
+                    options.connections = parser.value()?.parse_with(parse_count)?;
                 }
                 Long("streams") => options.streams = parser.value()?.parse_with(parse_count)?,
                 Long("rate") => options.rate = Some(parser.value()?.parse_with(parse_rate)?),
