@@ -70,8 +70,13 @@ local function store_counter(k, counter, pairs_)
   for _, slot in ipairs(counter.pushed or {}) do
     call('ZADD', counter.free_key, format('%d', slot), format('%d', slot))
   end
-  if counter.pushed and expire_at then
-    call('PEXPIREAT', counter.free_key, expire_at)
+  if counter.pushed then
+    -- Slots given back last as long as their counter, also where it has its end
+    -- from an earlier call; without one that is no time at all.
+    local ends = call('PEXPIRETIME', KEYS_[k])
+    if ends > 0 then
+      call('PEXPIREAT', counter.free_key, format('%d', ends))
+    end
   end
 end
 

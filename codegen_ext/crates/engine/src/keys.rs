@@ -100,9 +100,10 @@ impl Keys {
         self.named(&format!("rb:{stream_id}"))
     }
 
-    /// The slots given back to a limit.
+    /// The slots given back to a limit. The mark stands first: names of limits end
+    /// in what callers chose, so a mark at the end could spell another limit.
     pub fn free_slots(&self, limit: &str) -> String {
-        self.named(&format!("{limit}:f"))
+        self.named(&format!("f:{limit}"))
     }
 
     /// How far the publication of a campaign's codes is.
@@ -248,6 +249,16 @@ mod tests {
         let keys = Keys::new("k3v9q2aa", Partition::of_campaign(106, 64));
         assert_eq!(keys.ledger(), "{k3v9q2aa:2a}ledger");
         assert_eq!(keys.bundle(106), "{k3v9q2aa:2a}b:2y");
+    }
+
+    #[test]
+    fn no_customer_can_spell_the_free_slots_of_another() {
+        let keys = Keys::new("k3v9q2aa", Partition(1));
+        let free = keys.free_slots(&customer_uses(106, "a"));
+        for customer in ["a:f", "f:a", "f", ":f"] {
+            assert_ne!(keys.named(&customer_uses(106, customer)), free);
+            assert_ne!(keys.named(&customer_code_uses(106, 1, customer)), free);
+        }
     }
 
     #[test]
