@@ -34,8 +34,14 @@ impl Call<'_> {
 
     /// The caller's project, with everything that was defined before the call.
     pub async fn fresh_project(&self) -> Result<Arc<Project>, Refusal> {
-        self.engine.definitions.poll().await?;
+        self.engine.look().await?;
         self.project().await
+    }
+
+    /// Whether definitions have changed since `project` was read.
+    pub async fn is_outdated(&self, project: &Project) -> Result<bool, Refusal> {
+        self.engine.look().await?;
+        Ok(self.engine.definitions.epoch() != project.epoch)
     }
 
     /// The caller's project, read again whatever the epoch says.

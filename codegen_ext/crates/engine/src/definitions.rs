@@ -64,6 +64,8 @@ pub struct Project {
     pub id: Arc<str>,
     /// Version of the definitions, which commits compare.
     pub version: u64,
+    /// The epoch up to which its definitions are known to be complete.
+    pub epoch: i64,
     /// Zone of calendar limits, days and hours.
     pub zone: Zone,
     /// How many partitions the project has.
@@ -242,10 +244,33 @@ impl Definitions {
             projects.keys().cloned().collect()
         };
         for id in ids {
-            self.reload(&id).await?;
+            match self.reload(&id, epoch).await {
+                // One project that cannot be read must not keep the others, or
+                // the end of a key, from being seen.
+                Err(StoreError::Unexpected(detail)) => {
+                    tracing::error!(project = %id, %detail, "definitions.unreadable");
+                    self.forget(&id);
+                }
+                reloaded => {
+                    reloaded?;
+                }
+            }
         }
         self.epoch.store(epoch, Ordering::SeqCst);
         Ok(true)
+    }
+
+    /// The epoch that was looked at last.
+    pub fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn forget(&self, id: &str) {
+        let mut projects = self
+            .projects
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        projects.remove(id);
     }
 
     /// The project, loaded if need be; none when there is no such project.
@@ -256,14 +281,14 @@ impl Definitions {
         let _loading = self.loading.lock().await;
         match self.cached(id) {
             Some(project) => Ok(Some(project)),
-            None => self.reload(id).await,
+            None => self.reload(id, self.epoch()).await,
         }
     }
 
     /// The project as it is in the store now.
     pub async fn refresh(&self, id: &str) -> Result<Option<Arc<Project>>, StoreError> {
         let _loading = self.loading.lock().await;
-        self.reload(id).await
+        self.reload(id, self.epoch()).await
     }
 
     /// The campaign with this number, loaded if need be.
@@ -307,7 +332,7 @@ impl Definitions {
         projects.values().cloned().collect()
     }
 
-    async fn reload(&self, id: &str) -> Result<Option<Arc<Project>>, StoreError> {
+    async fn reload(&self, id: &str, epoch: i64) -> Result<Option<Arc<Project>>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(keys::project_bundle(id));
         let text: Option<Vec<u8>> = self.store.query(&command).await?;
@@ -315,7 +340,7 @@ impl Definitions {
             None => None,
             Some(text) => {
                 let bundle: ProjectBundle = serde_json::from_slice(&text).map_err(unreadable)?;
-                let project = self.build(bundle)?;
+                let project = self.build(bundle, epoch)?;
                 if let Some(before) = self.cached(id) {
                     let kept = self.unchanged_campaigns(&before).await?;
                     *project
@@ -337,7 +362,7 @@ impl Definitions {
         Ok(project)
     }
 
-    fn build(&self, bundle: ProjectBundle) -> Result<Project, StoreError> {
+    fn build(&self, bundle: ProjectBundle, epoch: i64) -> Result<Project, StoreError> {
         let mut layouts = Vec::with_capacity(bundle.layouts.len());
         for layout in bundle.layouts {
             let wrapped = BASE64_STANDARD.decode(&layout.key).map_err(unreadable)?;
@@ -356,6 +381,7 @@ impl Definitions {
         Ok(Project {
             id: bundle.id.into(),
             version: bundle.version,
+            epoch,
             zone: Zone::named(&bundle.time_zone).map_err(unreadable)?,
             partitions: bundle.partitions,
             layouts,

@@ -191,6 +191,15 @@ impl Engine {
         }
     }
 
+    /// Looks whether definitions or keys have changed, and forgets what has. A
+    /// change is found once, so whoever finds it forgets the keys as well.
+    pub(crate) async fn look(&self) -> Result<(), StoreError> {
+        if self.definitions.poll().await? {
+            self.keyring.forget();
+        }
+        Ok(())
+    }
+
     /// Gives back what overdue holds of every project in memory hold, so that
     /// limits show it even if nobody asks. Returns how many holds were found.
     pub async fn sweep(&self, now_ms: i64) -> Result<usize, Refusal> {
@@ -223,10 +232,8 @@ fn answer<M: Message>(result: Result<M, Refusal>) -> Result<Bytes, Refusal> {
 async fn watch(engine: std::sync::Weak<Engine>) {
     loop {
         let Some(this) = engine.upgrade() else { return };
-        match this.definitions.poll().await {
-            Ok(true) => this.keyring.forget(),
-            Ok(false) => {}
-            Err(error) => tracing::debug!(%error, "definitions.not_polled"),
+        if let Err(error) = this.look().await {
+            tracing::debug!(%error, "definitions.not_polled");
         }
         let pause = this.config.poll_interval();
         drop(this);
