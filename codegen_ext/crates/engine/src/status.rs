@@ -1,7 +1,7 @@
 //! Turns refusals into `google.rpc.Status`, the one form in which errors leave
 //! the data plane: as a failed call and inside batch results.
 
-use promo_decision::refusal::Refusal;
+use promo_decision::refusal::{Refusal, Violation};
 use prost::{Message, Name};
 use prost_types::Any;
 
@@ -12,8 +12,21 @@ use crate::protocol::google::rpc::{
 /// `ErrorInfo.domain` of every refusal.
 const DOMAIN: &str = "promo";
 
-/// The status of a call, or of one item of a batch, that was refused.
+/// Longest text that is given back of what a caller sent, in bytes.
+const LONGEST_VALUE: usize = 256;
+
+/// Longest list of what became of each code of a stack: 30 reasons fit.
+const LONGEST_LIST: usize = 1_024;
+
+/// Most fields that one answer names, and the longest text about one, in bytes.
+const MOST_VIOLATIONS: usize = 16;
+const LONGEST_VIOLATION: usize = 96;
+
+/// The status of a call, or of one item of a batch, that was refused. It travels
+/// in trailers, of which clients accept a few KiB: texts that came with the
+/// request are cut, and of many violations the first are told.
 pub fn status(refusal: &Refusal) -> Status {
+    let refusal = &shown(refusal);
     let detail = refusal.reason.detail();
     let metadata = refusal.metadata.iter();
     let mut details = vec![pack(&ErrorInfo {
@@ -24,7 +37,7 @@ pub fn status(refusal: &Refusal) -> Status {
             .collect(),
     })];
     if !refusal.violations.is_empty() {
-        let violation = |violation: &promo_decision::refusal::Violation| FieldViolation {
+        let violation = |violation: &Violation| FieldViolation {
             field: violation.field.clone(),
             description: violation.description.clone(),
             ..FieldViolation::default()
@@ -45,6 +58,46 @@ pub fn status(refusal: &Refusal) -> Status {
     }
 }
 
+fn shown(refusal: &Refusal) -> Refusal {
+    let metadata = refusal.metadata.iter();
+    let violations = refusal.violations.iter().take(MOST_VIOLATIONS);
+    let mut violations: Vec<Violation> = violations
+        .map(|one| {
+            let text = |text| cut(text, LONGEST_VIOLATION);
+            Violation::new(text(&one.field), text(&one.description))
+        })
+        .collect();
+    if let more @ 1.. = refusal.violations.len() - violations.len() {
+        violations.push(Violation::new(
+            "request",
+            format!("has {more} more problems"),
+        ));
+    }
+    Refusal {
+        reason: refusal.reason,
+        metadata: metadata
+            .map(|(key, value)| {
+                let is_list = *key == "redeemables";
+                let longest = if is_list { LONGEST_LIST } else { LONGEST_VALUE };
+                (*key, cut(value, longest))
+            })
+            .collect(),
+        violations,
+        retry_after_ms: refusal.retry_after_ms,
+    }
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let mut end = longest;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
 fn pack<M: Message + Name>(message: &M) -> Any {
     Any {
         type_url: format!("type.googleapis.com/{}", M::full_name()),
@@ -61,7 +114,7 @@ fn duration(milliseconds: u64) -> prost_types::Duration {
 
 #[cfg(test)]
 mod tests {
-    use promo_decision::{reason::Reason, refusal::Violation};
+    use promo_decision::reason::Reason;
 
     use super::*;
 
@@ -103,6 +156,17 @@ mod tests {
         let status = status(&refusal);
         let request = BadRequest::decode(status.details[1].value.as_slice()).unwrap();
         assert_eq!(request.field_violations[1].field, "b");
+    }
+
+    #[test]
+    fn what_a_caller_sent_does_not_swell_the_trailers() {
+        let long = "é".repeat(100_000);
+        let violations = (0..10_000).map(|_| Violation::new(long.clone(), long.clone()));
+        let invalid = Refusal::invalid(violations.collect());
+        let unknown = Refusal::new(Reason::RedemptionNotFound).with("redemption", long.clone());
+        for refusal in [invalid, unknown] {
+            assert!(status(&refusal).encoded_len() < 6_000);
+        }
     }
 
     #[test]
