@@ -9,7 +9,8 @@
 --              {1, answer}      replayed: what was kept for this request id
 --              {2, value}       found: an earlier publication
 --              {-1}             stale: a definition has changed
---              {-2, number}     refused by operation `number`, from 1
+--              {-2, number}     refused by operation `number`, from 1; with a
+--                               third element 1 when a watched hold is overdue
 --              {-3}             changed: a record is not as it was read
 --              {-4}             reused: the request id belongs to another request
 --              {-5, position}   moved: the cursor has left the given buckets
@@ -19,7 +20,7 @@ local function begin(keys, args)
   local strings = tonumber(args[1])
   KEYS_, ARGS = keys, args
   VALUES = strings > 0 and call('MGET', unpack(keys, 1, strings)) or {}
-  COUNTERS, SUMS, BITS, RESULTS, ANSWER = {}, {}, {}, {}, ''
+  COUNTERS, SUMS, BITS, WATCHED, RESULTS, ANSWER = {}, {}, {}, {}, {}, ''
 end
 
 local function store_limits()
@@ -46,6 +47,9 @@ local function commit(keys, args)
     if guard then
       local answer = guard(at, number)
       if answer then
+        if answer[1] == REFUSED and is_a_hold_overdue() then
+          answer[3] = 1
+        end
         return answer
       end
     elseif not writes[letter] then

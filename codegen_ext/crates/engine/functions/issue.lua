@@ -3,9 +3,9 @@
 -- hands out the next positions of a campaign. The cursor is the string
 -- "next position:positions handed out". Positions in `skips` (comma separated)
 -- and those whose bit is set in a page are passed over. Only the bucket and page
--- keys that the caller passed can be touched; when the cursor has left them the
--- caller is told where it is and asks again. `pages` is 0 where codes are not
--- single-use.
+-- keys that the caller passed can be touched; when the cursor leaves them it moves
+-- past what can never be handed out, and the caller is told where it is and asks
+-- again. `pages` is 0 where codes are not single-use.
 arity.N = 13
 guards.N = function(at)
   local arguments = {}
@@ -24,12 +24,16 @@ guards.N = function(at)
   local position = first
   while #POSITIONS < count do
     if position >= bound then
-      return { REFUSED, bound - first }
+      return { REFUSED, math.max(bound - first, 0) }
     end
     local bucket, page = math.floor(position / bucket_size), math.floor(position / page_size)
     if bucket < first_bucket or bucket >= first_bucket + buckets
       or (pages > 0 and (page < first_page or page >= first_page + pages)) then
-      return { MOVED, position }
+      local reached = POSITIONS[1] or position
+      if reached > first then
+        call('SET', key_at(at + 1), format('%d:%s', reached, published))
+      end
+      return { MOVED, reached }
     end
     local used = pages > 0
       and call('GETBIT', KEYS_[first_page_key + page - first_page], position % page_size) == 1

@@ -60,6 +60,22 @@ guards.E = function(at)
   end
 end
 
+-- X holds_key now_ms: a refusal says whether one of these holds is overdue, and
+-- so may have in its hands what was refused.
+arity.X = 2
+guards.X = function(at)
+  WATCHED[#WATCHED + 1] = at
+end
+
+local function is_a_hold_overdue()
+  for _, at in ipairs(WATCHED) do
+    if call('ZRANGEBYSCORE', key_at(at + 1), '-inf', ARGS[at + 2], 'LIMIT', 0, 1)[1] then
+      return true
+    end
+  end
+  return false
+end
+
 -- C key free_key limit: takes a use within the limit.
 arity.C = 3
 guards.C = function(at, number)

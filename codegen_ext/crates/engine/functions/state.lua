@@ -4,6 +4,7 @@
 
 local KEYS_, ARGS, VALUES       -- the call's keys and arguments, and the strings read
 local COUNTERS, SUMS, BITS      -- limits as they are after the operations so far
+local WATCHED                   -- where the sets of holds are that a refusal may owe to
 local RESULTS                   -- what each limit answered, as text
 local ANSWER                    -- what is kept for the call's request id
 local POSITIONS, CURSOR, PUBLISHED  -- what a publication hands out

@@ -10,11 +10,15 @@ use crate::{
     call::Call,
     checkout::{Checkout, Prepared},
     functions,
+    holds::Hold,
     keys::{self, PAGE_SIZE},
     movements::{self, Subject},
     settle,
     store::StoreError,
 };
+
+/// How often overdue holds are looked for; each look ends up to 64 of them.
+const MOST_LOOKS: usize = 256;
 
 /// Decides with the limits as they are now.
 pub async fn advise(
@@ -23,7 +27,7 @@ pub async fn advise(
     checkout: &Checkout<'_>,
 ) -> Result<Decision, Refusal> {
     let mut refused: Vec<Option<Refusal>> = vec![None; checkout.codes.len()];
-    let mut reclaimed = false;
+    let mut looks = 0;
     loop {
         let decision = prepared.decide(call, checkout, &refused);
         if !decision.valid {
@@ -32,11 +36,12 @@ pub async fn advise(
         let Some(take) = first_refused(call, prepared, checkout, &decision.takes).await? else {
             return Ok(decision);
         };
-        if !reclaimed {
-            reclaimed = true;
-            if settle::reclaim(call, prepared).await? > 0 {
-                continue;
-            }
+        // Read once more even if no overdue hold is found: another call may have
+        // ended some since the limits were read.
+        let found = settle::reclaim(call, prepared).await?;
+        looks += 1;
+        if looks == 1 || found > 0 && looks < MOST_LOOKS {
+            continue;
         }
         refused[take.candidate] = Some(settle::refusal_of(prepared, &take));
     }
@@ -81,9 +86,11 @@ async fn first_refused(
     }
     command.arg(&how);
     let values: Vec<Value> = call.engine.store.query(&command).await?;
+    let held = held(&prepared.holds);
     let mut used: HashMap<String, i64> = HashMap::with_capacity(takes.len());
     for ((take, name), value) in takes.iter().zip(names).zip(values) {
-        let stored = stored_use(value)?;
+        let own = held.get(name.as_str()).copied().unwrap_or_default();
+        let stored = stored_use(value)? - own;
         let used = used.entry(name).or_insert(stored);
         // As in the commit: nothing needed of a full budget is no refusal.
         if *used + take.amount > take.limit && take.amount > 0 {
@@ -92,6 +99,15 @@ async fn first_refused(
         *used += take.amount;
     }
     Ok(None)
+}
+
+/// What the caller's own holds have taken of each limit, which the call can use.
+fn held(holds: &[Hold]) -> HashMap<&str, i64> {
+    let mut held = HashMap::new();
+    for movement in holds.iter().flat_map(|hold| &hold.record.movements) {
+        *held.entry(movement.limit.as_str()).or_default() += movement.amount;
+    }
+    held
 }
 
 /// Uses or minor units so far: a bit, or what stands before the first colon of a counter or sum.

@@ -11,11 +11,11 @@ use crate::{
     functions,
     holds::{self, Hold},
     ids,
-    keys::HOLDERS_PER_BUCKET,
+    keys::{HOLDERS_PER_BUCKET, Partition},
     protocol::promo::v1 as pb,
     publications,
     request::Violations,
-    resolve::{self, Located},
+    resolve::{self, Located, Resolved},
     store::StoreError,
 };
 
@@ -80,8 +80,11 @@ pub struct Prepared {
     pub located: Vec<Result<Located, Refusal>>,
     /// When each was published, where that matters.
     published: Vec<Option<i64>>,
-    /// The hold that the call confirms.
-    pub hold: Option<Hold>,
+    /// Where the call's own records are; none when no code was ever issued.
+    pub home: Option<Partition>,
+    /// The hold that the call confirms. Two calls at one moment may have begun
+    /// one each under the same key.
+    pub holds: Vec<Hold>,
 }
 
 /// Finds the codes and reads the facts that the decision depends on. Nothing is
@@ -95,7 +98,7 @@ pub async fn prepare(
     let mut project = project;
     let guesser = call.guesser(checkout.customer_id());
     call.engine.guard.check(guesser, call.now_ms)?;
-    let located = resolve::codes(call, &mut project, &checkout.codes).await?;
+    let Resolved { located, home } = resolve::codes(call, &mut project, &checkout.codes).await?;
     let unknown = located.iter().filter(|one| one.is_err()).count();
     call.engine
         .guard
@@ -103,22 +106,19 @@ pub async fn prepare(
         .await;
     refuse_repeated(&located)?;
     let published = publication_times(call, &located).await?;
-    let hold = match session {
-        None => None,
-        Some(session) => {
-            let unknown = || Refusal::new(Reason::SessionNotFound).with("session", session);
-            let hold = holds::find(&call.engine.store, &project, session).await?;
-            Some(
-                hold.filter(|hold| hold.live(call.now_ms))
-                    .ok_or_else(unknown)?,
-            )
+    let mut holds = Vec::new();
+    if let Some(session) = session {
+        holds = holds::live(&call.engine.store, &project, session, call.now_ms).await?;
+        if holds.is_empty() {
+            return Err(Refusal::new(Reason::SessionNotFound).with("session", session));
         }
-    };
+    }
     Ok(Prepared {
         project,
         located,
         published,
-        hold,
+        home,
+        holds,
     })
 }
 

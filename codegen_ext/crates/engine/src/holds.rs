@@ -6,15 +6,18 @@ use prost::Message;
 
 use crate::{
     definitions::Project,
-    keys::{Keys, Partition},
+    keys::{self, Keys, Partition},
     movements,
-    plan::{self, Outcome, Plan},
+    plan::{self, Plan},
     protocol::promo::v1 as pb,
     store::{Store, StoreError},
 };
 
 /// How many overdue holds one look finds.
 const OVERDUE_AT_ONCE: usize = 64;
+
+/// How many looks in a row end overdue holds for one caller.
+const MOST_LOOKS: usize = 256;
 
 /// How long a record outlives its hold, so that what it took can be given back
 /// even if nobody looks for a long time.
@@ -87,12 +90,51 @@ impl Hold {
         let keys = Keys::new(&project.id, self.partition);
         plan.unchanged(keys.hold(&self.session), self.bytes.clone());
         plan.remove(keys.hold(&self.session));
-        plan.unschedule(keys.holds(), &self.session);
+        let member = member(self.partition, &self.session);
+        for partition in self.partitions(project) {
+            plan.unschedule(Keys::new(&project.id, partition).holds(), &member);
+        }
+    }
+
+    fn partitions(&self, project: &Project) -> Vec<Partition> {
+        partitions(project, self.partition, &self.record)
     }
 }
 
+/// The partitions in which a hold is scheduled: its own, and those of everything
+/// it took from, so that whoever lacks what it took finds it there.
+fn partitions(project: &Project, home: Partition, record: &Record) -> Vec<Partition> {
+    let taken = record.movements.iter();
+    let campaigns = taken.filter_map(|movement| keys::campaign_of_limit(&movement.limit));
+    let mut partitions: Vec<Partition> = campaigns
+        .map(|campaign| Partition::of_campaign(campaign, project.partitions))
+        .chain([home])
+        .collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    partitions
+}
+
+/// What stands for a hold in the sets of holds: where it is kept, and its key.
+fn member(home: Partition, session: &str) -> String {
+    format!("{:02x}{session}", home.0)
+}
+
+fn parse_member(member: &str) -> Option<(Partition, &str)> {
+    let (home, session) = member.split_at_checked(2)?;
+    Some((Partition(u8::from_str_radix(home, 16).ok()?), session))
+}
+
 /// Adds to a plan that a hold begins, if its key is free.
-pub fn begin(plan: &mut Plan, keys: &Keys, session: &str, record: &Record, now_ms: i64) {
+pub fn begin(
+    plan: &mut Plan,
+    project: &Project,
+    home: Partition,
+    session: &str,
+    record: &Record,
+    now_ms: i64,
+) {
+    let keys = Keys::new(&project.id, home);
     let encoded = record.encode_to_vec();
     let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
     let mut bytes = length.to_le_bytes().to_vec();
@@ -103,37 +145,60 @@ pub fn begin(plan: &mut Plan, keys: &Keys, session: &str, record: &Record, now_m
         bytes,
         record.expire_ms - now_ms + GRACE_MS,
     );
-    plan.schedule(keys.holds(), record.expire_ms, session);
+    let member = member(home, session);
+    for partition in partitions(project, home, record) {
+        let holds = Keys::new(&project.id, partition).holds();
+        plan.schedule(holds, record.expire_ms, &member);
+    }
 }
 
-/// Finds a hold by its key in any partition of a project.
-pub async fn find(
+/// Finds the live holds with a key in every partition of a project. There is one
+/// at most, but for calls that began one at the same moment in two campaigns.
+pub async fn live(
     store: &Store,
     project: &Project,
     session: &str,
-) -> Result<Option<Hold>, StoreError> {
+    now_ms: i64,
+) -> Result<Vec<Hold>, StoreError> {
     let mut pipeline = redis::pipe();
     for partition in 0..project.partitions {
         let keys = Keys::new(&project.id, Partition(partition));
         pipeline.cmd("GET").arg(keys.hold(session));
     }
     let records: Vec<Option<Vec<u8>>> = store.query_pipeline(&pipeline).await?;
-    (0..)
-        .zip(records)
-        .find_map(|(partition, bytes)| Some((partition, bytes?)))
-        .map_or(Ok(None), |(partition, bytes)| {
-            Hold::parse(Partition(partition), session, bytes).map(Some)
-        })
+    let mut holds = Vec::new();
+    for (partition, bytes) in (0..).zip(records) {
+        if let Some(bytes) = bytes {
+            holds.push(Hold::parse(Partition(partition), session, bytes)?);
+        }
+    }
+    holds.retain(|hold| hold.live(now_ms));
+    Ok(holds)
 }
 
-/// Gives back what a hold holds. Returns whether it was there.
-pub async fn release(store: &Store, project: &Project, hold: &Hold) -> Result<bool, StoreError> {
+/// Gives back what a hold holds, unless somebody else ended it.
+pub async fn release(store: &Store, project: &Project, hold: &Hold) -> Result<(), StoreError> {
     let mut plan = Plan::new();
     hold.end(&mut plan, project);
     for movement in &hold.record.movements {
         movements::add_return(&mut plan, project, movement);
     }
-    Ok(matches!(plan.commit(store).await?, Outcome::Done { .. }))
+    plan.commit(store).await.map(drop)
+}
+
+/// Looks for overdue holds until there are none, within reason.
+pub async fn reclaim_all(
+    store: &Store,
+    project: &Project,
+    partition: Partition,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    for _ in 0..MOST_LOOKS {
+        if reclaim(store, project, partition, now_ms).await? < OVERDUE_AT_ONCE {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Gives back what overdue holds of a partition hold, some at a time. Returns
@@ -154,22 +219,52 @@ pub async fn reclaim(
         .arg(0)
         .arg(OVERDUE_AT_ONCE);
     let overdue: Vec<String> = store.query(&command).await?;
-    for session in &overdue {
-        let mut command = redis::cmd("GET");
-        command.arg(keys.hold(session));
-        let bytes: Option<Vec<u8>> = store.query(&command).await?;
-        if let Some(bytes) = bytes {
-            let hold = Hold::parse(partition, session, bytes)?;
-            // A session key can be used again once its hold has ended, so the
-            // record may be of a later hold.
-            if !hold.live(now_ms) {
-                release(store, project, &hold).await?;
+    for member in &overdue {
+        let record = match parse_member(member) {
+            None => None,
+            Some((home, session)) => {
+                let mut command = redis::cmd("GET");
+                command.arg(Keys::new(&project.id, home).hold(session));
+                let bytes: Option<Vec<u8>> = store.query(&command).await?;
+                bytes
+                    .map(|bytes| Hold::parse(home, session, bytes))
+                    .transpose()?
             }
-        } else {
-            let mut command = redis::cmd("ZREM");
-            command.arg(keys.holds()).arg(session);
-            let _: i64 = store.query(&command).await?;
+        };
+        match record {
+            Some(hold) if !hold.live(now_ms) => release(store, project, &hold).await?,
+            // A session key can be used again once its hold has ended. If the
+            // later hold took nothing here, the entry is of the one before.
+            Some(hold) if hold.partitions(project).contains(&partition) => {}
+            Some(hold) => {
+                let mut plan = Plan::new();
+                let record = Keys::new(&project.id, hold.partition).hold(&hold.session);
+                plan.unchanged(record, hold.bytes);
+                plan.unschedule(keys.holds(), member);
+                plan.commit(store).await?;
+            }
+            None => {
+                let mut command = redis::cmd("ZREM");
+                command.arg(keys.holds()).arg(member);
+                let _: i64 = store.query(&command).await?;
+            }
         }
     }
     Ok(overdue.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_is_found_by_what_stands_for_it() {
+        let member = member(Partition(0x2a), "till-7:basket");
+        assert_eq!(
+            parse_member(&member),
+            Some((Partition(0x2a), "till-7:basket"))
+        );
+        assert_eq!(parse_member("x"), None);
+        assert_eq!(parse_member("éa"), None);
+    }
 }

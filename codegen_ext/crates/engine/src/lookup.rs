@@ -8,7 +8,7 @@ use crate::{
     call::Call,
     convert,
     definitions::IssuedCampaign,
-    functions,
+    functions, holds,
     ids::{self, LedgerId, PublicationId},
     keys::{self, PAGE_SIZE},
     ledger,
@@ -31,8 +31,8 @@ pub async fn voucher(
     let guesser = call.guesser(None);
     call.engine.guard.check(guesser, call.now_ms)?;
     let mut project = call.project().await?;
-    let mut located = resolve::codes(call, &mut project, std::slice::from_ref(&code)).await?;
-    let located = match located.pop() {
+    let mut found = resolve::codes(call, &mut project, std::slice::from_ref(&code)).await?;
+    let located = match found.located.pop() {
         Some(Ok(located)) => located,
         other => {
             call.engine
@@ -44,6 +44,14 @@ pub async fn voucher(
         }
     };
     let campaign = &located.campaign;
+    // Expired holds do not count as redemptions.
+    holds::reclaim_all(
+        &call.engine.store,
+        &project,
+        campaign.partition,
+        call.now_ms,
+    )
+    .await?;
     let publication = publications::of_position(call, campaign, located.position).await?;
     let published = publication.as_ref().and_then(|one| one.publish_time);
     let published_ms = published.as_ref().map(convert::milliseconds);

@@ -5,6 +5,7 @@ use promo_decision::{LimitKind, Take};
 
 use crate::{
     definitions::{IssuedCampaign, Project},
+    holds::Hold,
     keys::{self, Keys, PAGE_SIZE, Partition},
     plan::{Plan, Taken},
     protocol::promo::v1 as pb,
@@ -17,9 +18,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// What a hold holds.
-    pub fn new(movements: Vec<pb::Movement>) -> Self {
-        Self { movements }
+    /// What holds hold.
+    pub fn new(holds: &[Hold]) -> Self {
+        let movements = holds.iter().flat_map(|hold| &hold.record.movements);
+        Self {
+            movements: movements.cloned().collect(),
+        }
     }
 
     /// Takes one movement on this limit out, if the hold has one.
@@ -29,6 +33,18 @@ impl Held {
             .iter()
             .position(|movement| movement.limit == limit)?;
         Some(self.movements.swap_remove(at))
+    }
+
+    /// Takes everything on this budget out: what the first redeemable does not
+    /// need is there for the next one, and none of it stands in their way.
+    fn claim_amount(&mut self, limit: &str) -> i64 {
+        let mut claimed = 0;
+        self.movements.retain(|movement| {
+            let other = movement.limit != limit;
+            claimed += if other { 0 } else { movement.amount };
+            other
+        });
+        claimed
     }
 
     /// What was not claimed, to be given back.
@@ -83,18 +99,18 @@ pub fn add_take(
 ) -> (usize, pb::Movement) {
     let name = limit_name(subject, take);
     let keys = &subject.campaign.keys;
-    let own = held.claim(&name);
-    let operation = if is_single_use(take) {
+    let operation = if take.kind.is_money() {
+        let held_amount = held.claim_amount(&name);
+        plan.take_amount(keys.named(&name), take.amount, take.limit, held_amount)
+    } else if is_single_use(take) {
+        let is_held = held.claim(&name).is_some();
         let (page, offset) = (subject.position / PAGE_SIZE, subject.position % PAGE_SIZE);
         let last = (subject.campaign.issued() - page * PAGE_SIZE).min(PAGE_SIZE) - 1;
         let page_key = keys.named(&keys::page(subject.campaign.campaign.number, page));
-        plan.take_bit(page_key, offset, last.max(offset), own.is_some())
-    } else if take.kind.is_money() {
-        let held_amount = own.map_or(0, |movement| movement.amount);
-        plan.take_amount(keys.named(&name), take.amount, take.limit, held_amount)
+        plan.take_bit(page_key, offset, last.max(offset), is_held)
     } else {
         let (key, free_key) = (keys.named(&name), keys.free_slots(&name));
-        match (own, &take.period) {
+        match (held.claim(&name), &take.period) {
             (Some(own), _) => plan.keep_use(key, own.slot),
             (None, None) => plan.take_use(key, free_key, take.limit),
             (None, Some(period)) => {

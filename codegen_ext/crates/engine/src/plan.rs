@@ -51,8 +51,13 @@ pub enum Outcome {
     Found(String),
     /// A definition has changed.
     Stale,
-    /// This operation, from 1, or for publications how many codes are left.
-    Refused(usize),
+    /// Not granted.
+    Refused {
+        /// This operation, from 1, or for publications how many codes are left.
+        operation: usize,
+        /// Whether a watched hold was overdue at that moment.
+        overdue: bool,
+    },
     /// A record has changed.
     Changed,
     /// The request id belongs to another request.
@@ -137,6 +142,12 @@ impl Plan {
     pub fn unchanged(&mut self, key: String, expected: Vec<u8>) {
         let key = self.string(key);
         self.push('E', [Argument::Key(key), Argument::Bytes(expected)]);
+    }
+
+    /// Has a refusal say whether holds in this set are overdue.
+    pub fn watch_holds(&mut self, key: String, now_ms: i64) {
+        let key = self.other(key);
+        self.push('X', [Argument::Key(key), Argument::Number(now_ms)]);
     }
 
     /// Takes a use.
@@ -414,7 +425,10 @@ fn parse(answer: Vec<Value>) -> Result<Outcome, StoreError> {
         Status::Replayed => Outcome::Replayed(bytes()?),
         Status::Found => Outcome::Found(text(bytes()?)?),
         Status::Stale => Outcome::Stale,
-        Status::Refused => Outcome::Refused(text(bytes()?)?.parse().map_err(|_| unexpected())?),
+        Status::Refused => Outcome::Refused {
+            operation: text(bytes()?)?.parse().map_err(|_| unexpected())?,
+            overdue: bytes().is_ok(),
+        },
         Status::Changed => Outcome::Changed,
         Status::Reused => Outcome::Reused,
         Status::Moved => Outcome::Moved(text(bytes()?)?.parse().map_err(|_| unexpected())?),

@@ -29,6 +29,11 @@ const MOST_CODES: i32 = 50;
 /// call before, so with this slack it is nearly always still among them.
 const BUCKETS_AHEAD: u64 = 16;
 
+/// As many as a commit may ever look through. More are tried from round to round
+/// when others publish much at the same time, or when what comes next was used
+/// without having been published.
+const MOST_BUCKETS_AHEAD: u64 = 256;
+
 /// Hands codes to a customer.
 pub async fn publish(
     call: &Call<'_>,
@@ -47,20 +52,22 @@ pub async fn publish(
         request_id: &request.request_id,
         fingerprint,
     });
-    let mut project = call.project().await?;
+    let mut project = if request.validate_only {
+        call.fresh_project().await?
+    } else {
+        call.project().await?
+    };
+    let mut buckets_ahead = BUCKETS_AHEAD;
     for _ in 0..MOST_ROUNDS {
         let campaign = resolve::campaign(call, &mut project, &request.campaign).await?;
-        if let Some(end) = campaign.campaign.expire_ms(None)
-            && end <= call.now_ms
-        {
-            let end = convert::instant(end);
-            return Err(Refusal::new(Reason::PromotionExpired).with("expire_time", end));
-        }
+        let end = campaign.campaign.expire_ms(None);
         let attempt = Attempt {
             call,
             request: &request,
             campaign: &campaign,
             count,
+            buckets_ahead,
+            expired_ms: end.filter(|end| *end <= call.now_ms),
         };
         if request.validate_only {
             return attempt.preview().await;
@@ -71,9 +78,12 @@ pub async fn publish(
             Outcome::Replayed(answer) => return attempt.first_answer(&answer).await,
             Outcome::Found(positions) => return attempt.earlier(&positions).await,
             Outcome::Stale => project = call.reloaded_project().await?,
-            Outcome::Moved(position) => attempt.remember_cursor(position),
+            Outcome::Moved(position) => {
+                attempt.remember_cursor(position);
+                buckets_ahead = (buckets_ahead * 2).min(MOST_BUCKETS_AHEAD);
+            }
             Outcome::Reused => return Err(settle::reused(once)),
-            Outcome::Refused(left) => return Err(attempt.exhausted(left as u64)),
+            Outcome::Refused { operation, .. } => return Err(attempt.refusal(operation as u64)),
             Outcome::Changed => return Err(Refusal::new(Reason::Internal)),
         }
     }
@@ -103,6 +113,9 @@ struct Attempt<'a> {
     request: &'a pb::PublishRequest,
     campaign: &'a Arc<IssuedCampaign>,
     count: u64,
+    buckets_ahead: u64,
+    /// When the campaign ended, if it has.
+    expired_ms: Option<i64>,
 }
 
 impl Attempt<'_> {
@@ -178,7 +191,7 @@ impl Attempt<'_> {
             .cursors
             .get(&self.call.identity.project, number);
         let first_bucket = cursor / HOLDERS_PER_BUCKET;
-        let buckets = BUCKETS_AHEAD + self.count.div_ceil(HOLDERS_PER_BUCKET);
+        let buckets = self.buckets_ahead + self.count.div_ceil(HOLDERS_PER_BUCKET);
         let window =
             first_bucket * HOLDERS_PER_BUCKET..(first_bucket + buckets) * HOLDERS_PER_BUCKET;
         let first_page = window.start / PAGE_SIZE;
@@ -192,7 +205,8 @@ impl Attempt<'_> {
         Issue {
             cursor_key: keys.cursor(number),
             count: self.count,
-            bound: self.campaign.issued(),
+            // Of a campaign that is over only earlier publications are repeated.
+            bound: self.expired_ms.map_or(self.campaign.issued(), |_| 0),
             first_bucket,
             bucket_keys: (first_bucket..first_bucket + buckets)
                 .map(|bucket| keys.holders(number, bucket))
@@ -238,7 +252,8 @@ impl Attempt<'_> {
         let first = first.ok_or_else(|| Refusal::new(Reason::Internal))?;
         let publication = self.publication(first).await?;
         let published = publication.codes.len();
-        if publication.source_id == self.request.source_id && published as u64 != self.count {
+        let by_source = present(&self.request.source_id) == Some(&*publication.source_id);
+        if by_source && published as u64 != self.count {
             return Err(Refusal::new(Reason::PublicationMismatch)
                 .with("source_id", self.request.source_id.clone())
                 .with("published", published.to_string())
@@ -255,8 +270,8 @@ impl Attempt<'_> {
     async fn preview(&self) -> Result<pb::Publication, Refusal> {
         let counts = crate::lookup::counts(self.call, self.campaign).await?;
         let left = u64::try_from(counts.unpublished_count).unwrap_or_default();
-        if left < self.count {
-            return Err(self.exhausted(left));
+        if left < self.count || self.expired_ms.is_some() {
+            return Err(self.refusal(left));
         }
         Ok(pb::Publication {
             campaign_id: self.campaign.campaign.id.clone(),
@@ -265,7 +280,12 @@ impl Attempt<'_> {
         })
     }
 
-    fn exhausted(&self, left: u64) -> Refusal {
+    /// Why no code is handed out, of which `left` are left.
+    fn refusal(&self, left: u64) -> Refusal {
+        if let Some(end) = self.expired_ms {
+            let end = convert::instant(end);
+            return Refusal::new(Reason::PromotionExpired).with("expire_time", end);
+        }
         Refusal::new(Reason::CodesExhausted)
             .with("campaign", self.campaign.campaign.name.clone())
             .with("available", left.to_string())

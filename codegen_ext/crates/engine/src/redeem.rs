@@ -51,7 +51,13 @@ pub async fn redeem(
         fingerprint,
     });
     let session = present(&request.session_key);
-    let mut project = call.project().await?;
+    // What only looks must look at the definitions that are in force; a commit
+    // compares them by itself.
+    let mut project = if request.validate_only {
+        call.fresh_project().await?
+    } else {
+        call.project().await?
+    };
     for _ in 0..MOST_ROUNDS {
         let prepared = match checkout::prepare(call, project, &checkout, session).await {
             Ok(prepared) => prepared,
@@ -79,7 +85,7 @@ async fn attempt(
     prepared: &Prepared,
     once: Option<Once<'_>>,
 ) -> Result<Option<pb::Redemption>, Refusal> {
-    let home = settle::home(prepared);
+    let home = prepared.home;
     let keys = home.map(|home| Keys::new(&prepared.project.id, home));
     let finish = |plan: &mut crate::plan::Plan, decision: &Decision, moved: Vec<pb::Movement>| {
         let Some(keys) = &keys else { return };

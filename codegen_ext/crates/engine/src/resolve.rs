@@ -7,7 +7,7 @@ use promo_decision::{reason::Reason, refusal::Refusal};
 use crate::{
     call::Call,
     definitions::{FoundCode, IssuedCampaign, Place, Project},
-    keys,
+    keys::{self, Partition},
     store::StoreError,
 };
 
@@ -22,6 +22,16 @@ pub struct Located {
     pub position: u64,
 }
 
+/// Codes that were looked up.
+pub struct Resolved {
+    /// Each code, found or refused.
+    pub located: Vec<Result<Located, Refusal>>,
+    /// Where the call's own records are: with the campaign of its first code that
+    /// was ever issued. It stays there when that campaign is deleted, so that a
+    /// repeat finds the first answer.
+    pub home: Option<Partition>,
+}
+
 /// Looks codes up, each on its own. Arithmetic codes need no look-up; for the
 /// others the definitions are made sure to be fresh and the stored codes are
 /// asked, in one go.
@@ -29,7 +39,7 @@ pub async fn codes(
     call: &Call<'_>,
     project: &mut Arc<Project>,
     texts: &[String],
-) -> Result<Vec<Result<Located, Refusal>>, Refusal> {
+) -> Result<Resolved, Refusal> {
     let mut found: Vec<Option<FoundCode>> = texts.iter().map(|text| project.decode(text)).collect();
     if found.iter().any(Option::is_none) {
         *project = call.fresh_project().await?;
@@ -40,11 +50,13 @@ pub async fn codes(
         }
         stored(call, project, texts, &mut found).await?;
     }
+    let first = found.iter().flatten().next();
+    let home = first.map(|code| Partition::of_campaign(code.campaign, project.partitions));
     let mut located = Vec::with_capacity(texts.len());
     for (text, found) in texts.iter().zip(found) {
         located.push(locate(call, project, text, found).await?);
     }
-    Ok(located)
+    Ok(Resolved { located, home })
 }
 
 async fn stored(

@@ -113,7 +113,7 @@ pub async fn undo(
             Outcome::Replayed(answer) => return first_answer(call, id, &answer).await,
             Outcome::Reused => return Err(settle::reused(once)),
             // Somebody else undid one of them in between: look again.
-            Outcome::Refused(_) | Outcome::Stale | Outcome::Changed => {}
+            Outcome::Refused { .. } | Outcome::Stale | Outcome::Changed => {}
             Outcome::Found(_) | Outcome::Moved(_) => return Err(Refusal::new(Reason::Internal)),
         }
     }

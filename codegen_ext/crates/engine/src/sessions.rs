@@ -20,9 +20,9 @@ const METHOD: char = 's';
 pub async fn get(call: &Call<'_>, request: pb::GetSessionRequest) -> Result<pb::Session, Refusal> {
     check(&request.key, "")?;
     let project = call.project().await?;
-    let hold = find(call, &project, &request.key).await?;
-    hold.map(|hold| hold.session())
-        .ok_or_else(|| unknown(&request.key))
+    let holds = live(call, &project, &request.key).await?;
+    let hold = holds.first().ok_or_else(|| unknown(&request.key))?;
+    Ok(hold.session())
 }
 
 /// Ends a hold.
@@ -40,28 +40,40 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
             ..request.clone()
         }),
     });
-    if let Some(once) = once
-        && settle::kept_in(call, &home, once).await?.is_some()
-    {
-        return Ok(());
+    let holds = live(call, &project, &request.key).await?;
+    if holds.is_empty() {
+        return released_before(call, &home, once, &request.key).await;
     }
-    let hold = find(call, &project, &request.key)
-        .await?
-        .ok_or_else(|| unknown(&request.key))?;
     let mut plan = Plan::new();
     if let Some(once) = once {
         let key = home.request(once.method, once.request_id);
         plan.once(key, once.fingerprint, call.engine.config.idempotency_ttl_ms);
     }
-    hold.end(&mut plan, &project);
-    for movement in &hold.record.movements {
-        movements::add_return(&mut plan, &project, movement);
+    for hold in &holds {
+        hold.end(&mut plan, &project);
+        for movement in &hold.record.movements {
+            movements::add_return(&mut plan, &project, movement);
+        }
     }
     match plan.commit(&call.engine.store).await? {
         Outcome::Done { .. } | Outcome::Replayed(_) => Ok(()),
         Outcome::Reused => Err(settle::reused(once)),
-        _ => Err(unknown(&request.key)),
+        _ => released_before(call, &home, once, &request.key).await,
     }
+}
+
+/// The hold is gone: this very call ended it before, or it was another.
+async fn released_before(
+    call: &Call<'_>,
+    home: &Keys,
+    once: Option<Once<'_>>,
+    key: &str,
+) -> Result<(), Refusal> {
+    let kept = match once {
+        None => None,
+        Some(once) => settle::kept_in(call, home, once).await?,
+    };
+    kept.map(drop).ok_or_else(|| unknown(key))
 }
 
 fn check(key: &str, request_id: &str) -> Result<(), Refusal> {
@@ -71,9 +83,8 @@ fn check(key: &str, request_id: &str) -> Result<(), Refusal> {
     violations.check()
 }
 
-async fn find(call: &Call<'_>, project: &Project, key: &str) -> Result<Option<Hold>, Refusal> {
-    let hold = holds::find(&call.engine.store, project, key).await?;
-    Ok(hold.filter(|hold| hold.live(call.now_ms)))
+async fn live(call: &Call<'_>, project: &Project, key: &str) -> Result<Vec<Hold>, Refusal> {
+    Ok(holds::live(&call.engine.store, project, key, call.now_ms).await?)
 }
 
 fn unknown(key: &str) -> Refusal {

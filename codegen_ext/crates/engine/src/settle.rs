@@ -55,16 +55,6 @@ pub enum Settled {
 /// What goes to the end of a commit: records of what was taken.
 pub type Finish<'a> = dyn Fn(&mut Plan, &Decision, Vec<pb::Movement>) + Send + Sync + 'a;
 
-/// Where the call's own records are: with its first campaign.
-pub fn home(prepared: &Prepared) -> Option<Partition> {
-    prepared
-        .located
-        .iter()
-        .flatten()
-        .next()
-        .map(|one| one.campaign.partition)
-}
-
 /// Decides and takes.
 pub async fn settle(
     call: &Call<'_>,
@@ -75,23 +65,37 @@ pub async fn settle(
 ) -> Result<Settled, Refusal> {
     let mut refused: Vec<Option<Refusal>> = vec![None; checkout.codes.len()];
     let mut reclaims = 0;
+    let mut watch = false;
     loop {
         let decision = prepared.decide(call, checkout, &refused);
         if !decision.valid {
-            return replay_or_invalid(call, prepared, once, decision).await;
+            if let Some((_, answer)) = kept(call, prepared, once).await? {
+                return Ok(Settled::Replayed(answer));
+            }
+            // What was defined before this call must not refuse it: only what
+            // commits is compared with the definitions by the store.
+            let by_definition = refused.iter().all(Option::is_none);
+            if by_definition && call.is_outdated(&prepared.project).await? {
+                return Ok(Settled::Stale);
+            }
+            return Ok(Settled::Invalid(decision));
         }
-        let (plan, operations) = propose(call, prepared, checkout, once, &decision, finish);
+        let (plan, operations) = propose(call, prepared, checkout, once, &decision, watch, finish);
         match plan.commit(&call.engine.store).await? {
             Outcome::Done { answer, .. } => return Ok(Settled::Done { decision, answer }),
             Outcome::Replayed(answer) => return Ok(Settled::Replayed(answer)),
             Outcome::Stale => return Ok(Settled::Stale),
             Outcome::Changed => return Ok(Settled::Changed),
             Outcome::Reused => return Err(reused(once)),
-            Outcome::Refused(operation) => {
-                if reclaims < MOST_RECLAIMS && reclaim(call, prepared).await? > 0 {
-                    reclaims += 1;
-                    continue;
-                }
+            // Asked again, the store says in the same step whether overdue holds
+            // had a part in the refusal. A look of our own would come too late:
+            // somebody else may have ended them in between, for all to use.
+            Outcome::Refused { .. } if !watch => watch = true,
+            Outcome::Refused { overdue: true, .. } if reclaims < MOST_RECLAIMS => {
+                reclaim(call, prepared).await?;
+                reclaims += 1;
+            }
+            Outcome::Refused { operation, .. } => {
                 let take = operations.iter().position(|number| *number == operation);
                 let take = take.and_then(|at| decision.takes.get(at));
                 let take = take.ok_or_else(|| Refusal::new(Reason::Internal))?;
@@ -112,21 +116,21 @@ pub fn refusal_of(prepared: &Prepared, take: &Take) -> Refusal {
 
 /// Ends overdue holds on the campaigns of a call. Returns how many were found.
 pub async fn reclaim(call: &Call<'_>, prepared: &Prepared) -> Result<usize, Refusal> {
-    let mut partitions: Vec<Partition> = prepared
-        .located
-        .iter()
-        .flatten()
-        .map(|one| one.campaign.partition)
-        .collect();
-    // Any of a stack's campaigns may be the home of the hold.
-    partitions.sort_unstable();
-    partitions.dedup();
     let mut found = 0;
-    for partition in partitions {
+    for partition in partitions(prepared) {
         let (store, project) = (&call.engine.store, &prepared.project);
         found += holds::reclaim(store, project, partition, call.now_ms).await?;
     }
     Ok(found)
+}
+
+/// The partitions of a call's campaigns.
+fn partitions(prepared: &Prepared) -> Vec<Partition> {
+    let located = prepared.located.iter().flatten();
+    let mut partitions: Vec<Partition> = located.map(|one| one.campaign.partition).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    partitions
 }
 
 fn propose(
@@ -135,21 +139,27 @@ fn propose(
     checkout: &Checkout<'_>,
     once: Option<Once<'_>>,
     decision: &Decision,
+    watch: bool,
     finish: &Finish<'_>,
 ) -> (Plan, Vec<usize>) {
     let mut plan = Plan::new();
     let config = &call.engine.config;
-    if let (Some(once), Some(home)) = (once, home(prepared)) {
-        let keys = Keys::new(&prepared.project.id, home);
+    let project = &prepared.project;
+    if let (Some(once), Some(home)) = (once, prepared.home) {
+        let keys = Keys::new(&project.id, home);
         let key = keys.request(once.method, once.request_id);
         plan.once(key, once.fingerprint, config.idempotency_ttl_ms);
     }
-    expect_definitions(&mut plan, prepared, decision);
-    let mut held = Held::default();
-    if let Some(hold) = &prepared.hold {
-        hold.end(&mut plan, &prepared.project);
-        held = Held::new(hold.record.movements.clone());
+    expect_definitions(&mut plan, prepared);
+    if watch {
+        for partition in partitions(prepared) {
+            plan.watch_holds(Keys::new(&project.id, partition).holds(), call.now_ms);
+        }
     }
+    for hold in &prepared.holds {
+        hold.end(&mut plan, project);
+    }
+    let mut held = Held::new(&prepared.holds);
     let mut operations = Vec::with_capacity(decision.takes.len());
     let mut moved = Vec::with_capacity(decision.takes.len());
     for take in &decision.takes {
@@ -169,50 +179,37 @@ fn propose(
     // Returns come last: results line up with the movements that were taken.
     finish(&mut plan, decision, moved);
     for movement in held.into_rest() {
-        movements::add_return(&mut plan, &prepared.project, &movement);
+        movements::add_return(&mut plan, project, &movement);
     }
     (plan, operations)
 }
 
-/// The definitions that the decision was made by must still be in force.
-fn expect_definitions(plan: &mut Plan, prepared: &Prepared, decision: &Decision) {
+/// The definitions that the decision was made by must still be in force, those of
+/// codes that are left out as well.
+fn expect_definitions(plan: &mut Plan, prepared: &Prepared) {
     let mut seen: Vec<u32> = Vec::new();
-    for (located, outcome) in prepared.located.iter().zip(&decision.outcomes) {
-        if let (Ok(located), Verdict::Applied { .. }) = (located, outcome) {
-            let campaign = &located.campaign;
-            if !seen.contains(&campaign.campaign.number) {
-                seen.push(campaign.campaign.number);
-                let key = campaign.keys.bundle_version(campaign.campaign.number);
-                plan.expect_version(key, campaign.campaign.version);
-            }
+    for located in prepared.located.iter().flatten() {
+        let campaign = &located.campaign;
+        if !seen.contains(&campaign.campaign.number) {
+            seen.push(campaign.campaign.number);
+            let key = campaign.keys.bundle_version(campaign.campaign.number);
+            plan.expect_version(key, campaign.campaign.version);
         }
     }
-    if let Some(home) = home(prepared) {
+    if let Some(home) = prepared.home {
         let keys = Keys::new(&prepared.project.id, home);
         plan.expect_version(keys.project_version(), prepared.project.version);
     }
 }
 
-/// A repeat gets the first answer even when its codes have ended since.
-async fn replay_or_invalid(
-    call: &Call<'_>,
-    prepared: &Prepared,
-    once: Option<Once<'_>>,
-    decision: Decision,
-) -> Result<Settled, Refusal> {
-    let kept = kept(call, prepared, once).await?;
-    Ok(kept.map_or(Settled::Invalid(decision), |(_, answer)| {
-        Settled::Replayed(answer)
-    }))
-}
-
-/// What is kept of an earlier call with the same request id, and where.
+/// What is kept of an earlier call with the same request id, and where. A repeat
+/// gets the first answer even when its codes have ended since.
 pub async fn kept(
     call: &Call<'_>,
     prepared: &Prepared,
     once: Option<Once<'_>>,
 ) -> Result<Option<(Partition, Vec<u8>)>, Refusal> {
-    let (Some(once), Some(home)) = (once, home(prepared)) else {
+    let (Some(once), Some(home)) = (once, prepared.home) else {
         return Ok(None);
     };
     let keys = Keys::new(&prepared.project.id, home);

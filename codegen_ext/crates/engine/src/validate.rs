@@ -11,7 +11,7 @@ use crate::{
     convert,
     definitions::Project,
     holds, ids,
-    keys::Keys,
+    keys::Partition,
     plan::Plan,
     protocol::promo::v1 as pb,
     request::{Violations, present},
@@ -47,15 +47,18 @@ pub async fn validate(
         request.mode,
         violations,
     )?;
-    let project = call.project().await?;
     match wanted {
         None => {
+            // Nothing is committed, so nothing else would compare the definitions
+            // with those that are in force.
+            let project = call.fresh_project().await?;
             let prepared = checkout::prepare(call, project, &checkout, None).await?;
             let decision = advice::advise(call, &prepared, &checkout).await?;
             Ok(validation(&checkout, &prepared, &decision, None))
         }
         Some(wanted) => {
             call.identity.require("redemptions.write")?;
+            let project = call.project().await?;
             hold(call, &request, &checkout, project, &wanted).await
         }
     }
@@ -111,17 +114,25 @@ async fn hold(
         request_id: &request.request_id,
         fingerprint,
     });
-    for _ in 0..MOST_ROUNDS {
+    for round in 0..MOST_ROUNDS {
         let prepared = checkout::prepare(call, project, checkout, None).await?;
-        let Some(home) = settle::home(&prepared) else {
+        let Some(home) = prepared.home else {
             let decision = prepared.decide(call, checkout, &[]);
             return Ok(validation(checkout, &prepared, &decision, None));
         };
-        let keys = Keys::new(&prepared.project.id, home);
+        // The commit sees whether the key is free where the hold would be.
+        let given = request.session.as_ref().map_or("", |session| &session.key);
+        if round == 0 && is_held_elsewhere(call, &prepared.project, home, given).await? {
+            return match settle::kept(call, &prepared, once).await? {
+                Some((_, answer)) => Ok(checkout::decode(&answer)?),
+                None => Err(in_use(wanted)),
+            };
+        }
         let finish = |plan: &mut Plan, decision: &Decision, movements: Vec<pb::Movement>| {
             let record = record(call, checkout, &prepared, decision, wanted, movements);
             let session = session(wanted, &record);
-            holds::begin(plan, &keys, &wanted.session, &record, call.now_ms);
+            let project = &prepared.project;
+            holds::begin(plan, project, home, &wanted.session, &record, call.now_ms);
             let answer = validation(checkout, &prepared, decision, Some(session));
             plan.answer(prost::Message::encode_to_vec(&answer));
         };
@@ -132,18 +143,37 @@ async fn hold(
             Settled::Invalid(decision) => {
                 return Ok(validation(checkout, &prepared, &decision, None));
             }
-            // The hold that has the key may be overdue.
-            Settled::Changed if settle::reclaim(call, &prepared).await? > 0 => {
-                project = Arc::clone(&prepared.project);
-            }
+            // The hold that has the key may be overdue, and somebody else may
+            // have ended it since.
             Settled::Changed => {
-                let reason = Refusal::new(Reason::SessionKeyInUse);
-                return Err(reason.with("session", wanted.session.clone()));
+                let reclaimed = settle::reclaim(call, &prepared).await?;
+                if round > 0 && reclaimed == 0 {
+                    return Err(in_use(wanted));
+                }
+                project = Arc::clone(&prepared.project);
             }
             Settled::Stale => project = call.reloaded_project().await?,
         }
     }
     Err(Refusal::new(Reason::Conflict))
+}
+
+/// Whether a live hold in another partition has the key that a caller gave.
+async fn is_held_elsewhere(
+    call: &Call<'_>,
+    project: &Project,
+    home: Partition,
+    key: &str,
+) -> Result<bool, Refusal> {
+    if key.is_empty() {
+        return Ok(false);
+    }
+    let holds = holds::live(&call.engine.store, project, key, call.now_ms).await?;
+    Ok(holds.iter().any(|hold| hold.partition != home))
+}
+
+fn in_use(wanted: &Wanted) -> Refusal {
+    Refusal::new(Reason::SessionKeyInUse).with("session", wanted.session.clone())
 }
 
 fn record(
