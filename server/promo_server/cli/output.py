@@ -10,6 +10,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+_PIPE_WIDTH = 240
+
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON, for scripts.")]
 
 
@@ -19,8 +21,10 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print rows under column names, as plain as a terminal or a pipe needs; text of others is never markup."""
+    """Print rows under column names, folded to fit a terminal and whole in a pipe; text of others is never markup."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PIPE_WIDTH)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

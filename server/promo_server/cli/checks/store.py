@@ -49,7 +49,9 @@ async def _check_binary(settings: Settings) -> Finding:
         output, _ = await asyncio.wait_for(process.communicate(), _SECONDS)
     except (OSError, TimeoutError) as error:
         return failed("store", f"{server} does not run: {error}", "set PROMO_EMBEDDED__SERVER_PATH to another")
-    return ok("store", f"embedded, not running; {output.decode('utf-8', 'replace').strip()[:60]}")
+    text = output.decode("utf-8", "replace").strip()
+    # "Valkey server v=9.1.2 sha=..."
+    return ok("store", f"embedded, not running; {text.partition(' sha=')[0]}")
 
 
 async def _check_server(url: str, name: str) -> list[Finding]:
