@@ -56,7 +56,7 @@ async def connect(request: pytest.FixtureRequest, server: ServerProcess) -> Asyn
     assert master is not None
     runtime = Runtime(runtime_config(Settings(), f"unix://{state.store_socket}", master, state.control_socket))
     async with asyncio.timeout(10.0):
-        while not runtime.healthy():  # noqa: ASYNC110  the engine reports by being asked
+        while not runtime.healthy():
             await asyncio.sleep(0.01)
     yield lambda key: PromoClient.in_process(runtime, key=key)
     await runtime.drain(1.0)

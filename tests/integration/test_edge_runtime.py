@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2, status_pb2
@@ -166,3 +167,11 @@ def test_events_of_the_data_plane_are_lines_of_the_log(server: ServerProcess) ->
     assert lines[0]["address"] == server.target
     assert lines[0]["logger"] == "promo_server.data_plane"
     assert lines[0]["level"] == "info"
+
+
+@pytest.mark.parametrize("service", ["", "promo.v1.RedemptionService", "promo.v1.CampaignService"])
+def test_a_running_server_is_healthy_in_all_its_services(server: ServerProcess, service: str) -> None:
+    with grpc.insecure_channel(server.target) as channel:
+        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check")
+        # A message of one string, and one of an enum whose value 1 is SERVING.
+        assert check(bytes([10, len(service)]) + service.encode(), timeout=5) == b"\x08\x01"

@@ -27,7 +27,7 @@ async def count(plane: ControlPlane, table: Table) -> int:
 
 
 async def until(plane: ControlPlane, table: Table, expected: int) -> None:
-    while await count(plane, table) != expected:  # noqa: ASYNC110 - another task's work in a database
+    while await count(plane, table) != expected:
         await asyncio.sleep(0.02)
 
 

@@ -50,7 +50,7 @@ async def _check_binary(settings: Settings) -> Finding:
     except (OSError, TimeoutError) as error:
         return failed("store", f"{server} does not run: {error}", "set PROMO_EMBEDDED__SERVER_PATH to another")
     text = output.decode("utf-8", "replace").strip()
-    # "Valkey server v=9.1.2 sha=..."
+    # It says: Valkey server v=9.1.2 sha=00000000:1 malloc=libc ...
     return ok("store", f"embedded, not running; {text.partition(' sha=')[0]}")
 
 
