@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 _LINE_SECONDS = 2.0
 """Least time between two plain lines."""
+
+
+class _NotedBar(Bar):
+    """A bar with a note below it: beside it, a narrow terminal would show neither."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bar and the note."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields["note"]:
+                yield Text(f"  {task.fields['note']}", no_wrap=True, overflow="ellipsis")
 
 
 class Progress:
@@ -33,11 +46,10 @@ class Progress:
     def __enter__(self) -> Self:
         """Begin to show."""
         if self._console.is_terminal:
-            self._bar = Bar(
+            self._bar = _NotedBar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
                 TimeRemainingColumn(),
                 console=self._console,
             )

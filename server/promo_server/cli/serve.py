@@ -18,6 +18,8 @@ from promo_server.cli.replay.invoices import read_invoices
 from promo_server.settings import LoadedSettings
 from promo_server.telemetry.logs import configure_logs
 
+_INTERRUPTED = 130
+
 
 def serve(
     *,
@@ -64,7 +66,9 @@ def serve(
         await asyncio.Event().wait()
         return 0
 
-    return uvloop.run(app.serve(loaded.settings, work))
+    status = uvloop.run(app.serve(loaded.settings, work))
+    # A demonstration that was to end by itself and did not has shown nothing.
+    return _INTERRUPTED if once and status is None else status
 
 
 def _document(server: app.Server) -> dict[str, object]:

@@ -32,6 +32,7 @@ def test_lines_are_few() -> None:
 def test_terminal_gets_a_bar() -> None:
     text = io.StringIO()
     with Progress("orders", 10, console=Console(file=text, force_terminal=True, width=100)) as shown:
-        shown.update(10, "done")
+        shown.update(10, "12 [redeemed]")
     assert "━" in text.getvalue()
     assert "10/10" in text.getvalue()
+    assert "  12 [redeemed]" in text.getvalue()

@@ -22,6 +22,8 @@ _MOST_LINES = 500
 """Lines that an order may have; a longer one is sent as one amount, which a discount on the whole order needs only."""
 
 _UNKNOWN_CODE = "NOSUCHCODE"
+_MOST_TYPOS = 20
+"""Unknown codes that a replay enters: many more, and the server would take the shop for a guesser."""
 
 _WAITING = 4
 """Events that wait for each checkout: enough to keep it busy, few enough to read a file of any size."""
@@ -48,6 +50,7 @@ class Player:
         self._behaviour = behaviour
         self._tally = tally
         self._run = run
+        self._typos = 0
         self._discounted: dict[str, list[Discounted]] = {}
 
     async def play(self, events: Iterable[Event], checkouts: int, step: Callable[[], None]) -> None:
@@ -86,7 +89,8 @@ class Player:
             return
         choices = self._behaviour.choices(bought)
         cart = self._message(bought)
-        if choices.mistypes:
+        if choices.mistypes and self._typos < _MOST_TYPOS:
+            self._typos += 1
             await self._validate(_UNKNOWN_CODE, bought, cart)
         await self._validate(code, bought, cart)
         redemption = await self._redeem(code, bought, cart, "", repeats=choices.repeats)

@@ -29,11 +29,13 @@ class Server:
         self.orders: list[OrderMessage] = []
         self.busy: Counter[str] = Counter()
         self.most_at_once = 0
+        self.unknown = 0
         self.forgets = False
         self.failure: PromoError | None = None
 
     async def validate(self, *, codes: list[str], order: OrderMessage, customer: str) -> Validation:
         del order, customer
+        self.unknown += codes == ["NOSUCHCODE"]
         validation = Validation(valid=codes[0] not in self.used)
         validation.results.add().refusal.reason = Reason.CODE_USES_EXHAUSTED.value
         return validation
@@ -113,6 +115,12 @@ def test_shoppers_try_used_borrowed_and_unknown_codes() -> None:
     assert tally.redeemed == 1
     assert tally.refused == Counter(CODE_USES_EXHAUSTED=2)
     assert len(tally.seconds["validate"]) == 2
+
+
+def test_typing_errors_are_too_few_to_look_like_guessing() -> None:
+    server = Server()
+    play(server, [order(str(number)) for number in range(100)], mistypes=ALWAYS)
+    assert server.unknown == 20
 
 
 def test_cancellation_rolls_back_the_order_that_it_cancels_whole() -> None:
