@@ -36,7 +36,9 @@ use crate::{
 };
 
 /// How long the control plane may take to say how it is.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection to the socket may take, which is one step of the kernel.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of one answer that may wait for a slow client.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// So large that a client that reads slowly holds up no other one.
@@ -71,11 +73,17 @@ impl ControlPlane {
 
     /// What a caller is told whose deadline passed here.
     pub fn late(&self) -> Failure {
-        if self.hangs.load(Relaxed) {
+        if self.hangs() {
             Self::unavailable()
         } else {
             body::late()
         }
+    }
+
+    /// Whether the control plane was last found to accept calls and leave them
+    /// unanswered.
+    pub fn hangs(&self) -> bool {
+        self.hangs.load(Relaxed)
     }
 
     /// Whether the control plane answered when it was last asked.
@@ -85,7 +93,7 @@ impl ControlPlane {
 
     /// Sends a request and waits for the headers of the answer.
     pub async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Failure> {
-        if self.hangs.load(Relaxed) {
+        if self.hangs() {
             return Err(Self::unavailable());
         }
         self.exchange(request).await
@@ -112,17 +120,17 @@ impl ControlPlane {
         let mut request = Request::new(body);
         prepare(&mut request, "/grpc.health.v1.Health/Check")?;
         let response = self.exchange(request).await?;
-        // A control plane without this service answers nonetheless.
-        if failure::code(response.headers()) == Some(failure::UNIMPLEMENTED) {
-            return Ok(true);
-        }
+        let headers = failure::code(response.headers());
         let answer = response
             .into_body()
             .collect()
             .await
             .map_err(|_| Self::unavailable())?;
-        if answer.trailers().and_then(failure::code) == Some(failure::UNIMPLEMENTED) {
-            return Ok(true);
+        match headers.or_else(|| answer.trailers().and_then(failure::code)) {
+            Some(0) => {}
+            // One that refuses the question, or does not know it, answers too.
+            Some(code) => return Ok(code != failure::UNAVAILABLE),
+            None => return Ok(false),
         }
         let message = frame::read(&mut Full::new(answer.to_bytes()), 1_024).await?;
         let health = HealthCheckResponse::decode(message).map_err(|_| Self::unavailable())?;
@@ -163,7 +171,7 @@ impl ControlPlane {
     async fn connect(
         &self,
     ) -> Result<SendRequest<Outgoing>, Box<dyn std::error::Error + Send + Sync>> {
-        let stream = timeout(PROBE_TIMEOUT, UnixStream::connect(&self.socket)).await??;
+        let stream = timeout(CONNECT_TIMEOUT, UnixStream::connect(&self.socket)).await??;
         // No pings: grpc servers hang up on clients that send them often.
         let (sender, connection) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

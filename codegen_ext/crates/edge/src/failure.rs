@@ -18,6 +18,8 @@ const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-en
 pub const UNKNOWN: i32 = 2;
 /// Number of `UNIMPLEMENTED`.
 pub const UNIMPLEMENTED: i32 = 12;
+/// Number of `UNAVAILABLE`.
+pub const UNAVAILABLE: i32 = 14;
 
 /// What the protocol wants escaped in `grpc-message`.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');

@@ -1,6 +1,6 @@
 //! Calls that the control plane answers: admitted here, then passed on as bytes.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
@@ -29,6 +29,13 @@ const PROJECT: HeaderName = HeaderName::from_static("promo-project");
 const SCOPES: HeaderName = HeaderName::from_static("promo-scopes");
 const ADMIN: HeaderName = HeaderName::from_static("promo-admin");
 const CALL_ID: HeaderName = HeaderName::from_static("promo-call-id");
+
+/// Part of a deadline that is kept for telling a client that it waits in vain.
+const LAST_MOMENT: Duration = Duration::from_millis(250);
+
+/// What the control plane's deadline is later than the call's, so that the one to
+/// say that time is up is always the edge, with a reason.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// Largest answer of a call made in process, bytes.
 const LONGEST_ANSWER: usize = 256 * 1024 * 1024;
@@ -137,14 +144,23 @@ impl<P: Plane> Call<'_, P> {
                 let left = ends.saturating_duration_since(tokio::time::Instant::now());
                 request
                     .headers_mut()
-                    .insert(GRPC_TIMEOUT, deadline::value(left));
+                    .insert(GRPC_TIMEOUT, deadline::value(left + HEAD_START));
             }
             prepare(&mut request, self.method.path)?;
             // The request may have been at fault for the connection to fail it.
             let sent = control.send(request).await;
             sent.map_err(|failure| fault.get().cloned().unwrap_or(failure))
         });
-        match timeout(time, work).await {
+        let mut work = pin!(work);
+        // A client whose own clock ends the call does not hear why: when nothing
+        // is to be hoped for it is told a moment before.
+        let moment = (time / 10).min(LAST_MOMENT);
+        let answered = match timeout(time.saturating_sub(moment), &mut work).await {
+            Err(_) if control.hangs() => return Err(control.late()),
+            Err(_) => timeout(moment, work).await,
+            answered => answered,
+        };
+        match answered {
             Ok(Ok(response)) => Ok((response?, Arc::clone(control), time)),
             Ok(Err(Panicked)) => Err(self.layer.panicked()),
             Err(_) => Err(control.late()),

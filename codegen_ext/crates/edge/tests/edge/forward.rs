@@ -152,11 +152,11 @@ async fn deadlines_pass_through() {
     let client = edge.client().await;
     let default = client.unary(GET_CAMPAIGN, "timeout").await.unwrap();
     let left: u64 = default.strip_suffix('m').unwrap().parse().unwrap();
-    assert!((9_000..=10_000).contains(&left), "{default}");
+    assert!((9_000..=10_100).contains(&left), "{default}");
     let patient = client.within(Duration::from_secs(60));
     let asked = patient.unary(GET_CAMPAIGN, "timeout").await.unwrap();
     let left: u64 = asked.strip_suffix('m').unwrap().parse().unwrap();
-    assert!((59_000..=60_000).contains(&left), "{asked}");
+    assert!((59_000..=60_100).contains(&left), "{asked}");
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_deadline_ends_a_call_that_the_control_plane_does_not() {
     let place = Place::new();
     let _control = Control::start(&place.socket());
     let limits = Limits {
-        default_deadline_ms: 150,
+        default_deadline_ms: 1_000,
         ..Limits::default()
     };
     let edge = Edge::start(EdgeConfig {
@@ -176,14 +176,14 @@ async fn a_deadline_ends_a_call_that_the_control_plane_does_not() {
     let status = client.unary(GET_CAMPAIGN, "sleep").await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     let mut stream = client.stream(EXPORT, "1000000").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
     for _ in 0..5_000 {
         assert!(
             stream.message().await.unwrap().is_some(),
             "a stream has no default end"
         );
     }
-    let hurried = client.within(Duration::from_millis(150));
+    let hurried = client.within(Duration::from_millis(700));
     let mut stream = hurried.stream(EXPORT, "1000000").await.unwrap();
     let end = loop {
         match stream.message().await {
@@ -191,7 +191,7 @@ async fn a_deadline_ends_a_call_that_the_control_plane_does_not() {
             Err(status) => break status,
         }
     };
-    // The client's own clock may say so first, as a cancellation.
+    // The client's own clock may say so first, in its own words.
     assert!(
         matches!(end.code(), Code::DeadlineExceeded | Code::Cancelled),
         "{end:?}"
@@ -250,33 +250,35 @@ async fn a_control_plane_that_comes_goes_and_comes_again_never_stops_hot_calls()
 async fn a_control_plane_that_hangs_is_found_out_and_forgiven() {
     let place = Place::new();
     let _control = Control::start(&place.socket());
-    let edge = Edge::start(with_control(&place.socket())).await;
+    // The server's own deadline: that of a client would race with its answer.
+    let limits = Limits {
+        default_deadline_ms: 4_000,
+        ..Limits::default()
+    };
+    let edge = Edge::start(EdgeConfig {
+        limits,
+        ..with_control(&place.socket())
+    })
+    .await;
     let client = edge.client().await;
     assert!(answers(&client).await);
-    let hanging = client.clone();
+    let hanging = client.within(Duration::from_secs(30));
     let hanging = tokio::spawn(async move { hanging.unary(GET_CAMPAIGN, "hang").await });
     tokio::time::sleep(Duration::from_millis(100)).await;
 
+    // The hang is found out while this call waits.
+    assert_unavailable(&client.unary(GET_CAMPAIGN, "x").await.unwrap_err());
     let began = Instant::now();
-    eventually(async || {
-        let hurried = client.within(Duration::from_millis(500));
-        client.unary(REDEEM, "x").await.unwrap();
-        let refused = hurried.unary(GET_CAMPAIGN, "x").await.unwrap_err();
-        reason(&refused) == "CONTROL_PLANE_UNAVAILABLE"
-    })
-    .await;
+    assert_unavailable(&client.unary(GET_CAMPAIGN, "x").await.unwrap_err());
+    client.unary(REDEEM, "x").await.unwrap();
     assert!(
-        began.elapsed() < Duration::from_millis(2_500),
-        "{:?}",
-        began.elapsed()
+        began.elapsed() < Duration::from_secs(2),
+        "nobody waits by now"
     );
 
     eventually(async || answers(&client).await).await;
-    assert_eq!(
-        hanging.await.unwrap().unwrap(),
-        "hung",
-        "a late answer is still an answer"
-    );
+    let late = hanging.await.unwrap();
+    assert_eq!(late.unwrap(), "hung", "a late answer is still an answer");
 }
 
 #[tokio::test]

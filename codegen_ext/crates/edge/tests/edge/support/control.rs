@@ -167,7 +167,7 @@ impl UnaryService<Text> for Unary {
                     Ok(tonic::Response::new(text("slept")))
                 }
                 "hang" => {
-                    std::thread::sleep(Duration::from_secs(3));
+                    std::thread::sleep(Duration::from_secs(5));
                     Ok(tonic::Response::new(text("hung")))
                 }
                 "timeout" => {
