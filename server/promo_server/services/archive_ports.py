@@ -75,8 +75,8 @@ class ArchivedPublication:
 class ArchiveRows(Protocol):
     """What happened, as far as it is projected."""
 
-    async def checkpoints(self, project_id: str) -> Mapping[int, Checkpoint]:
-        """Return how far each partition is; none for one that has nothing yet. Locks them in a writing unit."""
+    async def checkpoints(self, project_id: str, *, lock: bool = False) -> Mapping[int, Checkpoint]:
+        """Return how far each partition is, none for one that has nothing yet; `lock` keeps others from advancing."""
         ...
 
     async def advance(self, project_id: str, checkpoints: Mapping[int, Checkpoint], now_ms: int) -> None:

@@ -32,6 +32,11 @@ class BundlePublisher:
     async def publish(self, project_id: str | None = None) -> int:
         """Publish what waits, of one project or of all, and return how many changes that were."""
         published = 0
+        if project_id is not None:
+            # Nearly always that is all there is: the caller's own change.
+            published, more = await self._publish_locked(project_id, ())
+            if not more:
+                return published
         while True:
             async with self._database.read() as unit:
                 waiting = await unit.pending.all(project_id, _AT_ONCE)
@@ -42,9 +47,11 @@ class BundlePublisher:
             for change in codes:
                 await self._put_stored_codes(change)
             for owner in {change.project_id for change in waiting}:
-                published += await self._publish_locked(owner, codes)
+                count, _ = await self._publish_locked(owner, codes)
+                published += count
 
-    async def _publish_locked(self, project_id: str, codes: Sequence[Pending]) -> int:
+    async def _publish_locked(self, project_id: str, codes: Sequence[Pending]) -> tuple[int, bool]:
+        """Publish what waits of a project, of stored codes only those given; tell how many, and whether more waits."""
         async with self._database.write() as unit:
             await unit.projects.lock(project_id)
             waiting = await unit.pending.all(project_id, _AT_ONCE)
@@ -55,7 +62,7 @@ class BundlePublisher:
             if changes:
                 await self._store.announce()
                 await unit.pending.remove(changes)
-        return len(changes)
+        return len(changes), len(changes) < len(waiting) or len(waiting) == _AT_ONCE
 
     async def _document(self, unit: UnitOfWork, change: Pending) -> tuple[int, bytes | None]:
         match change.kind:

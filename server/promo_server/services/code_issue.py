@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from promo_server.domain.access import Project
 from promo_server.domain.campaign import Campaign, CodeBatch, CodeMode
@@ -28,6 +30,15 @@ _TOO_MANY = Shortage(
 _CROWDED = Shortage("stored codes and blocked words leave too few", "use one random symbol more")
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the codes of a new campaign live: the mode, the project after it, and the layout of computed codes."""
+
+    choice: ModeChoice
+    project: Project
+    layout: RegisteredLayout | None
+
+
 class CodeIssue:
     """Decides where the codes of a campaign live, and issues them.
 
@@ -44,10 +55,10 @@ class CodeIssue:
         """Return what the kernel finds out about a layout for `count` codes; refuse one that contradicts itself."""
         return self._kernel.check_layout(layout, count)
 
-    async def choose(self, unit: UnitOfWork, project: Project, facts: LayoutFacts, count: int) -> ModeChoice:
-        """Return the mode of a new campaign with `count` codes."""
+    async def place(self, unit: UnitOfWork, project: Project, facts: LayoutFacts, count: int) -> Placement:
+        """Return where `count` codes of a new campaign will live; a new layout gets a key of its own."""
         layouts = await unit.layouts.all_of(project.id)
-        same = _same(layouts, facts.fingerprint)
+        same = next((layout for layout in layouts if layout.fingerprint == facts.fingerprint), None)
         taken = same.next_index if same else 0
         shortage = self._kernel.shortage(facts.specification, taken + count)
         if any(self._overlaps(other, facts) for other in layouts):
@@ -55,7 +66,11 @@ class CodeIssue:
         choice = choose_mode(shortage, count)
         if shortage is not None:
             require_stored_room(facts.domain, taken, count, shortage)
-        return choice
+            return Placement(choice, project, None)
+        if same is not None:
+            return Placement(choice, project, same)
+        layout = await self._register(unit, project, facts)
+        return Placement(choice, replace(project, next_layout_number=layout.number + 1), layout)
 
     def require_stored_room(self, campaign: Campaign, count: int) -> None:
         """Refuse with CODE_SPACE_TOO_SMALL when a campaign with stored codes cannot get `count` more."""
@@ -69,13 +84,7 @@ class CodeIssue:
             return False
         return self._kernel.overlap(other.specification, facts.specification)
 
-    async def register(
-        self, unit: UnitOfWork, project: Project, facts: LayoutFacts
-    ) -> tuple[Project, RegisteredLayout]:
-        """Return the project's layout with these facts, a new one with a key of its own if there is none yet."""
-        same = _same(await unit.layouts.all_of(project.id), facts.fingerprint)
-        if same is not None:
-            return project, same
+    async def _register(self, unit: UnitOfWork, project: Project, facts: LayoutFacts) -> RegisteredLayout:
         layout = RegisteredLayout(
             project_id=project.id,
             number=project.next_layout_number,
@@ -87,7 +96,7 @@ class CodeIssue:
         )
         await unit.layouts.insert(layout)
         await self._skip_stored_codes(unit, layout)
-        return replace(project, next_layout_number=layout.number + 1), layout
+        return layout
 
     async def _skip_stored_codes(self, unit: UnitOfWork, layout: RegisteredLayout) -> None:
         """Keep indices free of campaigns where stored codes are spelled the same."""
@@ -107,14 +116,17 @@ class CodeIssue:
         campaign: Campaign,
         count: int,
         now_ms: int,
+        *,
+        layout: RegisteredLayout | None = None,
         progress: Callable[[int], None] = lambda _done: None,
     ) -> CodeBatch:
         """Give `count` more codes to a campaign and return them as a batch.
 
-        `campaign.code_count` is how many it has. Of an arithmetic one the layout must be registered.
+        `campaign.code_count` is how many it has; `layout` is its layout, where the caller has it at hand.
         """
         if campaign.code_mode is CodeMode.ARITHMETIC:
-            first = await self._take_range(unit, campaign, count)
+            layout = layout or await self._layout_of(unit, campaign)
+            first = await self._take_range(unit, campaign, layout, count)
         else:
             first = campaign.code_count
             await self._draw.into(unit, campaign, count, progress)
@@ -135,8 +147,7 @@ class CodeIssue:
         layouts = await unit.layouts.all_of(campaign.project_id)
         return next(layout for layout in layouts if layout.number == campaign.layout_number)
 
-    async def _take_range(self, unit: UnitOfWork, campaign: Campaign, count: int) -> int:
-        layout = await self._layout_of(unit, campaign)
+    async def _take_range(self, unit: UnitOfWork, campaign: Campaign, layout: RegisteredLayout, count: int) -> int:
         shortage = self._kernel.shortage(layout.specification, layout.next_index + count)
         if shortage is not None:
             raise shortage.refusal(count)
@@ -145,7 +156,9 @@ class CodeIssue:
         first = position = before[-1].first_position + before[-1].range.size if before else 0
         start, left, taken = layout.next_index, count, list[TakenRange]()
         while left:
-            end = codec.end_of_range(start, left)
+            # A blocklist has every code of the range spelled, which would keep the event loop for long.
+            look = partial(codec.end_of_range, start, left)
+            end = await asyncio.to_thread(look) if campaign.layout.blocklist else look()
             if end is None:
                 raise _CROWDED.refusal(count)
             skips = await unit.layouts.skips_from(campaign.project_id, layout.number, start, end)
@@ -157,10 +170,6 @@ class CodeIssue:
         await unit.layouts.take(campaign.project_id, campaign.id, _joined(taken))
         await unit.layouts.advance(replace(layout, next_index=start))
         return first
-
-
-def _same(layouts: Sequence[RegisteredLayout], fingerprint: str) -> RegisteredLayout | None:
-    return next((layout for layout in layouts if layout.fingerprint == fingerprint), None)
 
 
 def _without(whole: IndexRange, skips: Sequence[int]) -> list[IndexRange]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from promo_server.domain.access import Caller, Project
-from promo_server.domain.campaign import Campaign, CodeMode
+from promo_server.domain.campaign import Campaign
 from promo_server.domain.definition import CampaignDefinition
 from promo_server.domain.errors import DomainError
 from promo_server.domain.identifiers import RANDOM_BYTES, resource_id
@@ -69,13 +69,9 @@ class CreateCampaign:
     ) -> Campaign:
         if await unit.campaigns.find(project.id, new.name) is not None:
             raise DomainError(Reason.CAMPAIGN_ALREADY_EXISTS, campaign=new.name)
-        choice = await self._codes.choose(unit, project, facts, new.code_count)
-        layout_number = None
-        if choice.mode is CodeMode.ARITHMETIC:
-            project, layout = await self._codes.register(unit, project, facts)
-            layout_number = layout.number
+        placed = await self._codes.place(unit, project, facts, new.code_count)
         number = project.next_campaign_number
-        project = replace(project, version=project.version + 1, next_campaign_number=number + 1)
+        project = replace(placed.project, version=project.version + 1, next_campaign_number=number + 1)
         await unit.projects.update(project)
         campaign = Campaign(
             id=resource_id("camp", self._entropy(RANDOM_BYTES)),
@@ -85,17 +81,18 @@ class CreateCampaign:
             definition=new.definition,
             layout=facts.layout,
             code_count=new.code_count,
-            code_mode=choice.mode,
-            code_mode_reason=choice.reason,
+            code_mode=placed.choice.mode,
+            code_mode_reason=placed.choice.reason,
             create_ms=now_ms,
             update_ms=now_ms,
-            layout_number=layout_number,
+            layout_number=placed.layout.number if placed.layout else None,
             description=new.description,
             join_once=new.join_once,
             auto_grow=new.auto_grow,
             metadata=new.metadata,
         )
         await unit.campaigns.insert(campaign)
-        await self._codes.issue(unit, replace(campaign, code_count=0), new.code_count, now_ms)
+        without_codes = replace(campaign, code_count=0)
+        await self._codes.issue(unit, without_codes, new.code_count, now_ms, layout=placed.layout)
         await unit.pending.add([pending.campaign(project.id, number), pending.project(project.id)])
         return campaign

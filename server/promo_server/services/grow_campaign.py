@@ -29,7 +29,7 @@ class GrowCampaign:
         progress: Callable[[int], None] = lambda _done: None,
     ) -> CodeBatch:
         """Return the batch; the campaign's and the project's next versions wait to be published."""
-        batch = await self._codes.issue(unit, campaign, count, now_ms, progress)
+        batch = await self._codes.issue(unit, campaign, count, now_ms, progress=progress)
         await unit.campaigns.update(campaign.changed(now_ms, code_count=campaign.code_count + count))
         await unit.projects.update(replace(project, version=project.version + 1))
         await unit.pending.add([pending.campaign(project.id, campaign.number), pending.project(project.id)])

@@ -63,7 +63,8 @@ def create_engine(url: str) -> AsyncEngine:
     if target.database and target.database != ":memory:":
         Path(target.database).parent.mkdir(parents=True, exist_ok=True)
     # The driver must not begin transactions of its own: `_begin_sqlite` does.
-    engine = create_async_engine(target, connect_args={"isolation_level": None})
+    # Every transaction is ended here, so the pool need not roll back once more.
+    engine = create_async_engine(target, connect_args={"isolation_level": None}, pool_reset_on_return=None)
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

@@ -106,7 +106,7 @@ class Projection:
         # Built before the transaction, which other writers wait for.
         builder = _build(project_id, progress, expected)
         async with self._database.write() as unit:
-            current = await unit.archive.checkpoints(project_id)
+            current = await unit.archive.checkpoints(project_id, lock=True)
             if any(current.get(partition) != expected.get(partition) for partition in progress):
                 # Another server has projected some of it meanwhile.
                 builder = _build(project_id, progress, current)

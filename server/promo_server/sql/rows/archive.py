@@ -34,9 +34,11 @@ class SqlArchive(Rows):
         dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
         return dialect.insert(table)
 
-    async def checkpoints(self, project_id: str) -> Mapping[int, Checkpoint]:
-        """Return how far each partition is."""
-        query = select(CHECKPOINTS).where(CHECKPOINTS.c.project_id == project_id).with_for_update()
+    async def checkpoints(self, project_id: str, *, lock: bool = False) -> Mapping[int, Checkpoint]:
+        """Return how far each partition is; SQLite has locked the whole database in a writing unit."""
+        query = select(CHECKPOINTS).where(CHECKPOINTS.c.project_id == project_id)
+        if lock:
+            query = query.with_for_update()
         return {
             row["partition"]: Checkpoint(StreamId.parse(row["outbox_id"]), StreamId.parse(row["ledger_id"]))
             for row in (await self._connection.execute(query)).mappings()

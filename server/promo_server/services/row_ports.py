@@ -1,0 +1,237 @@
+"""What the use cases need of each kind of row. Every method belongs to one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from promo_server.domain.access import ApiKey, Project
+from promo_server.domain.campaign import Campaign, CodeBatch
+from promo_server.domain.layout import CodeLayout, RegisteredLayout, TakenRange
+from promo_server.domain.operation import Operation
+from promo_server.domain.paging import Page, PageOf
+from promo_server.domain.requests import Repeat
+from promo_server.services.pending import Pending
+
+
+class ProjectRows(Protocol):
+    """Projects."""
+
+    async def insert(self, project: Project) -> None:
+        """Add a project; its name must be free."""
+        ...
+
+    async def by_id(self, project_id: str) -> Project | None:
+        """Return a project."""
+        ...
+
+    async def by_name(self, name: str) -> Project | None:
+        """Return a project."""
+        ...
+
+    async def lock(self, project_id: str) -> Project:
+        """Return a project and let no other transaction change its definitions until this one ends.
+
+        Refuse with PROJECT_NOT_FOUND.
+        """
+        ...
+
+    async def update(self, project: Project) -> None:
+        """Write version and next numbers of a locked project."""
+        ...
+
+    async def page(self, page: Page, only: str | None) -> PageOf[Project]:
+        """Return projects, newest first; `only` keeps one."""
+        ...
+
+    async def all_ids(self) -> Sequence[str]:
+        """Return the id of every project."""
+        ...
+
+
+class ApiKeyRows(Protocol):
+    """API keys."""
+
+    async def insert(self, key: ApiKey) -> None:
+        """Add a key."""
+        ...
+
+    async def by_id(self, key_id: str) -> ApiKey | None:
+        """Return a key."""
+        ...
+
+    async def update(self, key: ApiKey) -> None:
+        """Write a key's revocation, roles and hash."""
+        ...
+
+    async def page(self, project_id: str, page: Page) -> PageOf[ApiKey]:
+        """Return keys of a project, newest first."""
+        ...
+
+    async def all_ids(self) -> Sequence[tuple[str, str]]:
+        """Return (project, key id) of every key that was not revoked."""
+        ...
+
+
+class CampaignRows(Protocol):
+    """Campaigns that were not deleted, unless a method says otherwise."""
+
+    async def insert(self, campaign: Campaign) -> None:
+        """Add a campaign; number and name must be free."""
+        ...
+
+    async def update(self, campaign: Campaign) -> None:
+        """Write everything of a campaign that can change."""
+        ...
+
+    async def find(self, project_id: str, id_or_name: str) -> Campaign | None:
+        """Return the campaign with that id, else the one with that name."""
+        ...
+
+    async def by_number(self, project_id: str, number: int) -> Campaign | None:
+        """Return a campaign, deleted or not."""
+        ...
+
+    async def names(self, project_id: str) -> Sequence[tuple[int, str, str]]:
+        """Return (number, id, name) of every campaign, by number."""
+        ...
+
+    async def page(self, project_id: str, page: Page) -> PageOf[Campaign]:
+        """Return campaigns, newest first."""
+        ...
+
+    async def numbers(self, project_id: str) -> Mapping[str, int]:
+        """Return the number of every campaign by id, deleted ones included."""
+        ...
+
+
+class LayoutRows(Protocol):
+    """Layouts of a project and the ranges that campaigns took of them."""
+
+    async def all_of(self, project_id: str) -> Sequence[RegisteredLayout]:
+        """Return the layouts of a project, by number."""
+        ...
+
+    async def insert(self, layout: RegisteredLayout) -> None:
+        """Add a layout."""
+        ...
+
+    async def advance(self, layout: RegisteredLayout) -> None:
+        """Write the lowest index never taken."""
+        ...
+
+    async def take(self, project_id: str, campaign_id: str, ranges: Iterable[TakenRange]) -> None:
+        """Add ranges; none may meet another of the layout."""
+        ...
+
+    async def ranges_of(self, project_id: str) -> Sequence[TakenRange]:
+        """Return every range taken in a project."""
+        ...
+
+    async def campaign_ranges(self, campaign_id: str) -> Sequence[TakenRange]:
+        """Return the ranges of a campaign by position."""
+        ...
+
+    async def skip(self, project_id: str, layout_number: int, indices: Iterable[int]) -> None:
+        """Remember indices that no campaign may take, since stored codes spell them."""
+        ...
+
+    async def skips_from(self, project_id: str, layout_number: int, index: int, end: int) -> Sequence[int]:
+        """Return the skipped indices in `[index, end)`, ascending."""
+        ...
+
+
+class StoredCodeRows(Protocol):
+    """Codes that are stored one by one."""
+
+    async def existing(self, project_id: str, codes: Sequence[str]) -> set[str]:
+        """Return those of the codes that the project has."""
+        ...
+
+    async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:
+        """Add codes at consecutive positions; none may exist."""
+        ...
+
+    async def slice(self, campaign_id: str, first_position: int, count: int) -> Sequence[str]:
+        """Return codes by position."""
+        ...
+
+    async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:
+        """Return (campaign id, layout) of every campaign with stored codes, deleted ones included."""
+        ...
+
+
+class CodeBatchRows(Protocol):
+    """Batches of codes."""
+
+    async def insert(self, batch: CodeBatch) -> None:
+        """Add a batch."""
+        ...
+
+    async def page(self, campaign_id: str, page: Page) -> PageOf[CodeBatch]:
+        """Return batches, oldest first."""
+        ...
+
+
+class OperationRows(Protocol):
+    """Long-running operations."""
+
+    async def insert(self, operation: Operation) -> None:
+        """Add an operation."""
+        ...
+
+    async def update(self, operation: Operation) -> None:
+        """Write state, progress and outcome."""
+        ...
+
+    async def by_id(self, project_id: str, operation_id: str) -> Operation | None:
+        """Return an operation of a project."""
+        ...
+
+    async def delete(self, operation_id: str) -> None:
+        """Forget an operation."""
+        ...
+
+    async def page(self, project_id: str, page: Page) -> PageOf[Operation]:
+        """Return operations, newest first."""
+        ...
+
+    async def running(self) -> Sequence[Operation]:
+        """Return the operations that have not come to their end, oldest first."""
+        ...
+
+
+class KeptAnswerRows(Protocol):
+    """First answers to request ids."""
+
+    async def find(self, project_id: str, repeat: Repeat, now_ms: int) -> tuple[bytes, bytes] | None:
+        """Return (body hash, answer) of a request id that is still kept."""
+        ...
+
+    async def keep(self, project_id: str, repeat: Repeat, answer: bytes, expire_ms: int) -> None:
+        """Keep an answer, in place of an expired one if there is one."""
+        ...
+
+    async def delete_expired(self, now_ms: int, limit: int) -> int:
+        """Forget up to `limit` expired answers and return how many."""
+        ...
+
+
+class PendingRows(Protocol):
+    """Changes of definitions that the store does not have yet."""
+
+    async def add(self, pending: Iterable[Pending]) -> None:
+        """Add changes, or give those already there another revision."""
+        ...
+
+    async def all(self, project_id: str | None, limit: int) -> Sequence[Pending]:
+        """Return changes in the order in which they must be published."""
+        ...
+
+    async def remove(self, pending: Iterable[Pending]) -> None:
+        """Forget changes whose revision is still the one given."""
+        ...
+
+    async def count(self) -> int:
+        """Return how many changes wait."""
+        ...
