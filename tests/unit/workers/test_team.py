@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sqlite3
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,6 +14,7 @@ from support.control_plane import PARTITIONS, ControlPlane
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import KEPT_FOR_MS, Repeat
+from promo_server.embedded import EmbeddedStore
 from promo_server.services.change_campaign import CampaignTarget
 from promo_server.sql.tables import archive, definitions
 from promo_server.store import keys
@@ -77,3 +81,35 @@ async def test_expired_answers_are_forgotten(plane: ControlPlane) -> None:
     plane.clock.now_ms += KEPT_FOR_MS
     await clean()
     assert await count(plane, definitions.KEPT_ANSWERS) == 0
+
+
+@pytest.mark.skipif("PROMO_TEST_DATABASE_URL" in os.environ, reason="locks a SQLite file")
+async def test_workers_go_on_after_the_store_and_the_database_were_away(
+    plane: ControlPlane,
+    embedded_store: EmbeddedStore,
+    tmp_path: Path,
+) -> None:
+    async def sweep() -> None:
+        return
+
+    streams = RedisLedger(plane.client, PARTITIONS)
+    workers = Workers(plane.database, streams, plane.use_cases, plane.clock, CollectorRegistry(), sweep)
+    workers.start()
+    async with asyncio.timeout(50):
+        await ledger.append(plane.client, plane.project, 0, "r", ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
+        await until(plane, archive.REDEMPTIONS, 1)
+        await embedded_store.stop()
+        await asyncio.sleep(0.3)
+        await embedded_store.start()
+        await ledger.append(plane.client, plane.project, 0, "r", ledger.redemption("c1", "B", "n:1"), "2:2:2,0:2:1000")
+        await until(plane, archive.REDEMPTIONS, 2)
+        other = sqlite3.connect(tmp_path / "promo.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await ledger.append(plane.client, plane.project, 1, "r", ledger.redemption("c1", "C", "n:1"), "3:3:3,0:3:1500")
+        await asyncio.sleep(0.3)
+        other.execute("ROLLBACK")
+        other.close()
+        await until(plane, archive.REDEMPTIONS, 3)
+    await workers.stop()
+    assert await count(plane, archive.SLOT_CONFLICTS) == 0
+    assert await count(plane, archive.MOVEMENTS) == 6
