@@ -53,7 +53,7 @@ async def runtime(embedded_store: EmbeddedStore) -> AsyncIterator[Runtime]:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - threads outside of the loop bring it about
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -27,7 +27,7 @@ LIMITS = (
 )
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - a value that travels as an exception
     """A reason for which a code does not apply."""
 
 
