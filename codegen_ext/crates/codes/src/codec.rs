@@ -251,19 +251,21 @@ impl<H: Half> Halves<H> {
     fn spell(&self, spelling: &Spelling, range: Range<u64>, separator: &[u8], out: &mut Vec<u8>) {
         let lines = spelling.lines(separator);
         let width = lines.len() / LANES;
-        let right = self.modulus_right.wide();
-        let mut next_left = H::narrow(u128::from(range.start) / right);
-        let mut next_right = H::narrow(u128::from(range.start) % right);
+        let modulus_right = self.modulus_right.wide();
         let mut halves = Lanes::zero();
         let mut scratch = Scratch::new();
-        let mut remaining = range.end - range.start;
-        while remaining > 0 {
-            let count = remaining.min(LANES as u64) as usize;
-            for lane in 0..count {
-                halves.left[lane] = next_left;
-                halves.right[lane] = next_right;
-                // Counting is cheaper than dividing each index.
-                (next_left, next_right) = next_left.count_up(next_right, self.modulus_right);
+        let mut index = range.start;
+        while index < range.end {
+            let left = u128::from(index) / modulus_right;
+            let right = u128::from(index) % modulus_right;
+            // Up to where the left half counts up: the batch then needs no
+            // division of its own for each index.
+            let count = (modulus_right - right)
+                .min(u128::from(range.end - index))
+                .min(LANES as u128) as usize;
+            halves.left[..count].fill(H::narrow(left));
+            for (half, right) in halves.right[..count].iter_mut().zip(right..) {
+                *half = H::narrow(right);
             }
             self.permutation.forward(&mut halves, count);
             let start = out.len();
@@ -271,7 +273,7 @@ impl<H: Half> Halves<H> {
             let left = &mut halves.left[..count];
             let right = &mut halves.right[..count];
             spelling.write(left, right, &mut out[start..], width, &mut scratch);
-            remaining -= count as u64;
+            index += count as u64;
         }
     }
 

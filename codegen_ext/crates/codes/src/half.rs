@@ -22,17 +22,15 @@ pub(crate) trait Half: Copy + Send + Sync + 'static {
     /// Sum or difference modulo any modulus; both values are below it.
     #[must_use]
     fn combine_modulo<const ADD: bool>(self, other: Self, modulus: Self) -> Self;
-    /// Quotient and remainder by a power of two.
-    fn divide_by_shift(self, bits: u32, mask: u64) -> (Self, usize);
-    /// Quotient and remainder where the reciprocal is exact.
-    fn divide_by_reciprocal(self, divisor: u64, reciprocal: u64) -> (Self, usize);
-    /// Quotient and remainder.
-    fn divide(self, divisor: u64) -> (Self, usize);
+    /// The bits from `shift` on, under a mask.
+    fn bits_at(self, shift: u32, mask: u64) -> usize;
+    /// Divides by a divisor whose reciprocal is exact, and returns the remainder.
+    fn divide_by_reciprocal(&mut self, divisor: u64, reciprocal: u64) -> usize;
+    /// Divides, and returns the remainder.
+    fn divide(&mut self, divisor: u64) -> usize;
     /// Appends a digit to a number of base `size`.
     #[must_use]
     fn push_digit(self, size: u64, digit: u8) -> Self;
-    /// The halves after `self, right`, as an index is counted up by one.
-    fn count_up(self, right: Self, modulus_right: Self) -> (Self, Self);
 }
 
 /// Largest half that `u64` arithmetic takes: sums need one more bit.
@@ -93,33 +91,28 @@ impl Half for u64 {
     }
 
     #[inline]
-    fn divide_by_shift(self, bits: u32, mask: u64) -> (Self, usize) {
-        (self >> bits, (self & mask) as usize)
+    fn bits_at(self, shift: u32, mask: u64) -> usize {
+        ((self >> shift) & mask) as usize
     }
 
     #[inline]
-    fn divide_by_reciprocal(self, divisor: u64, reciprocal: u64) -> (Self, usize) {
-        let quotient = ((u128::from(self) * u128::from(reciprocal)) >> 64) as Self;
-        (quotient, (self - quotient * divisor) as usize)
+    fn divide_by_reciprocal(&mut self, divisor: u64, reciprocal: u64) -> usize {
+        let quotient = ((u128::from(*self) * u128::from(reciprocal)) >> 64) as Self;
+        let remainder = *self - quotient * divisor;
+        *self = quotient;
+        remainder as usize
     }
 
     #[inline]
-    fn divide(self, divisor: u64) -> (Self, usize) {
-        (self / divisor, (self % divisor) as usize)
+    fn divide(&mut self, divisor: u64) -> usize {
+        let remainder = *self % divisor;
+        *self /= divisor;
+        remainder as usize
     }
 
     #[inline]
     fn push_digit(self, size: u64, digit: u8) -> Self {
         self * size + Self::from(digit)
-    }
-
-    #[inline]
-    fn count_up(self, right: Self, modulus_right: Self) -> (Self, Self) {
-        if right + 1 == modulus_right {
-            (self + 1, 0)
-        } else {
-            (self, right + 1)
-        }
     }
 }
 
@@ -173,30 +166,23 @@ impl Half for u128 {
         sum.min(sum.wrapping_sub(modulus))
     }
 
-    fn divide_by_shift(self, bits: u32, mask: u64) -> (Self, usize) {
-        (self >> bits, (self & Self::from(mask)) as usize)
+    fn bits_at(self, shift: u32, mask: u64) -> usize {
+        (self >> shift) as usize & mask as usize
     }
 
     /// The reciprocal is for narrow halves only.
-    fn divide_by_reciprocal(self, divisor: u64, _reciprocal: u64) -> (Self, usize) {
+    fn divide_by_reciprocal(&mut self, divisor: u64, _reciprocal: u64) -> usize {
         self.divide(divisor)
     }
 
-    fn divide(self, divisor: u64) -> (Self, usize) {
-        let divisor = Self::from(divisor);
-        (self / divisor, (self % divisor) as usize)
+    fn divide(&mut self, divisor: u64) -> usize {
+        let remainder = *self % Self::from(divisor);
+        *self /= Self::from(divisor);
+        remainder as usize
     }
 
     fn push_digit(self, size: u64, digit: u8) -> Self {
         self * Self::from(size) + Self::from(digit)
-    }
-
-    fn count_up(self, right: Self, modulus_right: Self) -> (Self, Self) {
-        if right + 1 == modulus_right {
-            (self + 1, 0)
-        } else {
-            (self, right + 1)
-        }
     }
 }
 

@@ -223,11 +223,13 @@ impl Spelling {
         scratch: &mut Scratch,
         noting: Noting,
     ) {
-        for (place, row) in places.pairs.iter().zip(&mut scratch.pairs).rev() {
+        let rows = places.pairs.iter().zip(&mut scratch.pairs).rev();
+        for (from_right, (place, row)) in (0..).zip(rows) {
             let target = Target {
                 lines,
                 width,
                 place,
+                from_right,
             };
             match noting {
                 Noting::Nothing => self.spell_pair(halves, target, row, |_, _| {}),
@@ -238,11 +240,15 @@ impl Spelling {
             }
         }
         let Some(place) = &places.first else { return };
+        let passed = match self.division {
+            Division::Shift { bits, .. } => bits * places.pairs.len() as u32,
+            Division::Reciprocal { .. } | Division::Plain { .. } => 0,
+        };
         let cells = scratch.first.iter_mut().zip(&mut scratch.sums);
         for ((half, line), (value, sum)) in
             halves.iter().zip(lines.chunks_exact_mut(width)).zip(cells)
         {
-            let digit = half.wide() as usize % DIGITS;
+            let digit = half.bits_at(passed, u64::MAX) % DIGITS;
             line[place.high] = self.symbols[digit];
             value[0] = digit as u8;
             sum[0] ^= place.terms[digit];
@@ -259,23 +265,21 @@ impl Spelling {
     ) {
         match self.division {
             Division::Shift { bits, mask } => {
-                self.spell_each(
-                    halves,
-                    |half| half.divide_by_shift(bits, mask),
-                    target,
-                    row,
-                    note,
-                );
+                // Nothing is divided, the halves stay as they are.
+                let shift = bits * target.from_right;
+                let take = |half: &mut H| half.bits_at(shift, mask);
+                self.spell_each(halves, take, target, row, note);
             }
             Division::Reciprocal {
                 divisor,
                 reciprocal,
             } => {
-                let divide = |half: H| half.divide_by_reciprocal(divisor, reciprocal);
-                self.spell_each(halves, divide, target, row, note);
+                let take = |half: &mut H| half.divide_by_reciprocal(divisor, reciprocal);
+                self.spell_each(halves, take, target, row, note);
             }
             Division::Plain { divisor } => {
-                self.spell_each(halves, |half| half.divide(divisor), target, row, note);
+                let take = |half: &mut H| half.divide(divisor);
+                self.spell_each(halves, take, target, row, note);
             }
         }
     }
@@ -284,7 +288,7 @@ impl Spelling {
     fn spell_each<H: Half>(
         &self,
         halves: &mut [H],
-        divide: impl Fn(H) -> (H, usize),
+        take: impl Fn(&mut H) -> usize,
         target: Target<'_>,
         row: &mut Row,
         note: impl Fn(&mut [u8; 2], [u8; 2]),
@@ -293,16 +297,13 @@ impl Spelling {
             lines,
             width,
             place: &Place { high, low, .. },
+            ..
         } = target;
         // Once here instead of at every line.
         assert!(high < low && low < width);
         let lines = lines.chunks_exact_mut(width);
         let cells = halves.iter_mut().zip(lines).zip(row);
-        let next_pair = |half: &mut H| {
-            let (quotient, pair) = divide(*half);
-            *half = quotient;
-            self.pairs[pair % PAIRS]
-        };
+        let next_pair = |half: &mut H| self.pairs[take(half) % PAIRS];
         if low == high + 1 {
             // Nearly always, and one store instead of two.
             for ((half, line), cell) in cells {
@@ -326,6 +327,8 @@ struct Target<'a> {
     lines: &'a mut [u8],
     width: usize,
     place: &'a Place,
+    /// How many pairs of the half stand behind it.
+    from_right: u32,
 }
 
 impl HalfPlaces {
