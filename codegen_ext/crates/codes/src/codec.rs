@@ -145,33 +145,42 @@ impl Codec {
 
     /// Decodes a text of one code per line, in order.
     pub fn decode_lines(&self, text: &[u8], mut each: impl FnMut(Option<u64>)) {
+        if text.is_empty() {
+            return;
+        }
+        // Nothing follows the last line feed.
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let mut lines = text.split(|byte| *byte == b'\n');
         let mut batch = Vec::with_capacity(LANES);
-        let mut valid = [false; LANES];
-        let mut lines = text.split(|byte| *byte == b'\n').peekable();
-        while lines.peek().is_some() {
-            let mut count = 0;
+        loop {
             batch.clear();
-            for line in lines.by_ref().take(LANES) {
-                // Nothing follows the last line feed.
-                if line.is_empty() && lines_are_over(text, line) {
-                    continue;
-                }
-                let values = self.read(line);
-                valid[count] = values.is_some();
-                batch.extend(values);
-                count += 1;
+            batch.extend(lines.by_ref().take(LANES));
+            if batch.is_empty() {
+                return;
             }
-            let size = self.layout.charset.len();
-            let indices = with_halves!(&self.machine, halves => halves.invert(&batch, size));
-            let mut indices = indices.into_iter();
-            for valid in &valid[..count] {
-                each(if *valid {
+            self.decode_batch(&batch).into_iter().for_each(&mut each);
+        }
+    }
+
+    /// The indices of at most [`LANES`] typed codes. Apart from `decode_lines`, so
+    /// that it is compiled here and not where the closure is.
+    fn decode_batch(&self, lines: &[&[u8]]) -> Vec<Option<u64>> {
+        let read: Vec<Option<Values>> = lines.iter().map(|line| self.read(line)).collect();
+        let valid: Vec<bool> = read.iter().map(Option::is_some).collect();
+        let codes: Vec<Values> = read.into_iter().flatten().collect();
+        let size = self.layout.charset.len();
+        let indices = with_halves!(&self.machine, halves => halves.invert(&codes, size));
+        let mut indices = indices.into_iter();
+        valid
+            .into_iter()
+            .map(|valid| {
+                if valid {
                     indices.next().flatten()
                 } else {
                     None
-                });
-            }
-        }
+                }
+            })
+            .collect()
     }
 
     /// The values of a code that the layout spells and does not skip.
@@ -232,11 +241,6 @@ impl Codec {
         }
         out.truncate(kept);
     }
-}
-
-/// True when an empty piece is what follows the final line feed.
-fn lines_are_over(text: &[u8], line: &[u8]) -> bool {
-    std::ptr::eq(line.as_ptr(), text[text.len()..].as_ptr())
 }
 
 impl<H: Half> Halves<H> {
