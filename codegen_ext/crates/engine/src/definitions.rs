@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -211,6 +211,8 @@ pub struct Definitions {
     epoch: AtomicI64,
     projects: RwLock<HashMap<String, Arc<Project>>>,
     loading: tokio::sync::Mutex<()>,
+    /// How often a project could not be loaded since the store was out of reach.
+    failures: AtomicU64,
 }
 
 impl Definitions {
@@ -222,6 +224,7 @@ impl Definitions {
             epoch: AtomicI64::new(-1),
             projects: RwLock::default(),
             loading: tokio::sync::Mutex::new(()),
+            failures: AtomicU64::new(0),
         }
     }
 
@@ -278,11 +281,21 @@ impl Definitions {
         if let Some(project) = self.cached(id) {
             return Ok(Some(project));
         }
+        let failures = self.failures.load(Ordering::SeqCst);
         let _loading = self.loading.lock().await;
-        match self.cached(id) {
-            Some(project) => Ok(Some(project)),
-            None => self.reload(id, self.epoch()).await,
+        if let Some(project) = self.cached(id) {
+            return Ok(Some(project));
         }
+        // Those who waited for an attempt that failed do not wait for one more
+        // each: of a store that hangs all hear as soon as the first of them.
+        if self.failures.load(Ordering::SeqCst) != failures {
+            return Err(StoreError::Unavailable("definitions not loaded".into()));
+        }
+        let loaded = self.reload(id, self.epoch()).await;
+        if matches!(loaded, Err(StoreError::Unavailable(_))) {
+            self.failures.fetch_add(1, Ordering::SeqCst);
+        }
+        loaded
     }
 
     /// The project as it is in the store now.
