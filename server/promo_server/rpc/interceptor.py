@@ -7,9 +7,10 @@ from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from promo_server.domain.errors import DomainError
+from promo_server.domain.errors import DomainError, FieldsInvalidError, Violation
 from promo_server.domain.reasons import Reason
 from promo_server.rpc import health, identity, status
 
@@ -39,13 +40,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or handler_call_details.method.startswith(f"/{health.SERVICE}/"):
             return handler
         method = handler_call_details.method
-        wrap = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
+        # Requests are read within the call: where grpc reads them, bytes that are none end in UNKNOWN without a reason.
+        read, write = handler.request_deserializer, handler.response_serializer
         if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream, method), **wrap)
-        return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, method), **wrap)
+            streaming = _streaming(handler.unary_stream, method, read)
+            return grpc.unary_stream_rpc_method_handler(streaming, response_serializer=write)
+        unary = _unary(handler.unary_unary, method, read)
+        return grpc.unary_unary_rpc_method_handler(unary, response_serializer=write)
 
 
 def _enter(context: grpc.aio.ServicerContext[Any, Any]) -> str:
@@ -54,12 +55,19 @@ def _enter(context: grpc.aio.ServicerContext[Any, Any]) -> str:
     return caller.call_id
 
 
-def _unary(behaviour: Any, method: str) -> Any:  # noqa: ANN401 - grpc's handlers have no type
-    async def call(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+def _read(read: Callable[[bytes], object] | None, body: bytes) -> object:
+    try:
+        return body if read is None else read(body)
+    except DecodeError as error:
+        raise FieldsInvalidError((Violation("request", f"is no such message: {error}"),)) from None
+
+
+def _unary(behaviour: Any, method: str, read: Any) -> Any:  # noqa: ANN401 - grpc's handlers have no type
+    async def call(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> object:
         call_id = ""
         try:
             call_id = _enter(context)
-            return await behaviour(request, context)
+            return await behaviour(_read(read, body), context)
         except Exception as error:
             await _abort(context, method, call_id, error)
             raise
@@ -67,12 +75,12 @@ def _unary(behaviour: Any, method: str) -> Any:  # noqa: ANN401 - grpc's handler
     return call
 
 
-def _streaming(behaviour: Any, method: str) -> Any:  # noqa: ANN401 - grpc's handlers have no type
-    async def call(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[object]:
+def _streaming(behaviour: Any, method: str, read: Any) -> Any:  # noqa: ANN401 - grpc's handlers have no type
+    async def call(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[object]:
         call_id = ""
         try:
             call_id = _enter(context)
-            async for answer in behaviour(request, context):
+            async for answer in behaviour(_read(read, body), context):
                 yield answer
         except Exception as error:
             await _abort(context, method, call_id, error)
