@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from promo_server.domain.access import Caller, Project
 from promo_server.domain.campaign import Campaign
 from promo_server.domain.definition import Discount, Limits, Validity
+from promo_server.domain.errors import FieldsInvalidError, Violation
 from promo_server.domain.requests import Repeat
 from promo_server.services import pending
 from promo_server.services.changes import Changes
@@ -60,6 +61,7 @@ class ChangeCampaign:
 
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> Campaign:
             campaign = await _target(unit, project, update.target)
+            _check_use_of_codes(campaign.definition.limits, update.limits)
             parts = {"discount": update.discount, "validity": update.validity, "limits": update.limits}
             given = {name: part for name, part in parts.items() if part is not None}
             definition = replace(campaign.definition, **given)  # type: ignore[arg-type]
@@ -90,6 +92,17 @@ class ChangeCampaign:
             await unit.pending.add([pending.project(project.id)])
 
         await self._changes.run(caller.project, repeat, _NOTHING, change)
+
+
+def _check_use_of_codes(before: Limits, after: Limits | None) -> None:
+    """Refuse to change between single-use codes and others.
+
+    A single-use code has a bit, any other limited one a counter; after a change one would not know of the uses that
+    the other has counted, and the limit could be passed.
+    """
+    if after is not None and (before.per_code == 1) != (after.per_code == 1):
+        problem = f"cannot change from {before.per_code} to {after.per_code}: codes stay single-use or never become so"
+        raise FieldsInvalidError((Violation("campaign.limits.per_code", problem),))
 
 
 async def _target(unit: UnitOfWork, project: Project, target: CampaignTarget) -> Campaign:

@@ -113,7 +113,7 @@ async def test_a_definition_that_contradicts_itself_is_refused_with_every_violat
 async def test_an_update_changes_named_fields_and_the_version_in_the_store(plane: ControlPlane) -> None:
     campaign = await plane.campaign(description="before")
     target = CampaignTarget(campaign.name, campaign.etag)
-    update = CampaignUpdate(target, {"join_once": True}, limits=Limits(per_code=2))
+    update = CampaignUpdate(target, {"join_once": True}, limits=Limits(per_code=1, per_campaign=2))
     changed = await plane.use_cases.change_campaign.update(plane.caller, update, Repeat("t"))
     assert (changed.join_once, changed.description) == (True, "before")
     bundle = await bundle_of(plane, campaign.number)
