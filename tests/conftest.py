@@ -41,7 +41,8 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Yield a running server that tests share; each makes campaigns of its own, and nobody stops it."""
-    shared = ServerProcess(tmp_path_factory.mktemp("shared") / "s")
+    # All tests come from one address, and some of them bring wrong credentials.
+    shared = ServerProcess(tmp_path_factory.mktemp("shared") / "s", PROMO_LIMITS__FAILED_AUTHENTICATIONS="100000")
     shared.start()
     yield shared
     shared.close()

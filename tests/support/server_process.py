@@ -74,6 +74,7 @@ class ServerProcess:
         line = self._process.stdout.readline()
         if not line:
             self._process.wait(_START_SECONDS)
+            self._process.stdout.close()
             raise AssertionError(f"the server ended with {self._process.returncode}: {self.log.read_text()[-2000:]}")
         self.ready = json.loads(line)
         self.environment["PROMO_GRPC__LISTEN"] = self.target

@@ -1,0 +1,294 @@
+"""What every store must do with a commit: all guards first, then all writes, or nothing."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.commit import (
+    CHANGED,
+    FOUND,
+    FRESH,
+    MOVED,
+    READ,
+    REFUSED,
+    REPLAYED,
+    REUSED,
+    STALE,
+    Other,
+    Text,
+    commit,
+    results,
+)
+
+FINGERPRINT = b"0123456789abcdef"
+OTHER_FINGERPRINT = b"fedcba9876543210"
+
+
+def use(tag: str, name: str, limit: int) -> tuple[Any, ...]:
+    return "C", Text(f"{tag}{name}"), Other(f"{tag}f:{name}"), limit
+
+
+def give_back(tag: str, name: str, slot: int) -> tuple[Any, ...]:
+    return "U", Text(f"{tag}{name}"), Other(f"{tag}f:{name}"), slot
+
+
+def record(tag: str, blob: bytes = b"x") -> tuple[Any, ...]:
+    return "L", Other(f"{tag}ledger"), Other(f"{tag}outbox"), "r", blob
+
+
+def names(store: redis.Redis, tag: str) -> set[bytes]:
+    return set(store.keys(f"{tag}*"))
+
+
+def test_uses_take_the_lowest_free_slot_up_to_the_limit(store: redis.Redis, tag: str) -> None:
+    slots = [results(commit(store, use(tag, "n", 3)))[0] for _ in range(3)]
+    assert slots == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
+    assert commit(store, use(tag, "n", 3)) == [REFUSED, 1]
+    assert results(commit(store, give_back(tag, "n", 2))) == [(2, 4, 2)]
+    assert results(commit(store, use(tag, "n", 3))) == [(2, 5, 3)]
+    assert commit(store, use(tag, "n", 3)) == [REFUSED, 1]
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_slots_are_those_of_a_set_of_free_numbers(store: redis.Redis, tag: str, data: st.DataObject) -> None:
+    """Several uses and returns per commit, in any order, against the obvious model."""
+    name = uuid.uuid4().hex
+    limit = data.draw(st.integers(1, 6))
+    active: set[int] = set()
+    for _ in range(data.draw(st.integers(1, 12))):
+        operations, expected, now = [], [], set(active)
+        for is_use in data.draw(st.lists(st.booleans(), min_size=1, max_size=4)):
+            if is_use:
+                operations.append(use(tag, name, limit))
+                slot = min(set(range(1, 100)) - now)
+                now.add(slot)
+            elif now:
+                slot = data.draw(st.sampled_from(sorted(now)))
+                now.remove(slot)
+                operations.append(give_back(tag, name, slot))
+            else:
+                continue
+            expected.append((slot, len(now)))
+        if not operations:
+            continue
+        answer = commit(store, *operations)
+        refused_at = next((n for n, (_, total) in enumerate(expected, 1) if total > limit), None)
+        if refused_at is not None:
+            assert answer == [REFUSED, refused_at]
+            continue
+        assert [(slot, total) for slot, _, total in results(answer)] == expected
+        active = now
+    used, _, free = map(int, (store.get(f"{tag}{name}") or b"0:0:0").split(b":"))
+    assert used == len(active)
+    waiting = {int(slot) for slot in store.zrange(f"{tag}f:{name}", 0, -1)}
+    assert len(waiting) == free
+    assert waiting | active == set(range(1, used + free + 1))
+
+
+def test_a_refusal_by_the_last_guard_leaves_nothing_of_the_others(store: redis.Redis, tag: str) -> None:
+    commit(store, use(tag, "full", 1))
+    before = names(store, tag)
+    operations = [
+        ("I", Text(f"{tag}i"), FINGERPRINT, 60_000),
+        use(tag, "n", 5),
+        ("M", Text(f"{tag}m"), 100, 1_000, 0),
+        ("B", Other(f"{tag}p"), 7, 63, 0),
+        ("O", Other(f"{tag}o"), 3),
+        ("H", Text(f"{tag}h"), b"hold", 60_000),
+        ("S", Other(f"{tag}s"), 5, "member"),
+        record(tag),
+    ]
+    for place in range(len(operations) + 1):
+        stack = [*operations[:place], use(tag, "full", 1), *operations[place:]]
+        assert commit(store, *stack) == [REFUSED, place + 1]
+    assert names(store, tag) == before
+    assert store.get(f"{tag}full") == b"1:1:0"
+    assert commit(store, *operations)[0] == FRESH
+
+
+def test_budgets_are_spent_to_the_last_unit(store: redis.Redis, tag: str) -> None:
+    def spend(amount: int, held: int = 0) -> list[Any]:
+        return commit(store, ("M", Text(f"{tag}m"), amount, 10**15, held))
+
+    assert results(spend(10**15 - 1)) == [(0, 1, 10**15 - 1)]
+    assert spend(2) == [REFUSED, 1]
+    assert results(spend(1)) == [(0, 2, 10**15)]
+    assert results(spend(0)) == [(0, 3, 10**15)]
+    # What a hold has taken is its owner's to spend, and the rest of it goes back.
+    assert results(spend(5, held=10)) == [(0, 4, 10**15 - 5)]
+    assert results(commit(store, ("W", Text(f"{tag}m"), 10**15 - 5))) == [(0, 5, 0)]
+
+
+def test_guards_see_what_the_ones_before_them_took(store: redis.Redis, tag: str) -> None:
+    money = ("M", Text(f"{tag}m"), 60, 100, 0)
+    assert commit(store, money, money) == [REFUSED, 2]
+    assert commit(store, use(tag, "n", 2), use(tag, "n", 2), use(tag, "n", 2)) == [REFUSED, 3]
+    bit = ("B", Other(f"{tag}p"), 1, 63, 0)
+    assert commit(store, bit, bit) == [REFUSED, 2]
+    assert names(store, tag) == set()
+
+
+def test_a_request_id_is_kept_with_its_answer(store: redis.Redis, tag: str) -> None:
+    def call(fingerprint: bytes, limit: int = 1) -> list[Any]:
+        return commit(store, ("I", Text(f"{tag}i"), fingerprint, 60_000), use(tag, "n", limit), record(tag))
+
+    [_, place, _] = call(FINGERPRINT)
+    assert call(FINGERPRINT) == [REPLAYED, place]
+    assert call(OTHER_FINGERPRINT) == [REUSED]
+    assert store.xlen(f"{tag}ledger") == store.xlen(f"{tag}outbox") == 1
+    assert 0 < store.pttl(f"{tag}i") <= 60_000
+
+
+def test_definitions_records_and_absences_are_compared(store: redis.Redis, tag: str) -> None:
+    store.set(f"{tag}v", "7")
+    store.set(f"{tag}r", b"record\x00bytes")
+    version, unchanged, absent = (
+        [("V", Text(f"{tag}v"), n) for n in (7, 8)],
+        ("E", Text(f"{tag}r"), b"record\x00bytes"),
+        ("A", Text(f"{tag}a")),
+    )
+    assert commit(store, version[0], unchanged, absent, use(tag, "n", 9))[0] == FRESH
+    assert commit(store, version[1], use(tag, "n", 9)) == [STALE]
+    assert commit(store, ("V", Text(f"{tag}none"), 7), use(tag, "n", 9)) == [STALE]
+    assert commit(store, ("E", Text(f"{tag}r"), b"record"), use(tag, "n", 9)) == [CHANGED]
+    assert commit(store, ("A", Text(f"{tag}r")), use(tag, "n", 9)) == [CHANGED]
+    assert commit(store, ("R", Text(f"{tag}r")), use(tag, "n", 9)) == [FOUND, b"record\x00bytes"]
+    assert store.get(f"{tag}n") == b"1:1:0"
+
+
+def test_single_use_bits_are_set_once_and_their_page_at_its_size(store: redis.Redis, tag: str) -> None:
+    def take(offset: int, held: int = 0) -> list[Any]:
+        return commit(store, ("B", Other(f"{tag}p"), offset, 1_023, held))
+
+    assert results(take(5)) == [(1, 0, 1)]
+    assert store.strlen(f"{tag}p") == 128
+    assert take(5) == [REFUSED, 1]
+    assert take(5, held=1)[0] == FRESH
+    assert results(commit(store, ("Z", Other(f"{tag}p"), 5))) == [(1, 0, 0)]
+    assert take(5)[0] == FRESH
+    assert store.bitcount(f"{tag}p") == 1
+
+
+def test_what_is_done_once_is_refused_the_second_time(store: redis.Redis, tag: str) -> None:
+    once = ("O", Other(f"{tag}o"), 2)
+    assert commit(store, once, ("T", Other(f"{tag}o"), 60_000))[0] == FRESH
+    assert commit(store, once, use(tag, "n", 9)) == [REFUSED, 1]
+    assert 0 < store.pttl(f"{tag}o") <= 60_000
+
+
+def test_counters_of_a_period_end_with_it_and_their_free_slots_too(store: redis.Redis, tag: str) -> None:
+    end = int(time.time() * 1_000) + 600_000
+    period = ("P", Text(f"{tag}d"), Other(f"{tag}f:d"), 3, end)
+    assert [results(commit(store, period))[0][0] for _ in range(3)] == [1, 2, 3]
+    assert commit(store, period) == [REFUSED, 1]
+    commit(store, give_back(tag, "d", 1))
+    assert store.pexpiretime(f"{tag}d") == store.pexpiretime(f"{tag}f:d") == end
+    assert results(commit(store, ("K", Text(f"{tag}d"), 2))) == [(2, 5, 2)]
+    assert store.pexpiretime(f"{tag}d") == end
+    store.delete(f"{tag}d", f"{tag}f:d")
+    # A period that was collected has nothing to give back to, and does not come back.
+    assert results(commit(store, give_back(tag, "d", 2))) == [(2, 0, 0)]
+    assert names(store, tag) == set()
+
+
+def test_slots_given_back_for_good_stay(store: redis.Redis, tag: str) -> None:
+    for _ in range(3):
+        commit(store, use(tag, "n", 3))
+    commit(store, give_back(tag, "n", 1))
+    assert store.ttl(f"{tag}f:n") == -1
+
+
+def test_a_refusal_tells_of_holds_that_are_overdue(store: redis.Redis, tag: str) -> None:
+    commit(store, use(tag, "n", 1), ("S", Other(f"{tag}holds"), 1_000, "hold"))
+
+    def ask(now_ms: int) -> list[Any]:
+        return commit(store, ("X", Other(f"{tag}holds"), now_ms), use(tag, "n", 1))
+
+    assert ask(999) == [REFUSED, 2]
+    assert ask(1_000) == [REFUSED, 2, 1]
+    commit(store, give_back(tag, "n", 1), ("Q", Other(f"{tag}holds"), "hold"))
+    assert ask(1_000)[0] == FRESH
+
+
+def test_a_record_is_kept_with_what_the_limits_answered(store: redis.Redis, tag: str) -> None:
+    commit(store, use(tag, "n", 5), ("M", Text(f"{tag}m"), 7, 9, 0), ("H", Text(f"{tag}h"), b"\x01\x00", 60_000))
+    assert store.get(f"{tag}h") == b"\x01\x001:1:1,0:1:7"
+    commit(store, ("D", Text(f"{tag}h")))
+    assert store.exists(f"{tag}h") == 0
+
+
+def hand_out(
+    store: redis.Redis, tag: str, count: int, bound: int, *, first: int = 0, buckets: int = 3, skips: str = ""
+) -> list[Any]:
+    """Hand positions out, from buckets of 4 positions beginning with number `first`, and pages of 16 bits."""
+    first_page, last_page = first * 4 // 16, (first + buckets) * 4 // 16
+    holders = [Other(f"{tag}h:{first + n}") for n in range(buckets)]
+    pages = [Other(f"{tag}p:{n}") for n in range(first_page, last_page + 1)]
+    # The function finds buckets and pages behind the first of each: all of them are named, in order.
+    named = [("T", key, 10**9) for key in (*holders, *pages)]
+    window = (4, first, buckets, holders[0], 16, first_page, len(pages), pages[0])
+    return commit(store, *named, ("N", Text(f"{tag}x"), count, bound, *window, skips, b"rec"))
+
+
+def test_positions_are_handed_out_in_order_past_what_is_used_or_left_out(store: redis.Redis, tag: str) -> None:
+    store.setbit(f"{tag}p:0", 2, 1)
+    answer = hand_out(store, tag, 3, 100, skips="1")
+    assert answer == [FRESH, b"", b"0,3,4"]
+    assert store.get(f"{tag}x") == b"5:3"
+    assert store.hgetall(f"{tag}h:0") == {b"0": b"0,3,4|rec", b"3": b">0"}
+    assert store.hgetall(f"{tag}h:1") == {b"0": b">0"}
+
+
+def test_a_campaign_without_enough_codes_says_how_many_are_left(store: redis.Redis, tag: str) -> None:
+    assert hand_out(store, tag, 4, 5)[0] == FRESH
+    assert hand_out(store, tag, 2, 5) == [REFUSED, 1]
+    assert hand_out(store, tag, 1, 5)[0] == FRESH
+    assert hand_out(store, tag, 1, 5) == [REFUSED, 0]
+    # Of one that is over nothing is left, however far its cursor is.
+    assert hand_out(store, tag, 1, 0) == [REFUSED, 0]
+
+
+def test_a_cursor_that_leaves_the_buckets_moves_past_what_is_used(store: redis.Redis, tag: str) -> None:
+    for position in range(30):
+        store.setbit(f"{tag}p:{position // 16}", position % 16, 1)
+    assert hand_out(store, tag, 1, 100) == [MOVED, 12]
+    assert hand_out(store, tag, 1, 100, first=3) == [MOVED, 24]
+    assert hand_out(store, tag, 1, 100) == [MOVED, 24]
+    assert hand_out(store, tag, 1, 100, first=6)[2] == b"30"
+
+
+def test_what_is_free_before_the_end_of_the_buckets_is_not_lost(store: redis.Redis, tag: str) -> None:
+    for position in (0, 1, 2, *range(4, 11)):
+        store.setbit(f"{tag}p:0", position, 1)
+    assert hand_out(store, tag, 3, 100) == [MOVED, 3]
+    assert hand_out(store, tag, 3, 100, buckets=6)[2] == b"3,11,12"
+
+
+def test_a_read_sees_strings_bits_and_fields_at_one_instant(store: redis.Redis, tag: str) -> None:
+    store.set(f"{tag}s", "text")
+    store.setbit(f"{tag}b", 3, 1)
+    store.hset(f"{tag}h", "f", "value")
+    keys = [f"{tag}{name}" for name in ("s", "b", "h", "h", "none")]
+    answer = store.execute_command("FCALL_RO", READ, len(keys), *keys, "s", "b3", "hf", "hg", "s")
+    assert answer == [b"text", 1, b"value", None, None]
+
+
+def test_an_unknown_operation_is_an_error_that_writes_nothing(store: redis.Redis, tag: str) -> None:
+    with pytest.raises(redis.ResponseError, match="unknown operation"):
+        commit(store, use(tag, "n", 1), ("?",))
+    assert names(store, tag) == set()
+
+
+@pytest.mark.cluster
+def test_keys_of_two_partitions_are_refused_by_a_cluster(store: redis.Redis, tag: str) -> None:
+    if not isinstance(store, redis.RedisCluster):
+        pytest.skip("one node has no slots")
+    with pytest.raises(redis.RedisError):
+        commit(store, use(tag, "n", 1), use("{another:01}", "n", 1))

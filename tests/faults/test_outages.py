@@ -1,0 +1,218 @@
+"""A store or control plane that is slow, dead, replaced or emptied: clear answers in time, then recovery by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from support.server_process import KEY, ServerProcess
+from support.shop import CART, OK, codes_of, ending, new_campaign, race
+from support.truth import account_of, store_of
+
+from promo.client import Campaign, Limits, PromoClient, RetryPolicy, exceptions
+from promo_server.data_plane import runtime_config
+from promo_server.embedded import EmbeddedStore
+from promo_server.runtime import Runtime
+from promo_server.settings import GrpcSettings, Settings
+from promo_server.state import StateDir
+
+pytestmark = pytest.mark.asyncio
+
+DEADLINE = 4.0
+"""More than the server waits for its store."""
+
+
+def impatient(target: str) -> PromoClient:
+    return PromoClient.connect(target, key=KEY, timeout=DEADLINE, retry=RetryPolicy(attempts=1))
+
+
+async def until_served(client: PromoClient, code: str) -> None:
+    """Return once calls are answered again."""
+    async with asyncio.timeout(30):
+        while True:
+            if await ending(client.validate(codes=[code], order=CART)) == OK:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def refusals_of(client: PromoClient, campaign: Campaign, code: str) -> set[str]:
+    """Make hot calls of every kind, and return how they ended, each within its deadline."""
+    calls = [
+        client.redeem(codes=[code], order=CART),
+        client.validate(codes=[code], order=CART),
+        client.publish(campaign=campaign.name, customer="a"),
+        client.redemptions.get("r_0000000000000000"),
+        client.vouchers.get(code),
+        client.sessions.get("some-session"),
+    ]
+    begun = time.monotonic()
+    endings = await race(calls)
+    assert time.monotonic() - begun < DEADLINE + 1
+    return set(endings)
+
+
+async def test_a_store_that_is_down_is_said_to_be_and_is_used_again_when_it_is_back(
+    new_server: Callable[..., ServerProcess], embedded_store: EmbeddedStore
+) -> None:
+    server = new_server(PROMO_STORE__URL=embedded_store.url)
+    async with impatient(server.target) as client:
+        campaign = await new_campaign(client, Limits(per_code=5))
+        [code] = await codes_of(client, campaign)
+        await client.redeem(codes=[code], order=CART)
+        for _ in range(2):
+            await embedded_store.stop()
+            assert await refusals_of(client, campaign, code) == {"STORE_UNAVAILABLE"}
+            assert isinstance(await failure(client, code), exceptions.UnavailableError)
+            await embedded_store.start()
+            await until_served(client, code)
+        # What the store is not needed for went on; what was counted before still is.
+        assert (await client.campaigns.get(campaign.id)).id == campaign.id
+        assert (await client.vouchers.get(code)).redeemed_count == 1
+        await client.redeem(codes=[code], order=CART)
+        assert (await client.vouchers.get(code)).redeemed_count == 2
+
+
+async def failure(client: PromoClient, code: str) -> Exception | None:
+    try:
+        await client.redeem(codes=[code], order=CART)
+    except exceptions.PromoError as error:
+        return error
+    return None
+
+
+async def test_a_store_that_hangs_is_unavailable_within_the_deadline(
+    own_server: ServerProcess, client: PromoClient
+) -> None:
+    campaign = await new_campaign(client, Limits(per_campaign=100))
+    [code] = await codes_of(client, campaign)
+    request = {"codes": [code], "order": CART, "request_id": "hung-1"}
+    async with impatient(own_server.target) as hasty:
+        with stopped(own_server.store_pid):
+            assert await refusals_of(hasty, campaign, code) == {"STORE_UNAVAILABLE"}
+            assert await ending(hasty.redeem(**request)) == "STORE_UNAVAILABLE"
+        await until_served(hasty, code)
+        # The call may have been done after all, when the store went on: the repeat says, and it counts once.
+        first = await hasty.redeem(**request)
+        assert await hasty.redeem(**request) == first
+    account = account_of(own_server, campaign)
+    assert account.request_ids["hung-1"] == 1
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process for a while, as a machine that swaps does."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_c28_a_store_that_lost_the_functions_gets_them_again(
+    own_server: ServerProcess, client: PromoClient
+) -> None:
+    campaign = await new_campaign(client, Limits(per_campaign=60))
+    codes = await codes_of(client, campaign, 80)
+    for start in (0, 20, 40):
+        with store_of(own_server) as store:
+            store.function_flush()
+        calls = [client.redeem(codes=[code], order=CART) for code in codes[start : start + 20]]
+        assert await race(calls) == {OK: 20}
+    endings = await race(client.redeem(codes=[code], order=CART) for code in codes[60:])
+    assert endings == {"CAMPAIGN_LIMIT_REACHED": 20}
+    assert account_of(own_server, campaign).uses == 60
+
+
+async def test_a_store_whose_connections_are_cut_under_load_counts_right(
+    own_server: ServerProcess, client: PromoClient
+) -> None:
+    campaign = await new_campaign(client, Limits(per_campaign=100))
+    codes = await codes_of(client, campaign, 150)
+
+    async def cut() -> None:
+        with store_of(own_server) as store:
+            for _ in range(5):
+                await asyncio.sleep(0.05)
+                store.client_kill_filter(_type="normal", skipme=True)
+
+    endings, _ = await asyncio.gather(race(client.redeem(codes=[code], order=CART) for code in codes), cut())
+    assert endings == {OK: 100, "CAMPAIGN_LIMIT_REACHED": 50}
+    assert account_of(own_server, campaign).uses == 100
+
+
+@asynccontextmanager
+async def data_plane(server: ServerProcess, control_socket: Path) -> AsyncIterator[PromoClient]:
+    """Yield a client of a data plane of its own, beside the server on the same store."""
+    state = StateDir(server.state_dir)
+    settings = Settings(grpc=GrpcSettings(listen="127.0.0.1:0", worker_threads=2))
+    master = state.load_master_secret()
+    assert master is not None
+    runtime = Runtime(runtime_config(settings, f"unix://{state.store_socket}", master, control_socket))
+    try:
+        async with PromoClient.connect(await runtime.serve(), key=KEY, timeout=DEADLINE) as client:
+            yield client
+    finally:
+        await runtime.drain(0)
+
+
+async def shop_without_control_plane(client: PromoClient, campaign: Campaign, code: str) -> None:
+    for number in range(20):
+        await client.validate(codes=[code], order=CART)
+        redemption = await client.redeem(codes=[code], order=CART)
+        if number % 2:
+            await client.rollback(redemption.id)
+        await client.publish(campaign=campaign.name, customer=f"c{number}")
+        assert (await client.vouchers.get(code)).campaign_id == campaign.id
+
+
+async def test_hot_calls_go_on_when_the_control_plane_is_dead(
+    own_server: ServerProcess, client: PromoClient, tmp_path: Path
+) -> None:
+    campaign = await new_campaign(client, Limits(per_code=100))
+    [code] = await codes_of(client, campaign)
+    async with data_plane(own_server, tmp_path / "nobody") as alone:
+        await until_served(alone, code)
+        await shop_without_control_plane(alone, campaign, code)
+        assert await ending(alone.campaigns.get(campaign.id, timeout=DEADLINE)) == "CONTROL_PLANE_UNAVAILABLE"
+    assert account_of(own_server, campaign).uses == 10
+
+
+async def test_hot_calls_go_on_when_the_control_plane_hangs(
+    own_server: ServerProcess, client: PromoClient, tmp_path: Path
+) -> None:
+    campaign = await new_campaign(client, Limits(per_code=100))
+    [code] = await codes_of(client, campaign)
+    with socket.socket(socket.AF_UNIX) as mute:
+        # It takes connections and says nothing, like a process that is stopped.
+        mute.bind(str(tmp_path / "mute"))
+        mute.listen()
+        async with data_plane(own_server, tmp_path / "mute") as alone:
+            await until_served(alone, code)
+            waiting = [asyncio.create_task(ending(alone.campaigns.get(campaign.id, timeout=2.0))) for _ in range(50)]
+            await shop_without_control_plane(alone, campaign, code)
+            endings = set(await asyncio.gather(*waiting))
+            assert endings <= {"CONTROL_PLANE_UNAVAILABLE", "DEADLINE_TOO_SHORT", "DeadlineExceededError"}
+    assert account_of(own_server, campaign).uses == 10
+
+
+async def test_two_engines_on_one_store_keep_one_limit(
+    own_server: ServerProcess, client: PromoClient, tmp_path: Path
+) -> None:
+    """Limits are the store's; what one engine has in memory does not count."""
+    campaign = await new_campaign(client, Limits(per_campaign=40))
+    codes = await codes_of(client, campaign, 60)
+    async with data_plane(own_server, tmp_path / "nobody") as other:
+        await until_served(other, codes[0])
+        both = [one.redeem(codes=[code], order=CART) for code in codes for one in (client, other)]
+        assert (await race(both))[OK] == 40
+        await client.campaigns.disable(campaign.id)
+        assert await race([other.redeem(codes=codes[:1], order=CART)]) == {"CAMPAIGN_DISABLED": 1}
+        assert not (await other.validate(codes=codes[:1], order=CART)).valid
+    assert account_of(own_server, campaign).uses == 40

@@ -1,0 +1,158 @@
+"""Publications: no code is handed out twice, and a repeat returns what was handed out."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.server_process import ServerProcess
+from support.shop import CART, OK, codes_of, ending, new_campaign, race
+from support.truth import account_of
+
+from promo.client import Campaign, Limits, PromoClient, exceptions, publish_request, redeem_request, validity
+from promo.v1.publication_pb2 import Publication
+
+pytestmark = pytest.mark.asyncio
+
+
+def published(results: Sequence[object]) -> list[Publication]:
+    return [result for result in results if isinstance(result, Publication)]
+
+
+async def test_no_code_is_handed_out_twice_and_every_code_once(client: PromoClient) -> None:
+    campaign = await new_campaign(client, Limits(per_code=1), code_count=300)
+    single = [client.publish(campaign=campaign.name, customer=f"c{n}") for n in range(60)]
+    several = [client.publish(campaign=campaign.name, customer=f"d{n}", count=5) for n in range(20)]
+    batches = [
+        client.batch_publish([publish_request(campaign=campaign.name, customer=f"e{n}") for n in range(100)])
+        for _ in range(2)
+    ]
+    one, many, batch = await asyncio.gather(
+        asyncio.gather(*single, return_exceptions=True),
+        asyncio.gather(*several, return_exceptions=True),
+        asyncio.gather(*batches),
+    )
+    results = [*one, *many, *(result for part in batch for result in part)]
+    codes = Counter(code for publication in published(results) for code in publication.codes)
+    refused = Counter(
+        str(getattr(result, "reason_name", "")) for result in results if not isinstance(result, Publication)
+    )
+    assert set(codes.values()) == {1}
+    assert set(refused) <= {"CODES_EXHAUSTED"}
+    # Publications of five may find four left; singles then take those.
+    for n in range(4):
+        await ending(client.publish(campaign=campaign.name, customer=f"f{n}"))
+    assert await race([client.publish(campaign=campaign.name, customer="late")]) == {"CODES_EXHAUSTED": 1}
+    counts = await client.publications.count_codes(campaign.name)
+    assert (counts.issued_count, counts.published_count, counts.unpublished_count) == (300, 300, 0)
+
+
+async def test_c20_as_many_publications_as_codes_succeed(client: PromoClient) -> None:
+    campaign = await new_campaign(client, code_count=40)
+    endings = await race(client.publish(campaign=campaign.name, customer=f"c{n}") for n in range(60))
+    assert endings == {OK: 40, "CODES_EXHAUSTED": 20}
+
+
+async def test_a_large_batch_of_large_publications_all_succeeds(client: PromoClient) -> None:
+    campaign = await new_campaign(client, Limits(per_code=1), code_count=30_000)
+    requests = [publish_request(campaign=campaign.name, customer=f"c{n}", count=50) for n in range(500)]
+    results = await client.batch_publish(requests, timeout=60)
+    assert len(published(results)) == 500, Counter(getattr(one, "reason_name", OK) for one in results)
+    codes = {code for publication in published(results) for code in publication.codes}
+    assert len(codes) == 25_000
+
+
+async def test_a_source_id_is_one_publication_for_whoever_asks(client: PromoClient) -> None:
+    campaign = await new_campaign(client)
+    calls = [client.publish(campaign=campaign.name, customer=f"c{n % 3}", source_id="mail-1") for n in range(30)]
+    answers = await asyncio.gather(*calls)
+    assert all(answer == answers[0] for answer in answers)
+    assert (await client.publications.count_codes(campaign.name)).published_count == 1
+    with pytest.raises(exceptions.PublicationMismatch):
+        await client.publish(campaign=campaign.name, customer="c0", count=2, source_id="mail-1")
+    other = await new_campaign(client)
+    assert (await client.publish(campaign=other.name, customer="c0", source_id="mail-1")).codes != answers[0].codes
+
+
+async def test_a_customer_joins_once(client: PromoClient) -> None:
+    campaign = await new_campaign(client, join_once=True)
+    calls = [client.publish(campaign=campaign.name, customer=f"c{n % 4}") for n in range(40)]
+    answers = await asyncio.gather(*calls)
+    assert len({answer.id for answer in answers}) == 4
+    assert (await client.publications.count_codes(campaign.name)).published_count == 4
+    [held] = await client.publications.held(campaign.name, "c0")
+    again = await client.publish(campaign=campaign.name, customer="c0", source_id="another-mail")
+    assert again == held
+
+
+async def test_joining_once_returns_what_the_customer_holds_however_many_codes_that_are(client: PromoClient) -> None:
+    campaign = await new_campaign(client)
+    first = await client.publish(campaign=campaign.name, customer="a", count=3)
+    assert await client.publish(campaign=campaign.name, customer="a", join_once=True) == first
+
+
+async def test_a_repeated_publication_has_the_first_answer(client: PromoClient) -> None:
+    campaign = await new_campaign(client)
+    request_id = uuid.uuid4().hex
+    calls = [client.publish(campaign=campaign.name, customer="a", count=2, request_id=request_id) for _ in range(15)]
+    answers = await asyncio.gather(*calls)
+    assert all(answer == answers[0] for answer in answers)
+    assert await race([client.publish(campaign=campaign.name, customer="b", count=2, request_id=request_id)]) == {
+        "REQUEST_ID_REUSED": 1
+    }
+    assert (await client.publications.count_codes(campaign.name)).published_count == 2
+
+
+async def test_a_campaign_that_is_over_repeats_publications_and_makes_none(client: PromoClient) -> None:
+    campaign = await new_campaign(client)
+    ids = {"request_id": uuid.uuid4().hex, "source_id": "mail-1"}
+    first = await client.publish(campaign=campaign.name, customer="a", **ids)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    over = Campaign(id=campaign.id, validity=validity(end=yesterday))
+    await client.campaigns.update(over, ["validity"])
+    assert (await client.publish(campaign=campaign.name, customer="a", **ids)).codes == first.codes
+    assert (await client.publish(campaign=campaign.name, customer="a", source_id="mail-1")).codes == first.codes
+    assert (await client.publish(campaign=campaign.name, customer="a", join_once=True)).codes == first.codes
+    endings = await race(
+        client.publish(campaign=campaign.name, customer="a", validate_only=only) for only in (False, True)
+    )
+    assert endings == {"PROMOTION_EXPIRED": 2}
+    assert (await client.publications.count_codes(campaign.name)).published_count == 1
+
+
+async def test_a_long_run_of_used_codes_is_passed_over(server: ServerProcess, client: PromoClient) -> None:
+    """Codes that were printed and used without being published must not keep the others from being handed out."""
+    campaign = await new_campaign(client, Limits(per_code=1), code_count=2_000)
+    codes = await codes_of(client, campaign, 2_000)
+    for start in (0, 700):
+        requests = [redeem_request(codes=[code], order=CART) for code in codes[start : start + 700]]
+        assert all(not isinstance(one, Exception) for one in await client.batch_redeem(requests, timeout=60))
+    await client.redeem(codes=codes[1_401:1_402], order=CART)
+    handed = await client.publish(campaign=campaign.name, customer="a", count=2)
+    assert list(handed.codes) == [codes[1_400], codes[1_402]]
+    assert account_of(server, campaign).uses == 1_401
+
+
+async def test_who_holds_a_code_is_known(client: PromoClient) -> None:
+    campaign = await new_campaign(client)
+    publication = await client.publish(campaign=campaign.name, customer="a", count=3)
+    for code in publication.codes:
+        voucher = await client.vouchers.get(code)
+        assert (voucher.holder, voucher.publish_time) == ("a", publication.publish_time)
+    [other] = [code for code in await codes_of(client, campaign, 4) if code not in publication.codes]
+    assert (await client.vouchers.get(other)).holder == ""
+
+
+async def test_a_code_starts_to_run_when_it_is_published(client: PromoClient) -> None:
+    campaign = await new_campaign(client, validity=validity(after_publishing=timedelta(seconds=2)))
+    unpublished = (await codes_of(client, campaign, 10))[-1]
+    assert await race([client.redeem(codes=[unpublished], order=CART)]) == {"CODE_NOT_PUBLISHED": 1}
+    publication = await client.publish(campaign=campaign.name, customer="a", count=2)
+    first, second = publication.codes
+    await client.redeem(codes=[first], order=CART)
+    await asyncio.sleep(2.1)
+    assert await race([client.redeem(codes=[second], order=CART)]) == {"PROMOTION_EXPIRED": 1}
