@@ -69,9 +69,9 @@ class Player:
                     await queues[place].put(event)
                 for queue in queues:
                     await queue.put(None)
-        except* Exception as failures:  # noqa: BLE001 - the first of several equal ones is enough
-            failure = failures.exceptions[0]
-            raise failure from None
+        except ExceptionGroup as failures:
+            # The first of several equal ones is enough. Not `except*`: early 3.11 wraps what that raises again.
+            raise failures.exceptions[0] from None
 
     async def _checkout(self, queue: asyncio.Queue[Event | None], step: Callable[[], None]) -> None:
         while (event := await queue.get()) is not None:
