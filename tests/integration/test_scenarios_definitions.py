@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, OK, codes_of, ending, new_campaign, race
-from support.truth import account_of
+from support.truth import account_of, store_of
 
 from promo.client import Campaign, Limits, PromoClient, Reason, amount_off, exceptions, validity
 from promo.v1.project_pb2 import ApiKey
@@ -181,6 +181,21 @@ async def test_projects_share_neither_names_nor_request_ids_nor_customers(
         [code] = (await project.publish(campaign=name, customer="a", source_id="m", request_id=request_id)).codes
         await project.redeem(codes=[code], order=CART, customer="a", request_id=request_id)
         assert campaign.name == name
+
+
+async def test_a_day_is_one_of_the_projects_time_zone(server: ServerProcess, client: PromoClient) -> None:
+    """In these two zones, 25 hours apart, it is never the same day."""
+    days = set()
+    for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
+        project = await client.access.create_project(f"zone-{uuid.uuid4().hex}", time_zone=zone)
+        key = await client.access.create_key(["manager", "checkout", "publisher"], project_id=project.id)
+        async with connect(server, key) as tenant:
+            campaign = await new_campaign(tenant, Limits(per_day=1))
+            codes = await codes_of(tenant, campaign, 5)
+            assert (await race(tenant.redeem(codes=[code], order=CART) for code in codes))[OK] in {1, 2}
+        with store_of(server) as store:
+            days |= {name.rpartition(b":")[2] for name in store.keys(f"{{{project.id}:*}}n:*")}
+    assert len(days) >= 2
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from support.server_process import KEY, ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign, race
 from support.truth import account_of
 
-from promo.client import Limits, PromoClient, RetryPolicy, exceptions, item, order
+from promo.client import Limits, PromoClient, RetryPolicy, exceptions, item, order, redeem_request
 
 pytestmark = pytest.mark.asyncio
 
@@ -29,6 +29,16 @@ async def test_c12_a_request_sent_many_times_at_once_is_one_redemption(
     account = account_of(server, campaign)
     assert account.uses == 3
     assert set(account.request_ids.values()) == {1}
+
+
+async def test_a_request_that_is_in_a_batch_many_times_is_one_redemption(
+    server: ServerProcess, client: PromoClient
+) -> None:
+    campaign = await new_campaign(client, Limits(per_code=1))
+    [code] = await codes_of(client, campaign)
+    results = await client.batch_redeem([redeem_request(codes=[code], order=CART, request_id=uuid.uuid4().hex)] * 50)
+    assert all(result == results[0] for result in results)
+    assert account_of(server, campaign).uses == 1
 
 
 async def test_c13_a_checkout_that_is_completed_twice_does_not_fail_on_its_own_use(

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from google.protobuf.duration_pb2 import Duration
 from support.server_process import KEY, ServerProcess
 from support.shop import CART
 from support.truth import account_of
@@ -21,6 +22,7 @@ from support.truth import account_of
 from promo.client import Campaign, PromoClient, RetryPolicy, exceptions
 from promo.v1.publication_pb2 import Publication
 from promo.v1.redemption_pb2 import Redemption, Rollback
+from promo.v1.session_pb2 import SessionRequest
 
 Answer = TypeVar("Answer")
 _UNSURE = (exceptions.UnavailableError, exceptions.DeadlineExceededError, exceptions.CancelledError)
@@ -66,7 +68,8 @@ class Witness:
     async def _shopper(self) -> None:
         async with self.connect() as client:
             while not self._stopping:
-                action = random.choices([self._redeem, self._undo, self._publish, self._repeat], [6, 2, 2, 1])[0]
+                actions = [self._redeem, self._hold, self._undo, self._publish, self._repeat]
+                action = random.choices(actions, [5, 2, 2, 2, 1])[0]
                 try:
                     await action(client)
                 except exceptions.FailedPreconditionError as error:
@@ -85,6 +88,22 @@ class Witness:
         customer, code = f"customer-{random.randrange(50)}", random.choice(self.codes)
         request = {"codes": [code], "order": CART, "customer": customer, "request_id": uuid.uuid4().hex}
         self.redeemed.append(Redeemed(request, await self.settled(lambda: client.redeem(**request))))
+
+    async def _hold(self, client: PromoClient) -> None:
+        """Hold a code, then use it or give it back."""
+        customer, code = f"customer-{random.randrange(50)}", random.choice(self.codes)
+        session = SessionRequest(key=uuid.uuid4().hex, ttl=Duration(seconds=3_600))
+        wanted = {"codes": [code], "order": CART, "customer": customer}
+        hold = {**wanted, "session": session, "request_id": uuid.uuid4().hex}
+        held = await self.settled(lambda: client.validate(**hold))
+        if not held.valid:
+            self.refused["HOLD"] += 1
+        elif random.random() < 0.5:
+            request = {**wanted, "session_key": session.key, "request_id": uuid.uuid4().hex}
+            self.redeemed.append(Redeemed(request, await self.settled(lambda: client.redeem(**request))))
+        else:
+            release = uuid.uuid4().hex
+            await self.settled(lambda: client.sessions.release(session.key, request_id=release))
 
     async def _undo(self, client: PromoClient) -> None:
         standing = [one for one in self.redeemed if one.undone is None]
