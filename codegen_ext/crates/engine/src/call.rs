@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use promo_decision::{reason::Reason, refusal::Refusal};
-use prost::Message;
-use sha2::{Digest, Sha256};
 
 use crate::{
     auth::Identity, definitions::Project, engine::Engine, guesses::Guesser, store::StoreError,
@@ -81,13 +79,4 @@ impl From<StoreError> for Refusal {
             }
         }
     }
-}
-
-/// Tells two bodies of one request id apart: a hash of the request's canonical
-/// bytes, with the id left out by the caller of this function.
-pub fn fingerprint(request: &impl Message) -> [u8; 16] {
-    let digest = Sha256::digest(request.encode_to_vec());
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    short
 }

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod ledger;
 mod lookup;
 mod movements;
+mod once;
 pub mod plan;
 mod publications;
 mod publish;

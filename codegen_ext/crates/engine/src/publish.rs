@@ -7,18 +7,18 @@ use promo_decision::{Reason, Refusal};
 use prost::Message as _;
 
 use crate::{
-    call::{self, Call},
+    call::Call,
     convert,
     definitions::{IssuedCampaign, Project},
     ids::LedgerId,
     keys::{self, HOLDERS_PER_BUCKET, PAGE_SIZE},
     ledger,
+    once::{self, Once},
     plan::{Issue, Outcome, Plan},
     protocol::promo::v1 as pb,
     publications,
     request::{Violations, present},
     resolve,
-    settle::{self, Once},
 };
 
 const MOST_ROUNDS: usize = 16;
@@ -40,17 +40,8 @@ pub async fn publish(
     request: pb::PublishRequest,
 ) -> Result<pb::Publication, Refusal> {
     let count = check(&request)?;
-    let fingerprint = present(&request.request_id).map(|_| {
-        let body = pb::PublishRequest {
-            request_id: String::new(),
-            ..request.clone()
-        };
-        call::fingerprint(&body)
-    });
-    let once = fingerprint.map(|fingerprint| Once {
-        method: METHOD,
-        request_id: &request.request_id,
-        fingerprint,
+    let once = Once::of(METHOD, &request.request_id, &request, |body| {
+        body.request_id.clear();
     });
     let mut project = if request.validate_only {
         call.fresh_project().await?
@@ -82,7 +73,7 @@ pub async fn publish(
                 attempt.remember_cursor(position);
                 buckets_ahead = (buckets_ahead * 2).min(MOST_BUCKETS_AHEAD);
             }
-            Outcome::Reused => return Err(settle::reused(once)),
+            Outcome::Reused => return Err(once::reused(once)),
             Outcome::Refused { operation, .. } => return Err(attempt.refusal(operation as u64)),
             Outcome::Changed => return Err(Refusal::new(Reason::Internal)),
         }
@@ -150,8 +141,7 @@ impl Attempt<'_> {
         let config = &self.call.engine.config;
         let mut plan = Plan::new();
         if let Some(once) = once {
-            let key = keys.request(once.method, once.request_id);
-            plan.once(key, once.fingerprint, config.idempotency_ttl_ms);
+            once.guard(&mut plan, keys, config.idempotency_ttl_ms);
         }
         plan.expect_version(keys.bundle_version(number), self.campaign.campaign.version);
         plan.expect_version(keys.project_version(), project.version);

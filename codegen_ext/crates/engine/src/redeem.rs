@@ -5,15 +5,16 @@ use prost::Message as _;
 
 use crate::{
     advice,
-    call::{self, Call},
+    call::Call,
     checkout::{self, Checkout, Prepared},
     convert,
     ids::LedgerId,
     keys::Keys,
     ledger,
+    once::Once,
     protocol::promo::v1 as pb,
     request::{Violations, present},
-    settle::{self, Once, Settled},
+    settle::{self, Settled},
 };
 
 /// How often a call starts over because a definition changed under it.
@@ -38,17 +39,8 @@ pub async fn redeem(
         request.mode,
         violations,
     )?;
-    let fingerprint = present(&request.request_id).map(|_| {
-        let body = pb::RedeemRequest {
-            request_id: String::new(),
-            ..request.clone()
-        };
-        call::fingerprint(&body)
-    });
-    let once = fingerprint.map(|fingerprint| Once {
-        method: METHOD,
-        request_id: &request.request_id,
-        fingerprint,
+    let once = Once::of(METHOD, &request.request_id, &request, |body| {
+        body.request_id.clear();
     });
     let session = present(&request.session_key);
     // What only looks must look at the definitions that are in force; a commit

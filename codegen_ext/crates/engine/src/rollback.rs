@@ -4,16 +4,16 @@ use promo_decision::{Reason, Refusal};
 use prost::Message as _;
 
 use crate::{
-    call::{self, Call},
+    call::Call,
     convert,
     definitions::Project,
     ids::LedgerId,
     keys::Keys,
     ledger, movements,
+    once::{self, Once},
     plan::{Outcome, Plan},
     protocol::promo::v1 as pb,
-    request::{Violations, present},
-    settle::{self, Once},
+    request::Violations,
     store::StoreError,
 };
 
@@ -64,17 +64,8 @@ pub async fn undo(
         let unknown = Refusal::new(Reason::RedemptionNotFound);
         return Err(unknown.with("redemption", request.redemption_id));
     };
-    let fingerprint = present(&request.request_id).map(|_| {
-        let body = pb::RollbackRequest {
-            request_id: String::new(),
-            ..request.clone()
-        };
-        call::fingerprint(&body)
-    });
-    let once = fingerprint.map(|fingerprint| Once {
-        method: METHOD,
-        request_id: &request.request_id,
-        fingerprint,
+    let once = Once::of(METHOD, &request.request_id, &request, |body| {
+        body.request_id.clear();
     });
     let asked = asked_places(&request, redemption, id)?;
     for _ in 0..MOST_ROUNDS {
@@ -111,7 +102,7 @@ pub async fn undo(
                 });
             }
             Outcome::Replayed(answer) => return first_answer(call, id, &answer).await,
-            Outcome::Reused => return Err(settle::reused(once)),
+            Outcome::Reused => return Err(once::reused(once)),
             // Somebody else undid one of them in between: look again.
             Outcome::Refused { .. } | Outcome::Stale | Outcome::Changed => {}
             Outcome::Found(_) | Outcome::Moved(_) => return Err(Refusal::new(Reason::Internal)),
@@ -237,8 +228,7 @@ impl Undoing<'_> {
         let config = &self.call.engine.config;
         let mut plan = Plan::new();
         if let Some(once) = once {
-            let key = keys.request(once.method, once.request_id);
-            plan.once(key, once.fingerprint, config.idempotency_ttl_ms);
+            once.guard(&mut plan, &keys, config.idempotency_ttl_ms);
         }
         let marks = keys.rolled_back(&self.id.stream_id());
         for place in self.places {
@@ -277,7 +267,7 @@ async fn replayed(
         return Err(undone());
     };
     let keys = Keys::new(&project.id, id.partition);
-    match settle::kept_in(call, &keys, once).await? {
+    match once.kept(call, &keys).await? {
         Some(answer) => first_answer(call, id, &answer).await,
         None => Err(undone()),
     }

@@ -3,15 +3,15 @@
 use promo_decision::{Reason, Refusal};
 
 use crate::{
-    call::{self, Call},
+    call::Call,
     definitions::Project,
     holds::{self, Hold},
     keys::Keys,
     movements,
+    once::{self, Once},
     plan::{Outcome, Plan},
     protocol::promo::v1 as pb,
-    request::{Violations, present},
-    settle::{self, Once},
+    request::Violations,
 };
 
 const METHOD: char = 's';
@@ -32,13 +32,8 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     // The hold is gone when the call is repeated, so the request id is kept where
     // its key alone tells.
     let home = Keys::new(&project.id, project.partition_of(&request.key));
-    let once = present(&request.request_id).map(|request_id| Once {
-        method: METHOD,
-        request_id,
-        fingerprint: call::fingerprint(&pb::ReleaseSessionRequest {
-            request_id: String::new(),
-            ..request.clone()
-        }),
+    let once = Once::of(METHOD, &request.request_id, &request, |body| {
+        body.request_id.clear();
     });
     let holds = live(call, &project, &request.key).await?;
     if holds.is_empty() {
@@ -46,8 +41,7 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     }
     let mut plan = Plan::new();
     if let Some(once) = once {
-        let key = home.request(once.method, once.request_id);
-        plan.once(key, once.fingerprint, call.engine.config.idempotency_ttl_ms);
+        once.guard(&mut plan, &home, call.engine.config.idempotency_ttl_ms);
     }
     for hold in &holds {
         hold.end(&mut plan, &project);
@@ -57,7 +51,7 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     }
     match plan.commit(&call.engine.store).await? {
         Outcome::Done { .. } | Outcome::Replayed(_) => Ok(()),
-        Outcome::Reused => Err(settle::reused(once)),
+        Outcome::Reused => Err(once::reused(once)),
         _ => released_before(call, &home, once, &request.key).await,
     }
 }
@@ -71,7 +65,7 @@ async fn released_before(
 ) -> Result<(), Refusal> {
     let kept = match once {
         None => None,
-        Some(once) => settle::kept_in(call, home, once).await?,
+        Some(once) => once.kept(call, home).await?,
     };
     kept.map(drop).ok_or_else(|| unknown(key))
 }

@@ -14,24 +14,14 @@ use crate::{
     holds,
     keys::{Keys, Partition},
     movements::{self, Held, Subject},
-    plan::{self, Outcome, Plan},
+    once::{self, Once},
+    plan::{Outcome, Plan},
     protocol::promo::v1 as pb,
 };
 
 /// How often overdue holds are looked for before a refusal stands. Each look
 /// ends up to 64 of them for good.
 const MOST_RECLAIMS: usize = 256;
-
-/// Makes a call repeatable.
-#[derive(Clone, Copy)]
-pub struct Once<'a> {
-    /// Letter of the method.
-    pub method: char,
-    /// The caller's id of the call.
-    pub request_id: &'a str,
-    /// Tells its body.
-    pub fingerprint: [u8; 16],
-}
 
 /// What became of a proposal.
 pub enum Settled {
@@ -86,7 +76,7 @@ pub async fn settle(
             Outcome::Replayed(answer) => return Ok(Settled::Replayed(answer)),
             Outcome::Stale => return Ok(Settled::Stale),
             Outcome::Changed => return Ok(Settled::Changed),
-            Outcome::Reused => return Err(reused(once)),
+            Outcome::Reused => return Err(once::reused(once)),
             // Asked again, the store says in the same step whether overdue holds
             // had a part in the refusal. A look of our own would come too late:
             // somebody else may have ended them in between, for all to use.
@@ -147,8 +137,7 @@ fn propose(
     let project = &prepared.project;
     if let (Some(once), Some(home)) = (once, prepared.home) {
         let keys = Keys::new(&project.id, home);
-        let key = keys.request(once.method, once.request_id);
-        plan.once(key, once.fingerprint, config.idempotency_ttl_ms);
+        once.guard(&mut plan, &keys, config.idempotency_ttl_ms);
     }
     expect_definitions(&mut plan, prepared);
     if watch {
@@ -213,30 +202,8 @@ pub async fn kept(
         return Ok(None);
     };
     let keys = Keys::new(&prepared.project.id, home);
-    let kept = kept_in(call, &keys, once).await?;
+    let kept = once.kept(call, &keys).await?;
     Ok(kept.map(|answer| (home, answer)))
-}
-
-/// What is kept of an earlier call with the same request id in a partition.
-pub async fn kept_in(
-    call: &Call<'_>,
-    keys: &Keys,
-    once: Once<'_>,
-) -> Result<Option<Vec<u8>>, Refusal> {
-    let mut command = redis::cmd("GET");
-    command.arg(keys.request(once.method, once.request_id));
-    let kept: Option<Vec<u8>> = call.engine.store.query(&command).await?;
-    let Some(kept) = kept else { return Ok(None) };
-    match kept.split_at_checked(plan::FINGERPRINT_BYTES) {
-        Some((fingerprint, answer)) if fingerprint == once.fingerprint => Ok(Some(answer.to_vec())),
-        _ => Err(reused(Some(once))),
-    }
-}
-
-/// The same request id came with another body.
-pub fn reused(once: Option<Once<'_>>) -> Refusal {
-    let request_id = once.map_or("", |once| once.request_id);
-    Refusal::new(Reason::RequestIdReused).with("request_id", request_id)
 }
 
 /// Why nothing was used: the first code's reason, with the others beside it.

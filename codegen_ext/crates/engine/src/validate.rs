@@ -6,16 +6,17 @@ use promo_decision::{Decision, Reason, Refusal};
 
 use crate::{
     advice,
-    call::{self, Call},
+    call::Call,
     checkout::{self, Checkout, Prepared},
     convert,
     definitions::Project,
     holds, ids,
     keys::Partition,
+    once::Once,
     plan::Plan,
     protocol::promo::v1 as pb,
     request::{Violations, present},
-    settle::{self, Once, Settled},
+    settle::{self, Settled},
 };
 
 const MOST_ROUNDS: usize = 5;
@@ -102,17 +103,8 @@ async fn hold(
     mut project: Arc<Project>,
     wanted: &Wanted,
 ) -> Result<pb::Validation, Refusal> {
-    let fingerprint = present(&request.request_id).map(|_| {
-        let body = pb::ValidateRequest {
-            request_id: String::new(),
-            ..request.clone()
-        };
-        call::fingerprint(&body)
-    });
-    let once = fingerprint.map(|fingerprint| Once {
-        method: METHOD,
-        request_id: &request.request_id,
-        fingerprint,
+    let once = Once::of(METHOD, &request.request_id, request, |body| {
+        body.request_id.clear();
     });
     for round in 0..MOST_ROUNDS {
         let prepared = checkout::prepare(call, project, checkout, None).await?;

@@ -1,0 +1,71 @@
+//! Calls that may be repeated: a request id, and what tells its body from another.
+
+use promo_decision::{Reason, Refusal};
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    call::Call,
+    keys::Keys,
+    plan::{FINGERPRINT_BYTES, Plan},
+    request::present,
+};
+
+/// Makes a call repeatable.
+#[derive(Clone, Copy)]
+pub struct Once<'a> {
+    /// Letter of the method in the keys of request ids.
+    method: char,
+    request_id: &'a str,
+    /// A hash of the request's canonical bytes without the id.
+    fingerprint: [u8; FINGERPRINT_BYTES],
+}
+
+impl<'a> Once<'a> {
+    /// None when the caller gave no id. `clear_id` takes the id out of a request.
+    pub fn of<Request: Message + Clone>(
+        method: char,
+        request_id: &'a str,
+        request: &Request,
+        clear_id: fn(&mut Request),
+    ) -> Option<Self> {
+        let request_id = present(request_id)?;
+        let mut body = request.clone();
+        clear_id(&mut body);
+        let digest = Sha256::digest(body.encode_to_vec());
+        let mut fingerprint = [0; FINGERPRINT_BYTES];
+        fingerprint.copy_from_slice(&digest[..FINGERPRINT_BYTES]);
+        Some(Self {
+            method,
+            request_id,
+            fingerprint,
+        })
+    }
+
+    /// Adds to a plan that the call is done once; the first answer is kept for a
+    /// time in the partition of `keys`.
+    pub fn guard(self, plan: &mut Plan, keys: &Keys, ttl_ms: i64) {
+        let key = keys.request(self.method, self.request_id);
+        plan.once(key, self.fingerprint, ttl_ms);
+    }
+
+    /// What is kept in a partition of an earlier call with the same id.
+    pub async fn kept(self, call: &Call<'_>, keys: &Keys) -> Result<Option<Vec<u8>>, Refusal> {
+        let mut command = redis::cmd("GET");
+        command.arg(keys.request(self.method, self.request_id));
+        let kept: Option<Vec<u8>> = call.engine.store.query(&command).await?;
+        let Some(kept) = kept else { return Ok(None) };
+        match kept.split_at_checked(FINGERPRINT_BYTES) {
+            Some((fingerprint, answer)) if fingerprint == self.fingerprint => {
+                Ok(Some(answer.to_vec()))
+            }
+            _ => Err(reused(Some(self))),
+        }
+    }
+}
+
+/// The same request id came with another body.
+pub fn reused(once: Option<Once<'_>>) -> Refusal {
+    let request_id = once.map_or("", |once| once.request_id);
+    Refusal::new(Reason::RequestIdReused).with("request_id", request_id)
+}
