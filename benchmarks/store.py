@@ -1,5 +1,6 @@
 """The store of a run: the bundled Valkey, fresh, with the same durability for every contestant."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import redis
 
 from benchmarks.processes import StartError, started
 from promo_server.embedded.binary import find_server
+from promo_server.embedded.launcher import ALLOCATOR
 
 Durability = Literal["always", "everysec", "no"]
 """When the append-only file reaches the disk: before each answer, each second, or no file at all."""
@@ -66,7 +68,7 @@ def running(directory: Path, durability: Durability, cores: Sequence[int]) -> It
         *("--auto-aof-rewrite-percentage", "0", "--loglevel", "warning"),
     ]
     log = directory / "store.log"
-    with started(command, cores, log) as process:
+    with started(command, cores, log, os.environ | {"GLIBC_TUNABLES": ALLOCATOR}) as process:
         client = redis.Redis(unix_socket_path=str(socket), decode_responses=True)
         deadline = time.monotonic() + 10.0
         while not answers(client):
