@@ -17,6 +17,7 @@ mod engine;
 mod failure;
 mod forward;
 mod frame;
+mod gathered;
 mod guard;
 mod health;
 pub mod layer;

@@ -22,6 +22,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::{
     config::EdgeConfig,
+    gathered::Gathered,
     health,
     layer::CallLayer,
     plane::Plane,
@@ -229,7 +230,7 @@ impl<P: Plane> Front<P> {
             .keep_alive_timeout(PING_TIMEOUT)
             .auto_date_header(false)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
+        let mut connection = pin!(Gathered::new(connection));
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -242,7 +243,7 @@ impl<P: Plane> Front<P> {
                     let phase = if changed.is_ok() { *phase.borrow_and_update() } else { Phase::Closed };
                     match phase {
                         Phase::Serving => {}
-                        Phase::Draining => connection.as_mut().graceful_shutdown(),
+                        Phase::Draining => connection.as_mut().inner().graceful_shutdown(),
                         Phase::Closed => return,
                     }
                 }
