@@ -9,7 +9,13 @@ mod python_thread;
 mod runtime;
 mod store_keys;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// A call allocates some hundred small things on one thread and frees some of them
+/// on another, where the system's allocator takes locks and consolidates.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The compiled half of `promo_server`.
 #[pymodule(gil_used = false)]
