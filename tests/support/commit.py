@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ ENGINE = Path(__file__).parents[2] / "codegen_ext" / "crates" / "engine"
 COMMIT = "promo_1_commit"
 READ = "promo_1_read"
 
-FRESH, REPLAYED, FOUND, STALE, REFUSED, CHANGED, REUSED, MOVED = 0, 1, 2, -1, -2, -3, -4, -5
+FRESH, REPLAYED, FOUND, STALE, REFUSED, CHANGED, REUSED, MOVED, FAILED = 0, 1, 2, -1, -2, -3, -4, -5, -6
+
+Operation = tuple[Any, ...]
+"""A letter and its arguments."""
 
 
 @dataclass(frozen=True)
@@ -43,27 +47,28 @@ def load(client: Any) -> None:
     client.execute_command("FUNCTION", "LOAD", "REPLACE", library())
 
 
-def commit(client: Any, *operations: tuple[Any, ...]) -> list[Any]:
-    """Commit operations, each a letter and its arguments, and return the answer."""
-    texts: dict[Text, int] = {}
-    others: dict[Other, int] = {}
-    for operation in operations:
-        for argument in operation:
-            if isinstance(argument, Text):
-                texts.setdefault(argument, len(texts) + 1)
-            elif isinstance(argument, Other):
-                others.setdefault(argument, len(others) + 1)
+def commit(client: Any, *operations: Operation) -> list[Any]:
+    """Commit one plan, and return its answer."""
+    return commit_group(client, operations)[0]
+
+
+def commit_group(client: Any, *plans: Sequence[Operation]) -> list[list[Any]]:
+    """Commit plans together, and return the answer of each."""
+    parts = [argument for plan in plans for operation in plan for argument in operation]
+    texts = {key: place for place, key in enumerate(dict.fromkeys(key for key in parts if isinstance(key, Text)), 1)}
+    others = {key: place for place, key in enumerate(dict.fromkeys(key for key in parts if isinstance(key, Other)), 1)}
     arguments: list[Any] = [len(texts)]
-    for operation in operations:
-        for argument in operation:
-            if isinstance(argument, Text):
-                arguments.append(texts[argument])
-            elif isinstance(argument, Other):
-                arguments.append(len(texts) + others[argument])
-            else:
-                arguments.append(argument)
+    for plan in plans:
+        sent = [_sent(argument, texts, others) for operation in plan for argument in operation]
+        arguments += [len(sent), *sent]
     keys = [key.name for key in (*texts, *others)]
     return list(client.execute_command("FCALL", COMMIT, len(keys), *keys, *arguments))
+
+
+def _sent(argument: Any, texts: Mapping[Text, int], others: Mapping[Other, int]) -> Any:
+    if isinstance(argument, Text):
+        return texts[argument]
+    return len(texts) + others[argument] if isinstance(argument, Other) else argument
 
 
 def results(answer: list[Any]) -> list[tuple[int, int, int]]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from redis.asyncio import Redis
 
 from promo.v1 import event_pb2, publication_pb2, redeemable_pb2, redemption_pb2
 from promo_server.store import keys
 
 
-async def append(
-    client: Redis, project: str, partition: int, kind: str, entry: event_pb2.LedgerEntry, results: str
-) -> str:
-    """Append to ledger and outbox in one step; return the ledger id."""
-    place: bytes = await client.xadd(
-        keys.ledger(project, partition),
-        {"b": entry.SerializeToString(), "o": results},
-    )
-    await client.xadd(keys.outbox(project, partition), {"k": kind, "l": place})
-    return place.decode()
+async def append(client: Redis, project: str, partition: int, entry: event_pb2.LedgerEntry, results: str) -> str:
+    """Append an entry that was committed alone; return the ledger id."""
+    [place] = await append_together(client, project, partition, [(entry, results)])
+    return place
+
+
+async def append_together(
+    client: Redis, project: str, partition: int, entries: Sequence[tuple[event_pb2.LedgerEntry, str]]
+) -> list[str]:
+    """Append entries that were committed in one call; return their ledger ids."""
+    places: list[bytes] = [
+        await client.xadd(keys.ledger(project, partition), {"b": entry.SerializeToString(), "o": results})
+        for entry, results in entries
+    ]
+    await client.xadd(keys.outbox(project, partition), {"l": b" ".join(places)})
+    return [place.decode() for place in places]
 
 
 def redemption(

@@ -38,7 +38,7 @@ class StreamId:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far the archive is in one partition: the last outbox entry, and the ledger entry that it named."""
+    """How far the archive is in one partition: the outbox entry to read on after, and the last ledger entry archived."""
 
     outbox: StreamId = StreamId()
     ledger: StreamId = StreamId()

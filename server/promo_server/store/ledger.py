@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from promo_server.domain.ledger import StreamId
+from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.store import keys
 from promo_server.store.client import store_errors, twin
 from promo_server.store.ids import whole_entry
@@ -19,7 +20,10 @@ _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An outbox entry: it says that the ledger has a new entry at `ledger`."""
+    """The ledger has a new entry at `ledger`; with it in the archive, the outbox is to be read on after `outbox`.
+
+    One outbox entry names all ledger entries that were committed together, so only the last of them ends it.
+    """
 
     outbox: StreamId
     ledger: StreamId
@@ -53,23 +57,21 @@ class RedisLedger:
     async def notices(
         self,
         project_id: str,
-        after: Mapping[int, StreamId],
+        after: Mapping[int, Checkpoint],
         count: int,
         block_ms: int,
     ) -> Mapping[int, Sequence[Notice]]:
-        """Return up to `count` outbox entries of each partition, waiting up to `block_ms` for the first one."""
-        names = {keys.outbox(project_id, partition).encode(): partition for partition in range(self.partitions)}
-        streams = {name: str(after.get(partition, StreamId())) for name, partition in names.items()}
+        """Return up to `count` notices of each partition, waiting up to `block_ms` for the first one."""
+        done = {keys.outbox(project_id, n).encode(): (n, after.get(n, Checkpoint())) for n in range(self.partitions)}
+        streams = {name: str(checkpoint.outbox) for name, (_, checkpoint) in done.items()}
         async with store_errors():
             found = await self._client.xread(streams, count=count, block=block_ms or None)  # type: ignore[arg-type]
         pairs = found.items() if isinstance(found, dict) else found
-        return {
-            names[name]: [
-                Notice(StreamId.parse(id_.decode()), StreamId.parse(fields[b"l"].decode()))
-                for id_, fields in _flat(entries)
-            ]
-            for name, entries in cast("list[tuple[bytes, list[Any]]]", pairs)
-        }
+        notices = {}
+        for name, entries in cast("list[tuple[bytes, list[Any]]]", pairs):
+            partition, checkpoint = done[name]
+            notices[partition] = list(islice(_notices(checkpoint, _flat(entries)), count))
+        return notices
 
     async def facts(self, project_id: str, partition: int, places: Sequence[StreamId]) -> Sequence[LedgerFact]:
         """Return the entries at the places, in order; one that was trimmed is left out."""
@@ -131,6 +133,18 @@ class RedisLedger:
                 pipe.xrange(keys.outbox(project_id, partition), count=1)
             found = await pipe.execute()
         return {partition: StreamId.parse(entries[0][0].decode()) for partition, entries in enumerate(found) if entries}
+
+
+def _notices(done: Checkpoint, entries: _Entries) -> Iterator[Notice]:
+    """Give what follows a checkpoint, which may lie within the first entry."""
+    read_on = done.outbox
+    for id_, fields in entries:
+        *others, last = (StreamId.parse(place) for place in fields[b"l"].decode().split())
+        for place in others:
+            if place > done.ledger:
+                yield Notice(read_on, place)
+        read_on = StreamId.parse(id_.decode())
+        yield Notice(read_on, last)
 
 
 def _fact(partition: int, id_: bytes, fields: dict[bytes, bytes]) -> LedgerFact:

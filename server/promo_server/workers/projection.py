@@ -49,9 +49,8 @@ class Projection:
     async def run_round(self, project_id: str, block_ms: int = 0) -> int:
         """Project what waits in a project's outboxes, and return how many entries that was."""
         known = await self._known(project_id)
-        after = {partition: checkpoint.outbox for partition, checkpoint in known.items()}
         share = max(1, _AT_ONCE // self._busy.get(project_id, self._ledger.partitions))
-        notices = await self._ledger.notices(project_id, after, share, block_ms)
+        notices = await self._ledger.notices(project_id, known, share, block_ms)
         if not notices:
             return 0
         self._busy[project_id] = len(notices)
@@ -112,7 +111,7 @@ class Projection:
                 builder = _build(project_id, progress, current)
             await unit.archive.write(project_id, await self._finish(unit, project_id, builder))
             reached = {
-                partition: max(checkpoint, current.get(partition, Checkpoint()), key=lambda one: one.outbox)
+                partition: max(checkpoint, current.get(partition, Checkpoint()), key=lambda one: one.ledger)
                 for partition, checkpoint in reached.items()
             }
             await unit.archive.advance(project_id, reached, self._clock())
@@ -217,9 +216,9 @@ def _build(project_id: str, progress: Progress, done: Mapping[int, Checkpoint]) 
     """Return what is new in a round: everything after what is done."""
     builder = BatchBuilder(project_id)
     for partition, some in progress.items():
-        last = done.get(partition, Checkpoint()).outbox
+        last = done.get(partition, Checkpoint()).ledger
         for notice, fact in some:
-            if notice.outbox > last:
+            if notice.ledger > last:
                 builder.add(partition, fact)
     return builder
 

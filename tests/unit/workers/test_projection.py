@@ -10,7 +10,7 @@ from support.control_plane import PARTITIONS, ControlPlane
 
 from promo.v1 import event_pb2
 from promo_server.domain.errors import DomainError
-from promo_server.domain.ledger import StreamId
+from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.domain.reasons import Reason
 from promo_server.sql.tables import archive
 from promo_server.store import keys
@@ -27,7 +27,7 @@ async def rows(plane: ControlPlane, table: Table) -> list[dict[str, object]]:
 async def redeem(plane: ControlPlane, partition: int, slot: int, limit: str = "n:1", customer: str = "c1") -> str:
     entry = ledger.redemption(customer, "CODE", limit)
     results = f"{slot}:{slot}:{slot},0:{slot}:{slot * 500}"
-    place = await ledger.append(plane.client, plane.project, partition, "r", entry, results)
+    place = await ledger.append(plane.client, plane.project, partition, entry, results)
     return redemption_id(partition, place)
 
 
@@ -37,7 +37,7 @@ def redemption_id(partition: int, place: str) -> str:
 
 
 async def undo(plane: ControlPlane, partition: int, id_: str, limit: str = "n:1") -> None:
-    await ledger.append(plane.client, plane.project, partition, "b", ledger.rollback(id_, limit), "0:2:0,0:2:0")
+    await ledger.append(plane.client, plane.project, partition, ledger.rollback(id_, limit), "0:2:0,0:2:0")
 
 
 async def outbox_lengths(plane: ControlPlane) -> Sequence[int]:
@@ -60,6 +60,22 @@ async def test_a_redemption_becomes_rows_and_its_outbox_entry_is_trimmed(plane: 
     assert order["source_id"] == "o1"
     assert await outbox_lengths(plane) == [0, 0, 0, 0]
     assert await plane.client.xlen(keys.ledger(plane.project, 1)) == 1
+
+
+@pytest.mark.parametrize("at_once", [PARTITIONS, 2 * PARTITIONS, 100])
+async def test_entries_of_one_commit_are_archived_once_however_many_a_round_takes(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("promo_server.workers.projection._AT_ONCE", at_once)
+    entries = [(ledger.redemption("c1", "CODE", "n:1"), f"{slot}:{slot}:{slot},0:{slot}:1") for slot in range(1, 6)]
+    places = await ledger.append_together(plane.client, plane.project, 1, entries[:4])
+    places += await ledger.append_together(plane.client, plane.project, 1, entries[4:])
+    # Each round is of another process, which knows no more than the database.
+    while await plane.projection().run_round(plane.project):
+        pass
+    found = sorted(str(row["id"]) for row in await rows(plane, archive.REDEMPTIONS))
+    assert found == sorted(redemption_id(1, place) for place in places)
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
 
 
 async def test_entries_are_projected_once_by_any_number_of_processes(plane: ControlPlane) -> None:
@@ -125,7 +141,7 @@ async def test_a_slot_freed_in_another_partition_is_waited_for(plane: ControlPla
     await redeem(plane, 3, 1)
     real, reads = projection._ledger.notices, list[int]()
 
-    async def late(project: str, after: dict[int, StreamId], count: int, block_ms: int) -> object:
+    async def late(project: str, after: dict[int, Checkpoint], count: int, block_ms: int) -> object:
         found = dict(await real(project, after, count, block_ms))
         reads.append(len(found))
         if len(reads) == 1:
@@ -156,7 +172,7 @@ async def test_a_passed_limit_is_noted_and_does_not_stop_the_projection(plane: C
 async def test_a_publication_gets_its_id_from_campaign_and_position(plane: ControlPlane) -> None:
     campaign = await plane.campaign()
     entry = ledger.publication(campaign.id, "c1", "s1")
-    await ledger.append(plane.client, plane.project, 1, "p", entry, "35,36")
+    await ledger.append(plane.client, plane.project, 1, entry, "35,36")
     await plane.projection().run_round(plane.project)
     (row,) = await rows(plane, archive.PUBLICATIONS)
     assert (row["id"], row["positions"], row["source_id"]) == ("pub_1_z", [35, 36], "s1")
@@ -164,7 +180,7 @@ async def test_a_publication_gets_its_id_from_campaign_and_position(plane: Contr
 
 async def test_a_profile_is_kept_when_a_later_call_says_nothing_about_it(plane: ControlPlane) -> None:
     campaign = await plane.campaign()
-    await ledger.append(plane.client, plane.project, 1, "p", ledger.publication(campaign.id, "c1"), "0")
+    await ledger.append(plane.client, plane.project, 1, ledger.publication(campaign.id, "c1"), "0")
     projection = plane.projection()
     await projection.run_round(plane.project)
     await redeem(plane, 0, 1, customer="c1")
@@ -175,7 +191,7 @@ async def test_a_profile_is_kept_when_a_later_call_says_nothing_about_it(plane: 
 
 async def test_the_archive_waits_for_the_callers_last_write(plane: ControlPlane) -> None:
     place = (await plane.client.xadd(keys.ledger(plane.project, 2), {"b": b"", "o": ""})).decode()
-    await plane.client.xadd(keys.outbox(plane.project, 2), {"k": "r", "l": place})
+    await plane.client.xadd(keys.outbox(plane.project, 2), {"l": place})
     projection = plane.projection()
     assert not await projection.wait_until_projected(plane.project, 2, StreamId.parse(place), 0.05)
     waiting = asyncio.create_task(projection.wait_until_projected(plane.project, 2, StreamId.parse(place), 5))
@@ -201,7 +217,7 @@ async def test_the_archive_has_whole_entries_by_id(plane: ControlPlane) -> None:
     id_ = await redeem(plane, 0, 7)
     await undo(plane, 0, id_)
     published = ledger.publication(campaign.id, "c1", "s1")
-    place = await ledger.append(plane.client, plane.project, 1, "p", published, "35")
+    place = await ledger.append(plane.client, plane.project, 1, published, "35")
     await plane.projection().run_round(plane.project)
     (rollback,) = await rows(plane, archive.ROLLBACKS)
     read = plane.use_cases.archive

@@ -21,7 +21,7 @@ async def redeem(plane: ControlPlane, slot: int, total: int, amount: int = 500) 
     """Append a redemption and count it, as the commit function does."""
     entry = ledger.redemption("c1", "CODE", LIMIT, discount=amount)
     results = f"{slot}:{slot}:{slot},0:{slot}:{total}"
-    place = await ledger.append(plane.client, plane.project, 1, "r", entry, results)
+    place = await ledger.append(plane.client, plane.project, 1, entry, results)
     await count(plane, slot, total, slot)
     at = place.split("-")
     return f"r_01{int(at[0]):011x}{int(at[1]):03x}"
@@ -73,17 +73,17 @@ async def test_an_entry_that_the_archive_tells_differently_is_reported(plane: Co
 async def test_an_empty_store_gets_its_counters_holders_and_rollbacks_again(plane: ControlPlane) -> None:
     campaign = await plane.campaign()
     ids = [await redeem(plane, slot, slot * 500) for slot in range(1, 4)]
-    await ledger.append(plane.client, plane.project, 1, "b", ledger.rollback(ids[1], LIMIT), "0:4:2,0:4:1000")
+    await ledger.append(plane.client, plane.project, 1, ledger.rollback(ids[1], LIMIT), "0:4:2,0:4:1000")
     await count(plane, 2, 1_000, 4, free=1)
     await plane.client.zadd(keys.free_slots(plane.project, LIMIT, PARTITIONS), {"2": 2})
     single = ledger.redemption("c2", "CODE", "k:1:5")
     single.movements[0].kind = event_pb2.LIMIT_KIND_PER_CODE
     del single.movements[1]
-    await ledger.append(plane.client, plane.project, 1, "r", single, "1:0:1")
+    await ledger.append(plane.client, plane.project, 1, single, "1:0:1")
     page, offset = keys.limit(plane.project, "k:1:5", PARTITIONS, single_use=True)
     await plane.client.setbit(page, offset or 0, 1)
     published = ledger.publication(campaign.id, "c1", "s1")
-    await ledger.append(plane.client, plane.project, 1, "p", published, "7,8")
+    await ledger.append(plane.client, plane.project, 1, published, "7,8")
     assert (await verify(plane)).agrees
     counted = {name: await plane.client.dump(name) for name in await plane.client.keys("*}[nmkp]:*")}
     rebuild = StoreRebuild(

@@ -1,10 +1,14 @@
--- commit: decides on a list of operations, all or none.
--- KEYS[1..n]   every key touched, of one or more partitions; the first `g` of
---              them hold strings and are read in one go
+-- commit: decides on plans one after the other, each as if it came alone. A plan
+-- is a list of operations, all or none of which are done. Plans that come
+-- together share the reading and writing of the limits they have in common.
+-- KEYS[1..n]   every key touched; the first `g` of them hold strings and are read
+--              in one go
 -- ARGV[1]      g
--- ARGV[2..]    operations, each a letter and its arguments; keys are given as
---              positions in KEYS. operations.lua and issue.lua describe them.
--- Returns      {0, answer, results} done: the ledger id (or kept text) and what
+-- ARGV[2..]    plans, each the number of its arguments and then its operations,
+--              each a letter and its arguments; keys are given as positions in
+--              KEYS. operations.lua and issue.lua describe them.
+-- Returns      one of these for each plan
+--              {0, answer, results} done: the ledger id (or kept text) and what
 --              each limit answered, "slot:sequence:total" joined by commas
 --              {1, answer}      replayed: what was kept for this request id
 --              {2, value}       found: an earlier publication
@@ -14,34 +18,13 @@
 --              {-3}             changed: a record is not as it was read
 --              {-4}             reused: the request id belongs to another request
 --              {-5, position}   moved: the cursor has left the given buckets
+--              {-6, text}       failed: the store refused a command of the plan
 
-local function begin(keys, args)
-  format, match, call = string.format, string.match, redis.call
-  local strings = tonumber(args[1])
-  KEYS_, ARGS = keys, args
-  VALUES = strings > 0 and call('MGET', unpack(keys, 1, strings)) or {}
-  COUNTERS, SUMS, BITS, WATCHED, RESULTS, ANSWER = {}, {}, {}, {}, {}, ''
-end
-
-local function store_limits()
-  local pairs_ = {}
-  for k, counter in pairs(COUNTERS) do
-    store_counter(k, counter, pairs_)
-  end
-  for k, sum in pairs(SUMS) do
-    pairs_[#pairs_ + 1] = KEYS_[k]
-    pairs_[#pairs_ + 1] = format('%d:%d', sum.total, sum.sequence)
-  end
-  if #pairs_ > 0 then
-    call('MSET', unpack(pairs_))
-  end
-end
-
-local function commit(keys, args)
-  begin(keys, args)
-  local at, number, last, once = 2, 0, #args, nil
+-- Guards of one plan; returns the answer of the first that does not pass.
+local function check(first, last)
+  local at, number = first, 0
   while at <= last do
-    local letter = args[at]
+    local letter = ARGS[at]
     local guard = guards[letter]
     number = number + 1
     if guard then
@@ -53,14 +36,16 @@ local function commit(keys, args)
         return answer
       end
     elseif not writes[letter] then
-      return redis.error_reply('ERR unknown operation ' .. tostring(letter))
+      error('unknown operation ' .. tostring(letter))
     end
     at = at + 1 + arity[letter]
   end
-  store_limits()
-  at = 2
+end
+
+local function write_all(first, last)
+  local at, once = first, nil
   while at <= last do
-    local letter = args[at]
+    local letter = ARGS[at]
     local write = writes[letter]
     if write then
       write(at)
@@ -72,7 +57,39 @@ local function commit(keys, args)
   if once then
     keep_answer(once)
   end
+end
+
+local function decide(first, last)
+  local refusal = check(first, last)
+  if refusal then
+    restore_limits()
+    return refusal
+  end
+  -- From here on what was taken stays taken: a command that fails half-way must
+  -- not let a limit be passed.
+  BEFORE = {}
+  write_all(first, last)
   return { FRESH, ANSWER, table.concat(RESULTS, ',') }
+end
+
+local function commit(keys, args)
+  begin(keys, args)
+  local answers, at, last = {}, 2, #args
+  while at <= last do
+    local stop = at + tonumber(args[at])
+    begin_plan()
+    local passed, answer = pcall(decide, at + 1, stop)
+    if not passed then
+      restore_limits()
+      answer = { FAILED, type(answer) == 'table' and answer.err or tostring(answer) }
+    end
+    answers[#answers + 1] = answer
+    at = stop + 1
+  end
+  store_limits()
+  store_bits()
+  store_notices()
+  return answers
 end
 
 redis.register_function('promo_1_commit', commit)

@@ -1,8 +1,20 @@
--- Counters in memory: every guard works on these, and only when all guards
--- have passed is anything written. A counter is the string "used:sequence:free":
--- uses that count, movements so far, and how many slots below the highest were
--- given back. Given-back slots wait in a sorted set beside it, so the lowest is
--- taken first and slot numbers never pass the limit.
+-- Limits in memory: every guard works on these, and they are written when all
+-- plans are through. A counter is the string "used:sequence:free": uses that
+-- count, movements so far, and how many slots below the highest were given back.
+-- Given-back slots wait in a sorted set beside it, so the lowest is taken first
+-- and slot numbers never pass the limit.
+
+local function copy_list(list)
+  return list and { unpack(list) }
+end
+
+local function copy_counter(counter)
+  return {
+    used = counter.used, sequence = counter.sequence, free = counter.free,
+    free_key = counter.free_key, expire_at = counter.expire_at, keeps_end = counter.keeps_end,
+    pushed = copy_list(counter.pushed), popped = copy_list(counter.popped),
+  }
+end
 
 local function load_counter(k)
   local counter = COUNTERS[k]
@@ -13,7 +25,9 @@ local function load_counter(k)
       local used, sequence, free = match(value, '^(%d+):(%d+):(%d+)$')
       counter.used, counter.sequence, counter.free = tonumber(used), tonumber(sequence), tonumber(free)
     end
-    COUNTERS[k] = counter
+    COUNTERS[k], BEFORE[k] = counter, false
+  elseif BEFORE[k] == nil then
+    BEFORE[k] = copy_counter(counter)
   end
   return counter
 end
@@ -54,7 +68,7 @@ end
 -- Writes what moved. Counters without an end go into `pairs_`, to be set in one
 -- go; those of a period are collected some time after it.
 local function store_counter(k, counter, pairs_)
-  local value = format('%d:%d:%d', counter.used, counter.sequence, counter.free)
+  local value = text(counter.used) .. ':' .. text(counter.sequence) .. ':' .. text(counter.free)
   local expire_at = counter.expire_at
   if expire_at then
     call('SET', KEYS_[k], value, 'PXAT', expire_at)
@@ -65,10 +79,10 @@ local function store_counter(k, counter, pairs_)
     pairs_[#pairs_ + 1] = value
   end
   for _, slot in ipairs(counter.popped or {}) do
-    call('ZREM', counter.free_key, format('%d', slot))
+    call('ZREM', counter.free_key, text(slot))
   end
   for _, slot in ipairs(counter.pushed or {}) do
-    call('ZADD', counter.free_key, format('%d', slot), format('%d', slot))
+    call('ZADD', counter.free_key, text(slot), text(slot))
   end
   if counter.pushed then
     -- Slots given back last as long as their counter, also where it has its end
@@ -91,7 +105,32 @@ local function load_sum(k)
       local total, sequence = match(value, '^(%d+):(%d+)$')
       sum.total, sum.sequence = tonumber(total), tonumber(sequence)
     end
-    SUMS[k] = sum
+    SUMS[k], BEFORE[k] = sum, false
+  elseif BEFORE[k] == nil then
+    BEFORE[k] = { total = sum.total, sequence = sum.sequence }
   end
   return sum
+end
+
+-- Takes back what the plan in progress did to limits. One that it was the first
+-- to touch is not written at all.
+local function restore_limits()
+  for k, before in pairs(BEFORE) do
+    local limits = COUNTERS[k] and COUNTERS or SUMS
+    limits[k] = before or nil
+  end
+end
+
+local function store_limits()
+  local pairs_ = {}
+  for k, counter in pairs(COUNTERS) do
+    store_counter(k, counter, pairs_)
+  end
+  for k, sum in pairs(SUMS) do
+    pairs_[#pairs_ + 1] = KEYS_[k]
+    pairs_[#pairs_ + 1] = text(sum.total) .. ':' .. text(sum.sequence)
+  end
+  if #pairs_ > 0 then
+    call('MSET', unpack(pairs_))
+  end
 end

@@ -31,22 +31,22 @@ guards.N = function(at)
       or (pages > 0 and (page < first_page or page >= first_page + pages)) then
       local reached = POSITIONS[1] or position
       if reached > first then
-        call('SET', key_at(at + 1), format('%d:%s', reached, published))
+        set_string(at + 1, format('%d:%s', reached, published))
       end
       return { MOVED, reached }
     end
     local used = pages > 0
-      and call('GETBIT', KEYS_[first_page_key + page - first_page], position % page_size) == 1
+      and load_bit(KEYS_[first_page_key + page - first_page], text(position % page_size)) == 1
     if not used and not skips[position] then
       POSITIONS[#POSITIONS + 1] = position
-      RESULTS[#RESULTS + 1] = format('%d', position)
+      RESULTS[#RESULTS + 1] = text(position)
     end
     position = position + 1
   end
   CURSOR, PUBLISHED = position, tonumber(published) + count
 end
 writes.N = function(at)
-  call('SET', key_at(at + 1), format('%d:%d', CURSOR, PUBLISHED))
+  set_string(at + 1, format('%d:%d', CURSOR, PUBLISHED))
   local bucket_size, first_bucket = tonumber(ARGS[at + 4]), tonumber(ARGS[at + 5])
   local first_bucket_key = tonumber(ARGS[at + 7])
   for i, position in ipairs(POSITIONS) do
@@ -55,7 +55,7 @@ writes.N = function(at)
       value = table.concat(RESULTS, ',') .. '|' .. ARGS[at + 13]
     end
     local bucket = math.floor(position / bucket_size) - first_bucket
-    call('HSET', KEYS_[first_bucket_key + bucket], format('%d', position % bucket_size), value)
+    call('HSET', KEYS_[first_bucket_key + bucket], text(position % bucket_size), value)
   end
 end
 
@@ -69,8 +69,8 @@ writes.G = function(at)
     value = before .. ',' .. value
   end
   if ARGS[at + 2] == '0' then
-    call('SET', key_at(at + 1), value)
+    set_string(at + 1, value)
   else
-    call('SET', key_at(at + 1), value, 'PX', ARGS[at + 2])
+    set_string(at + 1, value, 'PX', ARGS[at + 2])
   end
 end

@@ -1,9 +1,9 @@
--- The operations of a commit. Each has a guard, which reads and decides in
--- memory, or a write, which runs only after every guard has passed, or both.
--- `at` is the place of the operation's letter in ARGS; its arguments follow. A
--- guard returns nothing when it passes, or the answer of the whole call.
+-- The operations of a plan. Each has a guard, which reads and decides in
+-- memory, or a write, which runs only after every guard of its plan has passed,
+-- or both. `at` is the place of the operation's letter in ARGS; its arguments
+-- follow. A guard returns nothing when it passes, or the answer of the plan.
 
-local STALE, REFUSED, CHANGED, REUSED, MOVED = -1, -2, -3, -4, -5
+local STALE, REFUSED, CHANGED, REUSED, MOVED, FAILED = -1, -2, -3, -4, -5, -6
 local FRESH, REPLAYED, FOUND = 0, 1, 2
 
 local arity, guards, writes = {}, {}, {}
@@ -31,7 +31,7 @@ guards.I = function(at)
 end
 
 local function keep_answer(at)
-  call('SET', key_at(at + 1), ARGS[at + 2] .. ANSWER, 'PX', ARGS[at + 3])
+  set_string(at + 1, ARGS[at + 2] .. ANSWER, 'PX', ARGS[at + 3])
 end
 
 -- R key: an earlier publication that answers this call too (by the caller's
@@ -149,32 +149,25 @@ end
 -- caller's own hold has.
 arity.B = 4
 guards.B = function(at, number)
-  local name = ARGS[at + 1] .. ':' .. ARGS[at + 2]
-  local bit = BITS[name] or call('GETBIT', key_at(at + 1), ARGS[at + 2])
-  if bit == 1 and ARGS[at + 4] ~= '1' then
+  local page, offset = key_at(at + 1), ARGS[at + 2]
+  if load_bit(page, offset) == 1 and ARGS[at + 4] ~= '1' then
     return { REFUSED, number }
   end
-  BITS[name] = 1
+  want_bit(page, offset, 1)
   RESULTS[#RESULTS + 1] = '1:0:1'
 end
 writes.B = function(at)
-  local key = key_at(at + 1)
-  -- A page is made at its full size: growing it bit by bit would allocate
-  -- twice what it needs.
-  if call('STRLEN', key) == 0 then
-    call('SETBIT', key, ARGS[at + 3], 0)
-  end
-  call('SETBIT', key, ARGS[at + 2], 1)
+  keep_bit(key_at(at + 1), ARGS[at + 2], 1, ARGS[at + 3])
 end
 
 -- Z key offset: clears a bit.
 arity.Z = 2
 guards.Z = function(at)
-  BITS[ARGS[at + 1] .. ':' .. ARGS[at + 2]] = 0
+  want_bit(key_at(at + 1), ARGS[at + 2], 0)
   RESULTS[#RESULTS + 1] = '1:0:0'
 end
 writes.Z = function(at)
-  call('SETBIT', key_at(at + 1), ARGS[at + 2], 0)
+  keep_bit(key_at(at + 1), ARGS[at + 2], 0)
 end
 
 -- O key offset: marks something as done, once.
@@ -197,12 +190,13 @@ end
 -- H key record ttl_ms: keeps a record and what the limits answered after it.
 arity.H = 3
 writes.H = function(at)
-  call('SET', key_at(at + 1), ARGS[at + 2] .. table.concat(RESULTS, ','), 'PX', ARGS[at + 3])
+  set_string(at + 1, ARGS[at + 2] .. table.concat(RESULTS, ','), 'PX', ARGS[at + 3])
 end
 
 -- D key: removes a record.
 arity.D = 1
 writes.D = function(at)
+  VALUES[tonumber(ARGS[at + 1])] = false
   call('DEL', key_at(at + 1))
 end
 
@@ -218,12 +212,21 @@ writes.Q = function(at)
   call('ZREM', key_at(at + 1), ARGS[at + 2])
 end
 
--- L ledger_key outbox_key kind blob: appends to the ledger, and to the outbox
--- where consumers learn of it. The entry's id is the answer that is kept.
-arity.L = 4
+-- L ledger_key outbox_key blob: appends to the ledger. The entry's id is the
+-- answer that is kept. Consumers learn of it from the outbox, which gets one entry
+-- for all plans that came together.
+arity.L = 3
 writes.L = function(at)
-  ANSWER = call('XADD', key_at(at + 1), '*', 'b', ARGS[at + 4], 'o', table.concat(RESULTS, ','))
-  call('XADD', key_at(at + 2), '*', 'k', ARGS[at + 3], 'l', ANSWER)
+  ANSWER = call('XADD', key_at(at + 1), '*', 'b', ARGS[at + 3], 'o', table.concat(RESULTS, ','))
+  local outbox = key_at(at + 2)
+  NOTICES[outbox] = NOTICES[outbox] or {}
+  table.insert(NOTICES[outbox], ANSWER)
+end
+
+local function store_notices()
+  for outbox, entries in pairs(NOTICES) do
+    call('XADD', outbox, '*', 'l', table.concat(entries, ' '))
+  end
 end
 
 -- Y text: the answer to keep where nothing goes to the ledger.

@@ -2,22 +2,60 @@
 -- these are plain locals of the library: a table per call would cost more than
 -- the decision.
 
-local KEYS_, ARGS, VALUES       -- the call's keys and arguments, and the strings read
-local COUNTERS, SUMS, BITS      -- limits as they are after the operations so far
+local KEYS_, ARGS, VALUES       -- the call's keys and arguments, and the strings as they are now
+local COUNTERS, SUMS            -- limits as they are after the plans so far, to be stored at the end
+local BEFORE                    -- limits as they were before the plan in progress touched them
+local PAGES                     -- bits as they are after the plans so far, to be stored at the end
+local BITS                      -- bits as the plan in progress wants them
+local NOTICES                   -- ledger entries that each outbox has to name
 local WATCHED                   -- where the sets of holds are that a refusal may owe to
 local RESULTS                   -- what each limit answered, as text
-local ANSWER                    -- what is kept for the call's request id
+local ANSWER                    -- what is kept for the plan's request id
 local POSITIONS, CURSOR, PUBLISHED  -- what a publication hands out
 
 -- Set when a call begins: while a library loads there is no `string` and no
 -- `redis.call` yet.
 local format, match, call
 
+local function begin(keys, args)
+  format, match, call = string.format, string.match, redis.call
+  local strings = tonumber(args[1])
+  KEYS_, ARGS = keys, args
+  VALUES = strings > 0 and call('MGET', unpack(keys, 1, strings)) or {}
+  COUNTERS, SUMS, PAGES, NOTICES = {}, {}, {}, {}
+end
+
+local function begin_plan()
+  BEFORE, BITS, WATCHED, RESULTS, ANSWER = {}, {}, {}, {}, ''
+end
+
 -- The key that argument `at` stands for.
 local function key_at(at)
   return KEYS_[tonumber(ARGS[at])]
 end
 
+-- Writes the string that argument `at` names, for later plans to see as well.
+-- What follows `value` goes to SET as it is.
+local function set_string(at, value, ...)
+  local k = tonumber(ARGS[at])
+  VALUES[k] = value
+  call('SET', KEYS_[k], value, ...)
+end
+
+-- Small numbers as text: most are, and making it is slow.
+local TEXTS = {}
+
+local function text(number)
+  local found = TEXTS[number]
+  if not found then
+    found = format('%d', number)
+    if number >= 0 and number < 1024 then
+      TEXTS[number] = found
+    end
+  end
+  return found
+end
+
 local function add_result(slot, sequence, total)
-  RESULTS[#RESULTS + 1] = format('%d:%d:%d', slot, sequence, total)
+  RESULTS[#RESULTS + 1] = text(slot) .. ':' .. text(sequence) .. ':' .. text(total)
 end

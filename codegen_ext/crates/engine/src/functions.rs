@@ -11,9 +11,10 @@ pub const COMMIT: &str = "promo_1_commit";
 pub const READ: &str = "promo_1_read";
 
 /// Sources in the order in which their local names need each other.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../functions/state.lua"),
     include_str!("../functions/counters.lua"),
+    include_str!("../functions/bits.lua"),
     include_str!("../functions/operations.lua"),
     include_str!("../functions/issue.lua"),
     include_str!("../functions/commit.lua"),
@@ -50,11 +51,13 @@ pub enum Status {
     Reused = -4,
     /// The cursor of a publication has left the keys that were passed.
     Moved = -5,
+    /// The store refused a command of the plan.
+    Failed = -6,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Fresh,
         Self::Replayed,
         Self::Found,
@@ -63,6 +66,7 @@ impl Status {
         Self::Changed,
         Self::Reused,
         Self::Moved,
+        Self::Failed,
     ];
 
     /// The status with this number.
@@ -81,7 +85,7 @@ mod tests {
     fn return_codes_are_those_of_the_sources() {
         let text = library();
         assert!(text.contains(
-            "local STALE, REFUSED, CHANGED, REUSED, MOVED = -1, -2, -3, -4, -5\n\
+            "local STALE, REFUSED, CHANGED, REUSED, MOVED, FAILED = -1, -2, -3, -4, -5, -6\n\
              local FRESH, REPLAYED, FOUND = 0, 1, 2\n"
         ));
         for status in Status::ALL {

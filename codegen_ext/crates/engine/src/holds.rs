@@ -183,7 +183,7 @@ pub async fn release(store: &Store, project: &Project, hold: &Hold) -> Result<()
     for movement in &hold.record.movements {
         movements::add_return(&mut plan, project, movement);
     }
-    plan.commit(store).await.map(drop)
+    store.commit(plan).await.map(drop)
 }
 
 /// Looks for overdue holds until there are none, within reason.
@@ -241,7 +241,7 @@ pub async fn reclaim(
                 let record = Keys::new(&project.id, hold.partition).hold(&hold.session);
                 plan.unchanged(record, hold.bytes);
                 plan.unschedule(keys.holds(), member);
-                plan.commit(store).await?;
+                store.commit(plan).await?;
             }
             None => {
                 let mut command = redis::cmd("ZREM");

@@ -1,22 +1,32 @@
-//! A commit as typed operations: what the use cases build and the store decides.
+//! A plan: typed operations that the use cases list and the store does, all or
+//! none. See `commits` for how plans get there.
 
-use std::collections::HashMap;
+/// A key that a plan touches.
+#[derive(Debug)]
+pub(crate) enum Key {
+    /// One that holds a string, which the store reads with the others in one go.
+    Text(String),
+    /// One of any other kind.
+    Other(String),
+    /// Neighbours of any other kind, which stay together in this order.
+    Run(Vec<String>),
+}
 
-use redis::{Cmd, Value};
-
-use crate::{
-    functions::{self, Status},
-    store::{Store, StoreError},
-};
-
-/// A key of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key(usize);
+impl Key {
+    /// The names that it stands for.
+    pub(crate) fn names(&self) -> &[String] {
+        match self {
+            Self::Text(name) | Self::Other(name) => std::slice::from_ref(name),
+            Self::Run(names) => names,
+        }
+    }
+}
 
 #[derive(Debug)]
-enum Argument {
+pub(crate) enum Argument {
     Letter(char),
-    Key(Key),
+    /// The place of a key, or of the first of a run, in the plan's keys.
+    Key(usize),
     Number(i64),
     Bytes(Vec<u8>),
 }
@@ -70,15 +80,10 @@ pub enum Outcome {
 /// `Outcome::Refused` names.
 #[derive(Debug, Default)]
 pub struct Plan {
-    strings: Vec<String>,
-    others: Vec<String>,
-    index: HashMap<String, Key>,
+    keys: Vec<Key>,
     arguments: Vec<Argument>,
     operations: usize,
 }
-
-/// Keys of strings are read in one go and come first; this sets the others off.
-const OTHERS: usize = 1 << 20;
 
 impl Plan {
     /// An empty plan.
@@ -86,20 +91,50 @@ impl Plan {
         Self::default()
     }
 
-    fn string(&mut self, name: String) -> Key {
-        let (strings, index) = (&mut self.strings, &mut self.index);
-        *index.entry(name).or_insert_with_key(|name| {
-            strings.push(name.clone());
-            Key(strings.len())
-        })
+    /// The keys that it touches; one may stand there more than once.
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
-    fn other(&mut self, name: String) -> Key {
-        let (others, index) = (&mut self.others, &mut self.index);
-        *index.entry(name).or_insert_with_key(|name| {
-            others.push(name.clone());
-            Key(OTHERS + others.len())
-        })
+    /// Its operations, each a letter and its arguments.
+    pub(crate) fn arguments(&self) -> &[Argument] {
+        &self.arguments
+    }
+
+    /// How many keys and bytes it has.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let names = self.keys.iter().map(Key::names);
+        let (keys, names) = names.fold((0, 0), |(keys, bytes), names| {
+            let more: usize = names.iter().map(String::len).sum();
+            (keys + names.len(), bytes + more)
+        });
+        let arguments = self.arguments.iter().map(|argument| match argument {
+            Argument::Bytes(bytes) => bytes.len(),
+            Argument::Letter(_) | Argument::Key(_) | Argument::Number(_) => 0,
+        });
+        (keys, names + arguments.sum::<usize>())
+    }
+
+    /// The hash tag that all of its keys share, which makes them one partition's;
+    /// none when they do not.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        let first = self.keys.iter().flat_map(Key::names).next()?;
+        let tag = first.get(..=first.find('}')?)?;
+        let all = self.keys.iter().flat_map(Key::names);
+        all.skip(1).all(|name| name.starts_with(tag)).then_some(tag)
+    }
+
+    fn string(&mut self, name: String) -> Argument {
+        self.key(Key::Text(name))
+    }
+
+    fn other(&mut self, name: String) -> Argument {
+        self.key(Key::Other(name))
+    }
+
+    fn key(&mut self, key: Key) -> Argument {
+        self.keys.push(key);
+        Argument::Key(self.keys.len() - 1)
     }
 
     fn push<const N: usize>(&mut self, letter: char, arguments: [Argument; N]) -> usize {
@@ -113,54 +148,44 @@ impl Plan {
     pub fn expect_version(&mut self, key: String, version: u64) {
         let key = self.string(key);
         let version = version.to_string().into_bytes();
-        self.push('V', [Argument::Key(key), Argument::Bytes(version)]);
+        self.push('V', [key, Argument::Bytes(version)]);
     }
 
     /// The call with this request id is done once; `fingerprint` tells its body.
     pub fn once(&mut self, key: String, fingerprint: [u8; FINGERPRINT_BYTES], ttl_ms: i64) {
         let key = self.string(key);
         let fingerprint = Argument::Bytes(fingerprint.to_vec());
-        self.push(
-            'I',
-            [Argument::Key(key), fingerprint, Argument::Number(ttl_ms)],
-        );
+        self.push('I', [key, fingerprint, Argument::Number(ttl_ms)]);
     }
 
     /// A publication noted at `key` answers the call.
     pub fn reuse(&mut self, key: String) {
         let key = self.string(key);
-        self.push('R', [Argument::Key(key)]);
+        self.push('R', [key]);
     }
 
     /// Nothing is at `key`.
     pub fn absent(&mut self, key: String) {
         let key = self.string(key);
-        self.push('A', [Argument::Key(key)]);
+        self.push('A', [key]);
     }
 
     /// The record at `key` is `expected`.
     pub fn unchanged(&mut self, key: String, expected: Vec<u8>) {
         let key = self.string(key);
-        self.push('E', [Argument::Key(key), Argument::Bytes(expected)]);
+        self.push('E', [key, Argument::Bytes(expected)]);
     }
 
     /// Has a refusal say whether holds in this set are overdue.
     pub fn watch_holds(&mut self, key: String, now_ms: i64) {
         let key = self.other(key);
-        self.push('X', [Argument::Key(key), Argument::Number(now_ms)]);
+        self.push('X', [key, Argument::Number(now_ms)]);
     }
 
     /// Takes a use.
     pub fn take_use(&mut self, key: String, free_key: String, limit: i64) -> usize {
         let (key, free_key) = (self.string(key), self.other(free_key));
-        self.push(
-            'C',
-            [
-                Argument::Key(key),
-                Argument::Key(free_key),
-                Argument::Number(limit),
-            ],
-        )
+        self.push('C', [key, free_key, Argument::Number(limit)])
     }
 
     /// Takes a use of a period; its counter is collected at a time.
@@ -175,8 +200,8 @@ impl Plan {
         self.push(
             'P',
             [
-                Argument::Key(key),
-                Argument::Key(free_key),
+                key,
+                free_key,
                 Argument::Number(limit),
                 Argument::Number(expire_at_ms),
             ],
@@ -186,20 +211,13 @@ impl Plan {
     /// Keeps a use that the caller's own hold has taken.
     pub fn keep_use(&mut self, key: String, slot: i64) -> usize {
         let key = self.string(key);
-        self.push('K', [Argument::Key(key), Argument::Number(slot)])
+        self.push('K', [key, Argument::Number(slot)])
     }
 
     /// Gives a use back.
     pub fn return_use(&mut self, key: String, free_key: String, slot: i64) {
         let (key, free_key) = (self.string(key), self.other(free_key));
-        self.push(
-            'U',
-            [
-                Argument::Key(key),
-                Argument::Key(free_key),
-                Argument::Number(slot),
-            ],
-        );
+        self.push('U', [key, free_key, Argument::Number(slot)]);
     }
 
     /// Adds an amount; `held` is what the caller's own hold has added already.
@@ -208,7 +226,7 @@ impl Plan {
         self.push(
             'M',
             [
-                Argument::Key(key),
+                key,
                 Argument::Number(amount),
                 Argument::Number(cap),
                 Argument::Number(held),
@@ -219,7 +237,7 @@ impl Plan {
     /// Takes an amount back out.
     pub fn return_amount(&mut self, key: String, amount: i64) {
         let key = self.string(key);
-        self.push('W', [Argument::Key(key), Argument::Number(amount)]);
+        self.push('W', [key, Argument::Number(amount)]);
     }
 
     /// Sets the bit of a single-use code; `last_offset` sizes a new page.
@@ -228,7 +246,7 @@ impl Plan {
         self.push(
             'B',
             [
-                Argument::Key(key),
+                key,
                 number(offset),
                 number(last_offset),
                 Argument::Number(held.into()),
@@ -239,19 +257,19 @@ impl Plan {
     /// Clears the bit of a single-use code.
     pub fn return_bit(&mut self, key: String, offset: u64) {
         let key = self.other(key);
-        self.push('Z', [Argument::Key(key), number(offset)]);
+        self.push('Z', [key, number(offset)]);
     }
 
     /// Marks something as done, once.
     pub fn mark_once(&mut self, key: String, offset: u64) -> usize {
         let key = self.other(key);
-        self.push('O', [Argument::Key(key), number(offset)])
+        self.push('O', [key, number(offset)])
     }
 
     /// Collects a key after a time.
     pub fn collect_after(&mut self, key: String, ttl_ms: i64) {
         let key = self.other(key);
-        self.push('T', [Argument::Key(key), Argument::Number(ttl_ms)]);
+        self.push('T', [key, Argument::Number(ttl_ms)]);
     }
 
     /// Keeps a record followed by what the limits answered.
@@ -259,62 +277,51 @@ impl Plan {
         let key = self.string(key);
         self.push(
             'H',
-            [
-                Argument::Key(key),
-                Argument::Bytes(record),
-                Argument::Number(ttl_ms),
-            ],
+            [key, Argument::Bytes(record), Argument::Number(ttl_ms)],
         );
     }
 
     /// Removes a record.
     pub fn remove(&mut self, key: String) {
         let key = self.string(key);
-        self.push('D', [Argument::Key(key)]);
+        self.push('D', [key]);
     }
 
     /// Puts a member into an ordered set.
     pub fn schedule(&mut self, key: String, at_ms: i64, member: &str) {
         let key = self.other(key);
         let member = Argument::Bytes(member.as_bytes().to_vec());
-        self.push('S', [Argument::Key(key), Argument::Number(at_ms), member]);
+        self.push('S', [key, Argument::Number(at_ms), member]);
     }
 
     /// Takes a member out of an ordered set.
     pub fn unschedule(&mut self, key: String, member: &str) {
         let key = self.other(key);
         let member = Argument::Bytes(member.as_bytes().to_vec());
-        self.push('Q', [Argument::Key(key), member]);
+        self.push('Q', [key, member]);
     }
 
     /// Hands out the next positions of a campaign.
     pub fn issue(&mut self, issue: Issue) -> usize {
         let cursor = self.string(issue.cursor_key);
-        let first_bucket_key = Key(OTHERS + self.others.len() + 1);
-        let buckets = issue.bucket_keys.len() as u64;
-        for key in issue.bucket_keys {
-            self.other(key);
-        }
-        let first_page_key = Key(OTHERS + self.others.len() + 1);
-        let pages = issue.page_keys.len() as u64;
-        for key in issue.page_keys {
-            self.other(key);
-        }
+        let (buckets, pages) = (issue.bucket_keys.len() as u64, issue.page_keys.len() as u64);
+        let first_bucket_key = self.key(Key::Run(issue.bucket_keys));
+        let first_page_key = self.key(Key::Run(issue.page_keys));
         let skips: Vec<String> = issue.skips.iter().map(u64::to_string).collect();
         self.push(
             'N',
             [
-                Argument::Key(cursor),
+                cursor,
                 number(issue.count),
                 number(issue.bound),
                 number(crate::keys::HOLDERS_PER_BUCKET),
                 number(issue.first_bucket),
                 number(buckets),
-                Argument::Key(first_bucket_key),
+                first_bucket_key,
                 number(crate::keys::PAGE_SIZE),
                 number(issue.first_page),
                 number(pages),
-                Argument::Key(first_page_key),
+                first_page_key,
                 Argument::Bytes(skips.join(",").into_bytes()),
                 Argument::Bytes(issue.record),
             ],
@@ -324,56 +331,18 @@ impl Plan {
     /// Notes the first position handed out; a ttl of 0 keeps the note.
     pub fn note_publication(&mut self, key: String, ttl_ms: i64) {
         let key = self.string(key);
-        self.push('G', [Argument::Key(key), Argument::Number(ttl_ms)]);
+        self.push('G', [key, Argument::Number(ttl_ms)]);
     }
 
     /// Appends to the ledger and the outbox.
-    pub fn record(&mut self, ledger: String, outbox: String, kind: char, blob: Vec<u8>) {
+    pub fn record(&mut self, ledger: String, outbox: String, blob: Vec<u8>) {
         let (ledger, outbox) = (self.other(ledger), self.other(outbox));
-        self.push(
-            'L',
-            [
-                Argument::Key(ledger),
-                Argument::Key(outbox),
-                Argument::Letter(kind),
-                Argument::Bytes(blob),
-            ],
-        );
+        self.push('L', [ledger, outbox, Argument::Bytes(blob)]);
     }
 
     /// Keeps this as the answer where nothing goes to the ledger.
     pub fn answer(&mut self, text: Vec<u8>) {
         self.push('Y', [Argument::Bytes(text)]);
-    }
-
-    fn command(&self) -> Cmd {
-        let strings = self.strings.len();
-        let mut command = Cmd::new();
-        command
-            .arg("FCALL")
-            .arg(functions::COMMIT)
-            .arg(strings + self.others.len());
-        for key in self.strings.iter().chain(&self.others) {
-            command.arg(key);
-        }
-        command.arg(strings);
-        let mut letter = [0; 4];
-        for argument in &self.arguments {
-            match argument {
-                Argument::Letter(value) => command.arg(value.encode_utf8(&mut letter).as_bytes()),
-                Argument::Key(Key(at)) if *at > OTHERS => command.arg(at - OTHERS + strings),
-                Argument::Key(Key(at)) => command.arg(*at),
-                Argument::Number(value) => command.arg(*value),
-                Argument::Bytes(value) => command.arg(value),
-            };
-        }
-        command
-    }
-
-    /// Lets the store decide.
-    pub async fn commit(&self, store: &Store) -> Result<Outcome, StoreError> {
-        let answer: Vec<Value> = store.query(&self.command()).await?;
-        parse(answer)
     }
 }
 
@@ -402,37 +371,6 @@ pub struct Issue {
 
 fn number(value: u64) -> Argument {
     Argument::Number(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-fn parse(answer: Vec<Value>) -> Result<Outcome, StoreError> {
-    let unexpected = || StoreError::Unexpected("malformed answer of commit".into());
-    let mut values = answer.into_iter();
-    let Some(Value::Int(status)) = values.next() else {
-        return Err(unexpected());
-    };
-    let status = Status::from_number(status).ok_or_else(unexpected)?;
-    let mut bytes = || match values.next() {
-        Some(Value::BulkString(bytes)) => Ok(bytes),
-        Some(Value::Int(number)) => Ok(number.to_string().into_bytes()),
-        _ => Err(unexpected()),
-    };
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| unexpected());
-    Ok(match status {
-        Status::Fresh => Outcome::Done {
-            answer: bytes()?,
-            results: text(bytes()?)?,
-        },
-        Status::Replayed => Outcome::Replayed(bytes()?),
-        Status::Found => Outcome::Found(text(bytes()?)?),
-        Status::Stale => Outcome::Stale,
-        Status::Refused => Outcome::Refused {
-            operation: text(bytes()?)?.parse().map_err(|_| unexpected())?,
-            overdue: bytes().is_ok(),
-        },
-        Status::Changed => Outcome::Changed,
-        Status::Reused => Outcome::Reused,
-        Status::Moved => Outcome::Moved(text(bytes()?)?.parse().map_err(|_| unexpected())?),
-    })
 }
 
 /// Reads results as they are kept with a ledger entry or a hold.

@@ -64,7 +64,7 @@ pub async fn publish(
             return attempt.preview().await;
         }
         let plan = attempt.plan(&project, once);
-        match plan.commit(&call.engine.store).await? {
+        match call.engine.store.commit(plan).await? {
             Outcome::Done { results, .. } => return attempt.done(&results).await,
             Outcome::Replayed(answer) => return attempt.first_answer(&answer).await,
             Outcome::Found(positions) => return attempt.earlier(&positions).await,
@@ -169,7 +169,7 @@ impl Attempt<'_> {
             request_id: self.request.request_id.clone(),
             ..pb::LedgerEntry::default()
         };
-        plan.record(keys.ledger(), keys.outbox(), 'p', entry.encode_to_vec());
+        plan.record(keys.ledger(), keys.outbox(), entry.encode_to_vec());
         plan
     }
 

@@ -89,7 +89,7 @@ async fn attempt(
             request_id: request.request_id.clone(),
             ..pb::LedgerEntry::default()
         };
-        plan.record(keys.ledger(), keys.outbox(), 'r', entry.encode_to_vec());
+        plan.record(keys.ledger(), keys.outbox(), entry.encode_to_vec());
     };
     let settled = settle::settle(call, prepared, checkout, once, &finish).await?;
     let id = |stream_id: &[u8]| {

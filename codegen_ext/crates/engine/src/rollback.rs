@@ -89,11 +89,8 @@ pub async fn undo(
         if request.validate_only {
             return Ok(rollback);
         }
-        match undoing
-            .plan(&rollback, &request, once)
-            .commit(&call.engine.store)
-            .await?
-        {
+        let plan = undoing.plan(&rollback, &request, once);
+        match call.engine.store.commit(plan).await? {
             Outcome::Done { answer, .. } => {
                 let new = stream_id(id, &answer)?;
                 return Ok(pb::Rollback {
@@ -247,7 +244,7 @@ impl Undoing<'_> {
             request_id: request.request_id.clone(),
             ..pb::LedgerEntry::default()
         };
-        plan.record(keys.ledger(), keys.outbox(), 'b', entry.encode_to_vec());
+        plan.record(keys.ledger(), keys.outbox(), entry.encode_to_vec());
         plan
     }
 }

@@ -49,7 +49,7 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
             movements::add_return(&mut plan, &project, movement);
         }
     }
-    match plan.commit(&call.engine.store).await? {
+    match call.engine.store.commit(plan).await? {
         Outcome::Done { .. } | Outcome::Replayed(_) => Ok(()),
         Outcome::Reused => Err(once::reused(once)),
         _ => released_before(call, &home, once, &request.key).await,

@@ -71,7 +71,7 @@ pub async fn settle(
             return Ok(Settled::Invalid(decision));
         }
         let (plan, operations) = propose(call, prepared, checkout, once, &decision, watch, finish);
-        match plan.commit(&call.engine.store).await? {
+        match call.engine.store.commit(plan).await? {
             Outcome::Done { answer, .. } => return Ok(Settled::Done { decision, answer }),
             Outcome::Replayed(answer) => return Ok(Settled::Replayed(answer)),
             Outcome::Stale => return Ok(Settled::Stale),

@@ -15,10 +15,10 @@ use redis::{
 };
 use tokio::sync::Notify;
 
-use crate::functions;
+use crate::{commits::Lanes, functions};
 
 /// What can go wrong with the store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// It does not answer, or not in time. Whether a write was done is unknown.
     #[error("the store does not answer: {0}")]
@@ -37,6 +37,7 @@ struct Shared {
     config: AsyncConnectionConfig,
     current: ArcSwapOption<MultiplexedConnection>,
     broken: Notify,
+    lanes: Lanes,
 }
 
 /// A store that reconnects by itself.
@@ -59,6 +60,7 @@ impl Store {
             config,
             current: ArcSwapOption::empty(),
             broken: Notify::new(),
+            lanes: Lanes::default(),
         });
         tokio::spawn(keep_connected(Arc::downgrade(&shared)));
         Ok(Self { shared })
@@ -84,6 +86,11 @@ impl Store {
         let mut connection = self.connection()?;
         let answer = pipeline.query_async(&mut connection).await;
         answer.map_err(|error| self.failed(&error))
+    }
+
+    /// Plans on their way, see `commits`.
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.shared.lanes
     }
 
     fn connection(&self) -> Result<MultiplexedConnection, StoreError> {

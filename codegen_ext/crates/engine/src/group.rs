@@ -1,0 +1,226 @@
+//! Plans that go to the store together: one call of its commit function, one
+//! outcome for each. Keys that plans have in common are sent, and read, once.
+
+use std::collections::HashMap;
+
+use redis::{Cmd, Value};
+
+use crate::{
+    functions::{self, Status},
+    plan::{Argument, Key, Outcome, Plan},
+    store::StoreError,
+};
+
+/// Where a key stands among those of a call.
+#[derive(Clone, Copy)]
+enum Place {
+    Text(usize),
+    Other(usize),
+}
+
+/// The keys of a call, each once. Those of strings come first.
+#[derive(Default)]
+struct KeyTable<'a> {
+    texts: Vec<&'a str>,
+    others: Vec<&'a str>,
+    known: HashMap<&'a str, Place>,
+    runs: HashMap<(&'a str, usize), Place>,
+}
+
+impl<'a> KeyTable<'a> {
+    fn add(&mut self, key: &'a Key) -> Place {
+        match key {
+            Key::Text(name) => {
+                let texts = &mut self.texts;
+                *self.known.entry(name).or_insert_with(|| {
+                    texts.push(name);
+                    Place::Text(texts.len())
+                })
+            }
+            Key::Other(name) => {
+                let others = &mut self.others;
+                *self.known.entry(name).or_insert_with(|| {
+                    others.push(name);
+                    Place::Other(others.len())
+                })
+            }
+            Key::Run(names) => {
+                let next = Place::Other(self.others.len() + 1);
+                let Some(first) = names.first() else {
+                    return next;
+                };
+                let others = &mut self.others;
+                *self.runs.entry((first, names.len())).or_insert_with(|| {
+                    others.extend(names.iter().map(String::as_str));
+                    next
+                })
+            }
+        }
+    }
+
+    fn position(&self, place: Place) -> usize {
+        match place {
+            Place::Text(at) => at,
+            Place::Other(at) => self.texts.len() + at,
+        }
+    }
+}
+
+/// The call that has the store decide on plans, see commit.lua.
+pub(crate) fn command(plans: &[Plan]) -> Cmd {
+    let mut table = KeyTable::default();
+    let places: Vec<Vec<Place>> = plans
+        .iter()
+        .map(|plan| plan.keys().iter().map(|key| table.add(key)).collect())
+        .collect();
+    let mut command = Cmd::new();
+    command
+        .arg("FCALL")
+        .arg(functions::COMMIT)
+        .arg(table.texts.len() + table.others.len());
+    for name in table.texts.iter().chain(&table.others) {
+        command.arg(name);
+    }
+    command.arg(table.texts.len());
+    let mut letter = [0; 4];
+    for (plan, places) in plans.iter().zip(&places) {
+        command.arg(plan.arguments().len());
+        for argument in plan.arguments() {
+            match argument {
+                Argument::Letter(value) => {
+                    command.arg(value.encode_utf8(&mut letter).as_bytes());
+                }
+                Argument::Key(at) => {
+                    command.arg(table.position(places[*at]));
+                }
+                Argument::Number(value) => {
+                    command.arg(*value);
+                }
+                Argument::Bytes(value) => {
+                    command.arg(value);
+                }
+            }
+        }
+    }
+    command
+}
+
+/// Reads what became of `count` plans.
+pub(crate) fn parse(
+    answers: Vec<Value>,
+    count: usize,
+) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+    if answers.len() != count {
+        return Err(malformed());
+    }
+    Ok(answers.into_iter().map(parse_one).collect())
+}
+
+fn parse_one(answer: Value) -> Result<Outcome, StoreError> {
+    let Value::Array(values) = answer else {
+        return Err(malformed());
+    };
+    let mut values = values.into_iter();
+    let Some(Value::Int(status)) = values.next() else {
+        return Err(malformed());
+    };
+    let status = Status::from_number(status).ok_or_else(malformed)?;
+    let mut bytes = || match values.next() {
+        Some(Value::BulkString(bytes)) => Ok(bytes),
+        Some(Value::Int(number)) => Ok(number.to_string().into_bytes()),
+        _ => Err(malformed()),
+    };
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| malformed());
+    Ok(match status {
+        Status::Fresh => Outcome::Done {
+            answer: bytes()?,
+            results: text(bytes()?)?,
+        },
+        Status::Replayed => Outcome::Replayed(bytes()?),
+        Status::Found => Outcome::Found(text(bytes()?)?),
+        Status::Stale => Outcome::Stale,
+        Status::Refused => Outcome::Refused {
+            operation: text(bytes()?)?.parse().map_err(|_| malformed())?,
+            overdue: bytes().is_ok(),
+        },
+        Status::Changed => Outcome::Changed,
+        Status::Reused => Outcome::Reused,
+        Status::Moved => Outcome::Moved(text(bytes()?)?.parse().map_err(|_| malformed())?),
+        Status::Failed => return Err(StoreError::Unexpected(text(bytes()?)?)),
+    })
+}
+
+fn malformed() -> StoreError {
+    StoreError::Unexpected("malformed answer of commit".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Issue;
+
+    fn sent(plans: &[Plan]) -> Vec<String> {
+        let packed = command(plans).get_packed_command();
+        let text = String::from_utf8_lossy(&packed).into_owned();
+        let mut lines = text.split("\r\n").skip(1);
+        let mut arguments = Vec::new();
+        while let (Some(_), Some(argument)) = (lines.next(), lines.next()) {
+            arguments.push(argument.to_owned());
+        }
+        arguments
+    }
+
+    #[test]
+    fn plans_share_keys_and_keep_their_own_operations() {
+        let plan = |customer: &str| {
+            let mut plan = Plan::new();
+            plan.take_use(customer.into(), format!("f:{customer}"), 5);
+            plan.take_use("all".into(), "f:all".into(), 9);
+            plan
+        };
+        assert_eq!(
+            sent(&[plan("a"), plan("b")])[2..],
+            [
+                "6", "a", "all", "b", "f:a", "f:all", "f:b", "3", "8", "C", "1", "4", "5", "C",
+                "2", "5", "9", "8", "C", "3", "6", "5", "C", "2", "5", "9"
+            ]
+            .map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn neighbouring_keys_stay_neighbours() {
+        let plan = |first: u64| {
+            let mut plan = Plan::new();
+            plan.take_bit("h2".into(), 1, 1, false);
+            plan.issue(Issue {
+                cursor_key: "x".into(),
+                count: 1,
+                bound: 9,
+                first_bucket: first,
+                bucket_keys: (first..first + 2).map(|at| format!("h{at}")).collect(),
+                first_page: 0,
+                page_keys: Vec::new(),
+                skips: Vec::new(),
+                record: Vec::new(),
+            });
+            plan
+        };
+        let sent = sent(&[plan(1), plan(2), plan(1)]);
+        assert_eq!(
+            sent[2..9],
+            ["6", "x", "h2", "h1", "h2", "h2", "h3"].map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_an_error() {
+        assert!(parse(vec![Value::Int(0)], 2).is_err());
+        assert!(parse(vec![Value::Int(0)], 1).unwrap()[0].is_err());
+        let stale = Value::Array(vec![Value::Int(-1)]);
+        assert_eq!(
+            parse(vec![stale], 1).unwrap()[0].as_ref().ok(),
+            Some(&Outcome::Stale)
+        );
+    }
+}
