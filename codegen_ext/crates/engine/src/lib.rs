@@ -7,11 +7,13 @@
 
 pub mod access;
 mod advice;
+mod archive;
 pub mod auth;
 mod batch;
 mod call;
 mod checkout;
 pub mod config;
+pub mod control;
 mod convert;
 mod definitions;
 mod engine;
@@ -39,6 +41,7 @@ mod validate;
 
 pub use auth::Identity;
 pub use config::EngineConfig;
+pub use control::ControlPlane;
 pub use engine::{Engine, EngineError};
 
 /// The messages of `promo.v1` and of the `google.*` packages that it imports.

@@ -227,12 +227,10 @@ impl Attempt<'_> {
         let stream_id = String::from_utf8_lossy(answer).into_owned();
         let id = LedgerId::from_stream(self.campaign.partition, &stream_id)
             .ok_or_else(|| Refusal::new(Reason::Internal))?;
-        let entry = ledger::read(&self.call.engine.store, &self.call.identity.project, id).await?;
-        match entry {
-            Some(ledger::Entry { positions, .. }) if !positions.is_empty() => {
-                self.publication(positions[0]).await
-            }
-            _ => Err(Refusal::new(Reason::PublicationNotFound).with("publication", id.entry())),
+        let entry = ledger::find(self.call, id, id.entry()).await?;
+        match entry.and_then(|entry| entry.first_position()) {
+            Some(first) => self.publication(first).await,
+            None => Err(Refusal::new(Reason::PublicationNotFound).with("publication", id.entry())),
         }
     }
 
