@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long an answer may take. A caller with less time stops waiting by itself.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Largest answer, bytes: no entry of the ledger comes near it.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;

@@ -340,7 +340,7 @@ async fn first_answer(
 mod tests {
     use super::*;
 
-    const ID: &str = "r_11019353d9d4000000";
+    const ID: &str = "r_11019353d9d40000";
 
     fn redemption(results: usize, undone: &[usize]) -> pb::Redemption {
         let used = pb::RedeemableResult {
