@@ -17,6 +17,7 @@ use crate::{
     config::EngineConfig,
     control::ControlPlane,
     definitions::Definitions,
+    growth::Turns,
     guesses::Guard,
     holds,
     keys::{self, Partition},
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(crate) guard: Guard,
     pub(crate) cursors: Cursors,
     pub(crate) control: Option<Arc<dyn ControlPlane>>,
+    pub(crate) growth: Turns,
     keyring: Keyring,
 }
 
@@ -90,6 +92,7 @@ impl Engine {
             guard: Guard::new(config.guess_limit, config.guess_window_ms),
             cursors: Cursors::default(),
             control,
+            growth: Turns::default(),
             keyring: Keyring::default(),
             store,
             config,

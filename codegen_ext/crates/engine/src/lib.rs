@@ -18,6 +18,7 @@ mod convert;
 mod definitions;
 mod engine;
 pub mod functions;
+mod growth;
 mod guesses;
 mod holds;
 pub mod ids;
