@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use promo_decision::{reason::Reason, refusal::Refusal};
 use tokio::time::{sleep_until, timeout};
 
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
     layer::CallLayer,
     methods::Method,
     metrics::Flight,
-    plane::{Caller, Plane},
+    plane::Plane,
 };
 
 /// Metadata that only the edge may set.

@@ -12,15 +12,17 @@ use crate::{call::Call, control, definitions::IssuedCampaign};
 
 const GROW: &str = "/promo.internal.Codes/Grow";
 
+type Turn = Arc<tokio::sync::Mutex<Room>>;
+
 /// Whose turn it is to ask for a campaign's codes: of many publications that
 /// found none at the same time, one asks and the others wait for what it gets.
 #[derive(Default)]
 pub struct Turns {
-    campaigns: Mutex<HashMap<(Arc<str>, u32), Arc<tokio::sync::Mutex<Room>>>>,
+    campaigns: Mutex<HashMap<(Arc<str>, u32), Turn>>,
 }
 
 impl Turns {
-    fn of(&self, project: &Arc<str>, campaign: u32) -> Arc<tokio::sync::Mutex<Room>> {
+    fn of(&self, project: &Arc<str>, campaign: u32) -> Turn {
         let mut campaigns = self
             .campaigns
             .lock()

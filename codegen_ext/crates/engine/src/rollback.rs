@@ -372,7 +372,9 @@ mod tests {
             (&[0, 1, 2], pb::RedemptionState::RolledBack),
         ] {
             let mut undone = Undone::default();
-            places.iter().for_each(|place| undone.add(*place));
+            for place in places {
+                undone.add(*place);
+            }
             assert_eq!(state(&three, &undone), expected);
         }
     }
