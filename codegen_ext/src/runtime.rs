@@ -11,7 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use promo_decision::{Reason, Refusal};
 use promo_edge::{CallLayer, EdgeConfig, Server};
-use promo_engine::{Engine, EngineConfig, protocol::google::rpc::Status, status::status};
+use promo_engine::{
+    ControlPlane, Engine, EngineConfig, protocol::google::rpc::Status, status::status,
+};
 use prost::Message as _;
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
@@ -166,10 +168,14 @@ impl Runtime {
             .map_err(|error| PyRuntimeError::new_err(format!("threads: {error}")))?;
         let handle = tokio.handle().clone();
         let _entered = handle.enter();
-        let engine = Engine::connect(config.engine)
+        let control = config.edge.control_plane();
+        let port = control
+            .clone()
+            .map(|control| control as Arc<dyn ControlPlane>);
+        let engine = Engine::connect(config.engine, port)
             .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         Ok(Self {
-            layer: Arc::new(CallLayer::new(Arc::clone(&engine), &config.edge)),
+            layer: Arc::new(CallLayer::new(Arc::clone(&engine), control, &config.edge)),
             tokio: Mutex::new(Some(tokio)),
             handle: handle.clone(),
             engine,

@@ -124,7 +124,7 @@ class StoreSettings(_Group):
         100,
         ge=1,
         le=3650,
-        description="Days for which a redemption can be rolled back.",
+        description="Days for which a redemption can be rolled back; later it is refused with ROLLBACK_TOO_LATE.",
     )
     ledger_hours: int = Field(
         24,

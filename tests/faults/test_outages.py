@@ -7,21 +7,18 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.data_plane import data_plane
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, OK, codes_of, ending, new_campaign, race
 from support.truth import account_of, store_of
 
 from promo.client import Campaign, Limits, PromoClient, RetryPolicy, exceptions
-from promo_server.data_plane import runtime_config
 from promo_server.embedded import EmbeddedStore
-from promo_server.runtime import Runtime
-from promo_server.settings import GrpcSettings, Settings
-from promo_server.state import StateDir
 
 pytestmark = pytest.mark.asyncio
 
@@ -147,21 +144,6 @@ async def test_a_store_whose_connections_are_cut_under_load_counts_right(
     assert account_of(own_server, campaign).uses == 100
 
 
-@asynccontextmanager
-async def data_plane(server: ServerProcess, control_socket: Path) -> AsyncIterator[PromoClient]:
-    """Yield a client of a data plane of its own, beside the server on the same store."""
-    state = StateDir(server.state_dir)
-    settings = Settings(grpc=GrpcSettings(listen="127.0.0.1:0", worker_threads=2))
-    master = state.load_master_secret()
-    assert master is not None
-    runtime = Runtime(runtime_config(settings, f"unix://{state.store_socket}", master, control_socket))
-    try:
-        async with PromoClient.connect(await runtime.serve(), key=KEY, timeout=DEADLINE) as client:
-            yield client
-    finally:
-        await runtime.drain(0)
-
-
 async def shop_without_control_plane(client: PromoClient, campaign: Campaign, code: str) -> None:
     for number in range(20):
         await client.validate(codes=[code], order=CART)
@@ -177,7 +159,7 @@ async def test_hot_calls_go_on_when_the_control_plane_is_dead(
 ) -> None:
     campaign = await new_campaign(client, Limits(per_code=100))
     [code] = await codes_of(client, campaign)
-    async with data_plane(own_server, tmp_path / "nobody") as alone:
+    async with data_plane(own_server, tmp_path / "nobody", timeout=DEADLINE) as alone:
         await until_served(alone, code)
         await shop_without_control_plane(alone, campaign, code)
         assert await ending(alone.campaigns.get(campaign.id, timeout=DEADLINE)) == "CONTROL_PLANE_UNAVAILABLE"
@@ -193,7 +175,7 @@ async def test_hot_calls_go_on_when_the_control_plane_hangs(
         # It takes connections and says nothing, like a process that is stopped.
         mute.bind(str(tmp_path / "mute"))
         mute.listen()
-        async with data_plane(own_server, tmp_path / "mute") as alone:
+        async with data_plane(own_server, tmp_path / "mute", timeout=DEADLINE) as alone:
             await until_served(alone, code)
             waiting = [asyncio.create_task(ending(alone.campaigns.get(campaign.id, timeout=2.0))) for _ in range(50)]
             await shop_without_control_plane(alone, campaign, code)
@@ -208,7 +190,7 @@ async def test_two_engines_on_one_store_keep_one_limit(
     """Limits are the store's; what one engine has in memory does not count."""
     campaign = await new_campaign(client, Limits(per_campaign=40))
     codes = await codes_of(client, campaign, 60)
-    async with data_plane(own_server, tmp_path / "nobody") as other:
+    async with data_plane(own_server, tmp_path / "nobody", timeout=DEADLINE) as other:
         await until_served(other, codes[0])
         both = [one.redeem(codes=[code], order=CART) for code in codes for one in (client, other)]
         assert (await race(both))[OK] == 40

@@ -122,3 +122,16 @@ def test_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
     broken.write_text("grpc = = 1")
     with pytest.raises(SettingsError, match=r"broken\.toml: is not TOML"):
         load(broken)
+
+
+@pytest.mark.parametrize("count", ["1", "255"])
+def test_a_store_has_1_to_255_partitions(monkeypatch: pytest.MonkeyPatch, count: str) -> None:
+    monkeypatch.setenv("PROMO_STORE__PARTITIONS", count)
+    assert load().settings.store.partitions == int(count)
+
+
+@pytest.mark.parametrize("count", ["0", "256"])
+def test_no_other_number_of_partitions_is_taken(monkeypatch: pytest.MonkeyPatch, count: str) -> None:
+    monkeypatch.setenv("PROMO_STORE__PARTITIONS", count)
+    with pytest.raises(SettingsError, match=r"^PROMO_STORE__PARTITIONS: input should be"):
+        load()

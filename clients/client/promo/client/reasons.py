@@ -60,7 +60,7 @@ class Reason(enum.IntEnum):
     MESSAGE_TOO_LARGE = 6
     """A request is larger than the server takes."""
     RATE_LIMITED = 7
-    """The key calls too fast.
+    """The key calls too fast, or its address sent too many wrong keys.
 
     RetryInfo says when to call again.
     """
@@ -146,7 +146,11 @@ class Reason(enum.IntEnum):
     DATABASE_UNAVAILABLE = 46
     """SQL is down, locked or full; checkout goes on."""
     CONTROL_PLANE_UNAVAILABLE = 47
-    """Only methods that manage are affected; checkout goes on."""
+    """The call manages something, or needs what only SQL has.
+
+    That is an entry that the store has forgotten, or more codes for a campaign that
+    grows by itself. Checkout goes on.
+    """
     DRAINING = 48
     """The call came while the server was stopping."""
     DEADLINE_TOO_SHORT = 49
@@ -158,6 +162,11 @@ class Reason(enum.IntEnum):
     """A defect.
 
     The server's log has the details under the id.
+    """
+    ROLLBACK_TOO_LATE = 51
+    """The redemption was made longer ago than a rollback may come.
+
+    What it used stays used, so that nothing is ever returned twice.
     """
 
     @property
@@ -217,7 +226,7 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.NEVER,
         ),
         Reason.RATE_LIMITED: ReasonDetail(
-            message="the key makes more than {limit} calls per second",
+            message="calls come faster than {limit} per second",
             metadata_keys=("limit",),
             grpc_code=8,
             http_status=429,
@@ -566,6 +575,14 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             grpc_code=13,
             http_status=500,
             rest_key="internal_error",
+            retry=Retry.NEVER,
+        ),
+        Reason.ROLLBACK_TOO_LATE: ReasonDetail(
+            message="redemption {redemption} is more than {days} days old, too old to be rolled back",
+            metadata_keys=("redemption", "days"),
+            grpc_code=9,
+            http_status=400,
+            rest_key="rollback_too_late",
             retry=Retry.NEVER,
         ),
     },

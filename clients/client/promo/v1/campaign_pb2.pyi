@@ -116,7 +116,9 @@ class Campaign(_message.Message):
     returns that publication instead of a further code.
     """
     auto_grow: _builtins.bool
-    """Optional. When codes run out, publications add codes instead of failing."""
+    """Optional. When codes run out, publications add codes instead of failing:
+    as many as there are, at most 1,000,000 (10,000 where codes are stored).
+    """
     enabled: _builtins.bool
     """Output only. Whether codes can be used. A disabled campaign refuses the
     very next validation and redemption; codes can still be published.
@@ -201,8 +203,9 @@ class CodeLayout(_message.Message):
     CHECK_SYMBOL_FIELD_NUMBER: _builtins.int
     BLOCKLIST_FIELD_NUMBER: _builtins.int
     length: _builtins.int
-    """Optional. Random symbols, 4 to 32; 10 when neither this nor `pattern` is
-    given.
+    """Optional. Random symbols, 4 to 32. When neither this nor `pattern` is
+    given: 10, or as many more as `code_count` needs for one code in 100,000
+    of the space at most.
     """
     charset: _builtins.str
     """Optional. The symbols, distinct, 2 to 64 of printable ASCII. The default

@@ -30,7 +30,13 @@ class CreateCampaignRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Optional. Makes the call repeatable: 1 to 128 bytes, kept for 24 hours."""
+    """Optional. Makes the call repeatable: 1 to 128 bytes, kept for 24 hours. A
+    repeat gets the first answer; the same id with another body is refused
+    with REQUEST_ID_REUSED. Ids are scoped to the project and the method, and
+    those of redemptions, holds, publications and rollbacks also to the part
+    of the store in which the call's first campaign lies, see
+    RedeemRequest.request_id.
+    """
     validate_only: _builtins.bool
     """Optional. Checks everything, changes nothing."""
     @_builtins.property

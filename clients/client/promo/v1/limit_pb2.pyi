@@ -35,7 +35,10 @@ class Limits(_message.Message):
     DISCOUNT_BUDGET_FIELD_NUMBER: _builtins.int
     ORDER_VALUE_BUDGET_FIELD_NUMBER: _builtins.int
     per_code: _builtins.int
-    """Optional. Redemptions of each code. 1 makes single-use codes."""
+    """Optional. Redemptions of each code. 1 makes single-use codes, of which a
+    use costs one bit: whether codes are single-use cannot be changed
+    afterwards, in either direction.
+    """
     per_customer_per_code: _builtins.int
     """Optional. Redemptions of each code by one customer."""
     per_customer: _builtins.int

@@ -69,7 +69,7 @@ class PublishRequest(_message.Message):
     campaign does not ask for that.
     """
     request_id: _builtins.str
-    """Optional. See CreateCampaignRequest.request_id."""
+    """Optional. See CreateCampaignRequest.request_id; kept with the campaign."""
     validate_only: _builtins.bool
     """Optional. Checks everything, hands out nothing; the answer has no codes."""
     @_builtins.property

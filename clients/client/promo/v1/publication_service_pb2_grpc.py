@@ -74,8 +74,10 @@ class PublicationServiceServicer:
     def Publish(self, request, context):
         """Hands the next unpublished codes of a campaign to a customer. A repeated
         `source_id` returns the first publication of the campaign with that id,
-        whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-        PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+        whoever the customer is. A campaign with `auto_grow` gets more codes from
+        the control plane when none are left. Fails with CAMPAIGN_NOT_FOUND,
+        CODES_EXHAUSTED, PROMOTION_EXPIRED, PUBLICATION_MISMATCH,
+        REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: publications.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

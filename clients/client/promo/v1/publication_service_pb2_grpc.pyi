@@ -40,8 +40,10 @@ class PublicationServiceStub:
     Publish: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.PublishRequest, _publication_pb2.Publication]
     """Hands the next unpublished codes of a campaign to a customer. A repeated
     `source_id` returns the first publication of the campaign with that id,
-    whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-    PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+    whoever the customer is. A campaign with `auto_grow` gets more codes from
+    the control plane when none are left. Fails with CAMPAIGN_NOT_FOUND,
+    CODES_EXHAUSTED, PROMOTION_EXPIRED, PUBLICATION_MISMATCH,
+    REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: publications.write.
     """
     BatchPublish: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.BatchPublishRequest, _publication_service_pb2.BatchPublishResponse]
     """Does up to 1,000 publications, each with its own result; one that is
@@ -71,8 +73,10 @@ class PublicationServiceAsyncStub(PublicationServiceStub):
     Publish: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.PublishRequest, _publication_pb2.Publication]  # type: ignore[assignment]
     """Hands the next unpublished codes of a campaign to a customer. A repeated
     `source_id` returns the first publication of the campaign with that id,
-    whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-    PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+    whoever the customer is. A campaign with `auto_grow` gets more codes from
+    the control plane when none are left. Fails with CAMPAIGN_NOT_FOUND,
+    CODES_EXHAUSTED, PROMOTION_EXPIRED, PUBLICATION_MISMATCH,
+    REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: publications.write.
     """
     BatchPublish: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.BatchPublishRequest, _publication_service_pb2.BatchPublishResponse]  # type: ignore[assignment]
     """Does up to 1,000 publications, each with its own result; one that is
@@ -105,8 +109,10 @@ class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_publication_pb2.Publication, _abc.Awaitable[_publication_pb2.Publication]]:
         """Hands the next unpublished codes of a campaign to a customer. A repeated
         `source_id` returns the first publication of the campaign with that id,
-        whoever the customer is. Fails with CAMPAIGN_NOT_FOUND, CODES_EXHAUSTED,
-        PROMOTION_EXPIRED, PUBLICATION_MISMATCH or REQUEST_ID_REUSED. Scope: publications.write.
+        whoever the customer is. A campaign with `auto_grow` gets more codes from
+        the control plane when none are left. Fails with CAMPAIGN_NOT_FOUND,
+        CODES_EXHAUSTED, PROMOTION_EXPIRED, PUBLICATION_MISMATCH,
+        REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: publications.write.
         """
 
     @_abc_1.abstractmethod

@@ -73,7 +73,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_MESSAGE_TOO_LARGE: _Reason.ValueType  # 6
     """A request is larger than the server takes."""
     REASON_RATE_LIMITED: _Reason.ValueType  # 7
-    """The key calls too fast. RetryInfo says when to call again."""
+    """The key calls too fast, or its address sent too many wrong keys. RetryInfo
+    says when to call again.
+    """
     REASON_OVERLOADED: _Reason.ValueType  # 8
     """The server has as many calls in flight as it takes."""
     REASON_CODE_GUESSING: _Reason.ValueType  # 9
@@ -153,7 +155,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_DATABASE_UNAVAILABLE: _Reason.ValueType  # 46
     """SQL is down, locked or full; checkout goes on."""
     REASON_CONTROL_PLANE_UNAVAILABLE: _Reason.ValueType  # 47
-    """Only methods that manage are affected; checkout goes on."""
+    """The call manages something, or needs what only SQL has. That is an entry
+    that the store has forgotten, or more codes for a campaign that grows by
+    itself. Checkout goes on.
+    """
     REASON_DRAINING: _Reason.ValueType  # 48
     """The call came while the server was stopping."""
     REASON_DEADLINE_TOO_SHORT: _Reason.ValueType  # 49
@@ -162,6 +167,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """
     REASON_INTERNAL: _Reason.ValueType  # 50
     """A defect. The server's log has the details under the id."""
+    REASON_ROLLBACK_TOO_LATE: _Reason.ValueType  # 51
+    """The redemption was made longer ago than a rollback may come. What
+    it used stays used, so that nothing is ever returned twice.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which the engine says no. This is the only catalogue: the
@@ -187,7 +196,9 @@ REASON_METHOD_NOT_FOUND: Reason.ValueType  # 5
 REASON_MESSAGE_TOO_LARGE: Reason.ValueType  # 6
 """A request is larger than the server takes."""
 REASON_RATE_LIMITED: Reason.ValueType  # 7
-"""The key calls too fast. RetryInfo says when to call again."""
+"""The key calls too fast, or its address sent too many wrong keys. RetryInfo
+says when to call again.
+"""
 REASON_OVERLOADED: Reason.ValueType  # 8
 """The server has as many calls in flight as it takes."""
 REASON_CODE_GUESSING: Reason.ValueType  # 9
@@ -267,7 +278,10 @@ REASON_STORE_UNAVAILABLE: Reason.ValueType  # 45
 REASON_DATABASE_UNAVAILABLE: Reason.ValueType  # 46
 """SQL is down, locked or full; checkout goes on."""
 REASON_CONTROL_PLANE_UNAVAILABLE: Reason.ValueType  # 47
-"""Only methods that manage are affected; checkout goes on."""
+"""The call manages something, or needs what only SQL has. That is an entry
+that the store has forgotten, or more codes for a campaign that grows by
+itself. Checkout goes on.
+"""
 REASON_DRAINING: Reason.ValueType  # 48
 """The call came while the server was stopping."""
 REASON_DEADLINE_TOO_SHORT: Reason.ValueType  # 49
@@ -276,6 +290,10 @@ the same request id.
 """
 REASON_INTERNAL: Reason.ValueType  # 50
 """A defect. The server's log has the details under the id."""
+REASON_ROLLBACK_TOO_LATE: Reason.ValueType  # 51
+"""The redemption was made longer ago than a rollback may come. What
+it used stays used, so that nothing is ever returned twice.
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

@@ -65,7 +65,12 @@ class RedeemRequest(_message.Message):
     """
     request_id: _builtins.str
     """Optional. Makes the call repeatable, see CreateCampaignRequest.request_id.
-    A caller that may retry must set it.
+    A caller that may retry must set it. The first answer is kept in the
+    partition of the campaign of the first redeemable whose code was ever
+    issued, which a repeat of the same body always finds. Another body is
+    refused with REQUEST_ID_REUSED only when its own first code leads to the
+    same partition; else it is a call of its own and uses its codes. So make a
+    new id for each checkout.
     """
     validate_only: _builtins.bool
     """Optional. Checks everything, uses nothing; the answer has no ids."""
@@ -201,7 +206,7 @@ class RollbackRequest(_message.Message):
     reason: _builtins.str
     """Optional. Why, up to 1024 bytes."""
     request_id: _builtins.str
-    """Optional. See CreateCampaignRequest.request_id."""
+    """Optional. See CreateCampaignRequest.request_id; kept with the redemption."""
     validate_only: _builtins.bool
     """Optional. Checks everything, undoes nothing; the answer has no id."""
     @_builtins.property

@@ -91,17 +91,19 @@ class RedemptionServiceServicer:
 
     def Rollback(self, request, context):
         """Undoes a redemption, or some of its redeemables, and returns what they
-        took to the same limits and periods, once. Fails with
-        REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK or REQUEST_ID_REUSED.
-        Scope: redemptions.write.
+        took to the same limits and periods, once. A redemption that has left the
+        store for the archive needs the control plane. Fails with
+        REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK, ROLLBACK_TOO_LATE,
+        REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRedemption(self, request, context):
-        """Returns one redemption from the truth. Fails with REDEMPTION_NOT_FOUND.
-        Scope: redemptions.read.
+        """Returns one redemption from the truth: the store, or the archive for one
+        that the store has forgotten. Fails with REDEMPTION_NOT_FOUND or
+        CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,13 +54,15 @@ class RedemptionServiceStub:
     """
     Rollback: _grpc.UnaryUnaryMultiCallable[_redemption_service_pb2.RollbackRequest, _redemption_pb2.Rollback]
     """Undoes a redemption, or some of its redeemables, and returns what they
-    took to the same limits and periods, once. Fails with
-    REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK or REQUEST_ID_REUSED.
-    Scope: redemptions.write.
+    took to the same limits and periods, once. A redemption that has left the
+    store for the archive needs the control plane. Fails with
+    REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK, ROLLBACK_TOO_LATE,
+    REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.write.
     """
     GetRedemption: _grpc.UnaryUnaryMultiCallable[_redemption_service_pb2.GetRedemptionRequest, _redemption_pb2.Redemption]
-    """Returns one redemption from the truth. Fails with REDEMPTION_NOT_FOUND.
-    Scope: redemptions.read.
+    """Returns one redemption from the truth: the store, or the archive for one
+    that the store has forgotten. Fails with REDEMPTION_NOT_FOUND or
+    CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.read.
     """
 
 @_typing.type_check_only
@@ -88,13 +90,15 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     """
     Rollback: _aio.UnaryUnaryMultiCallable[_redemption_service_pb2.RollbackRequest, _redemption_pb2.Rollback]  # type: ignore[assignment]
     """Undoes a redemption, or some of its redeemables, and returns what they
-    took to the same limits and periods, once. Fails with
-    REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK or REQUEST_ID_REUSED.
-    Scope: redemptions.write.
+    took to the same limits and periods, once. A redemption that has left the
+    store for the archive needs the control plane. Fails with
+    REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK, ROLLBACK_TOO_LATE,
+    REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.write.
     """
     GetRedemption: _aio.UnaryUnaryMultiCallable[_redemption_service_pb2.GetRedemptionRequest, _redemption_pb2.Redemption]  # type: ignore[assignment]
-    """Returns one redemption from the truth. Fails with REDEMPTION_NOT_FOUND.
-    Scope: redemptions.read.
+    """Returns one redemption from the truth: the store, or the archive for one
+    that the store has forgotten. Fails with REDEMPTION_NOT_FOUND or
+    CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.read.
     """
 
 class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -137,9 +141,10 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redemption_pb2.Rollback, _abc.Awaitable[_redemption_pb2.Rollback]]:
         """Undoes a redemption, or some of its redeemables, and returns what they
-        took to the same limits and periods, once. Fails with
-        REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK or REQUEST_ID_REUSED.
-        Scope: redemptions.write.
+        took to the same limits and periods, once. A redemption that has left the
+        store for the archive needs the control plane. Fails with
+        REDEMPTION_NOT_FOUND, ALREADY_ROLLED_BACK, ROLLBACK_TOO_LATE,
+        REQUEST_ID_REUSED or CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.write.
         """
 
     @_abc_1.abstractmethod
@@ -148,8 +153,9 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _redemption_service_pb2.GetRedemptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_redemption_pb2.Redemption, _abc.Awaitable[_redemption_pb2.Redemption]]:
-        """Returns one redemption from the truth. Fails with REDEMPTION_NOT_FOUND.
-        Scope: redemptions.read.
+        """Returns one redemption from the truth: the store, or the archive for one
+        that the store has forgotten. Fails with REDEMPTION_NOT_FOUND or
+        CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.read.
         """
 
 def add_RedemptionServiceServicer_to_server(servicer: RedemptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -39,7 +39,7 @@ class ValidateRequest(_message.Message):
     """Optional. ALL when absent."""
     request_id: _builtins.str
     """Optional. Makes a call with `session` repeatable, see
-    CreateCampaignRequest.request_id. Without `session` it is ignored.
+    RedeemRequest.request_id. Without `session` it is ignored.
     """
     @_builtins.property
     def redeemables(self) -> _containers.RepeatedCompositeFieldContainer[_redeemable_pb2.Redeemable]:

@@ -52,7 +52,8 @@ pub enum Reason {
     MethodNotFound = 5,
     /// A request is larger than the server takes.
     MessageTooLarge = 6,
-    /// The key calls too fast. RetryInfo says when to call again.
+    /// The key calls too fast, or its address sent too many wrong keys. RetryInfo says
+    /// when to call again.
     RateLimited = 7,
     /// The server has as many calls in flight as it takes.
     Overloaded = 8,
@@ -132,7 +133,9 @@ pub enum Reason {
     StoreUnavailable = 45,
     /// SQL is down, locked or full; checkout goes on.
     DatabaseUnavailable = 46,
-    /// Only methods that manage are affected; checkout goes on.
+    /// The call manages something, or needs what only SQL has. That is an entry that
+    /// the store has forgotten, or more codes for a campaign that grows by itself.
+    /// Checkout goes on.
     ControlPlaneUnavailable = 47,
     /// The call came while the server was stopping.
     Draining = 48,
@@ -141,6 +144,9 @@ pub enum Reason {
     DeadlineTooShort = 49,
     /// A defect. The server's log has the details under the id.
     Internal = 50,
+    /// The redemption was made longer ago than a rollback may come. What it used stays
+    /// used, so that nothing is ever returned twice.
+    RollbackTooLate = 51,
 }
 
 impl Reason {
@@ -196,6 +202,7 @@ impl Reason {
         Self::Draining,
         Self::DeadlineTooShort,
         Self::Internal,
+        Self::RollbackTooLate,
     ];
 
     /// The catalogue entry.
@@ -216,7 +223,7 @@ impl Reason {
     }
 }
 
-static DETAILS: [ReasonDetail; 50] = [
+static DETAILS: [ReasonDetail; 51] = [
     ReasonDetail {
         name: "FIELD_INVALID",
         message: "{field}: {problem}",
@@ -273,7 +280,7 @@ static DETAILS: [ReasonDetail; 50] = [
     },
     ReasonDetail {
         name: "RATE_LIMITED",
-        message: "the key makes more than {limit} calls per second",
+        message: "calls come faster than {limit} per second",
         metadata_keys: &["limit"],
         grpc_code: 8,
         http_status: 429,
@@ -665,6 +672,15 @@ static DETAILS: [ReasonDetail; 50] = [
         grpc_code: 13,
         http_status: 500,
         rest_key: "internal_error",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "ROLLBACK_TOO_LATE",
+        message: "redemption {redemption} is more than {days} days old, too old to be rolled back",
+        metadata_keys: &["redemption", "days"],
+        grpc_code: 9,
+        http_status: 400,
+        rest_key: "rollback_too_late",
         retry: Retry::Never,
     },
 ];

@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .enable_all()
         .build()?
         .block_on(async {
-            let layer = Arc::new(CallLayer::new(plane, &config));
+            let layer = Arc::new(CallLayer::new(plane, None, &config));
             let server = Server::start(layer, &config).await?;
             eprintln!("listening on {}", server.address());
             std::future::pending::<Result<(), Box<dyn Error>>>().await

@@ -1,8 +1,10 @@
 //! What the edge is told at its start.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde::Deserialize;
+
+use crate::control::ControlPlane;
 
 /// Settings of the edge, as the server passes them.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +26,14 @@ pub struct EdgeConfig {
     /// What callers may use up.
     #[serde(default)]
     pub limits: Limits,
+}
+
+impl EdgeConfig {
+    /// The control plane behind the socket, for the call layer and the engine.
+    pub fn control_plane(&self) -> Option<Arc<ControlPlane>> {
+        let socket = self.control_socket.clone()?;
+        Some(Arc::new(ControlPlane::new(socket)))
+    }
 }
 
 impl Default for EdgeConfig {

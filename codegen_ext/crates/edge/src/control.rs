@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -24,7 +24,7 @@ use hyper::{
     client::conn::http2::{Builder, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use promo_decision::reason::Reason;
+use promo_decision::{reason::Reason, refusal::Refusal};
 use prost::Message;
 use tokio::{net::UnixStream, sync::Mutex, time::timeout};
 use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
@@ -33,7 +33,13 @@ use crate::{
     body,
     failure::{self, Failure},
     frame::{self, Watch},
+    plane::Caller,
 };
+
+const KEY_ID: HeaderName = HeaderName::from_static("promo-key-id");
+const PROJECT: HeaderName = HeaderName::from_static("promo-project");
+const SCOPES: HeaderName = HeaderName::from_static("promo-scopes");
+const ADMIN: HeaderName = HeaderName::from_static("promo-admin");
 
 /// How long the control plane may take to say how it is.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -101,7 +107,7 @@ impl ControlPlane {
 
     /// Asks the control plane how it is, and remembers.
     pub async fn probe(&self) -> bool {
-        let asked = timeout(PROBE_TIMEOUT, self.ask()).await;
+        let asked = timeout(PROBE_TIMEOUT, self.ask_health()).await;
         let hangs = asked.is_err();
         if hangs {
             // Whoever listens on the socket by now may not be who hangs.
@@ -115,7 +121,7 @@ impl ControlPlane {
         answers
     }
 
-    async fn ask(&self) -> Result<bool, Failure> {
+    async fn ask_health(&self) -> Result<bool, Failure> {
         let body = Outgoing::Whole(Some(frame::write(&[])));
         let mut request = Request::new(body);
         prepare(&mut request, "/grpc.health.v1.Health/Check")?;
@@ -201,6 +207,21 @@ pub fn prepare<B>(request: &mut Request<B>, path: &str) -> Result<(), Failure> {
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     let grpc = HeaderValue::from_static("application/grpc");
     headers.entry(header::CONTENT_TYPE).or_insert(grpc);
+    Ok(())
+}
+
+/// Adds who calls, which the control plane takes the edge's word for.
+pub fn introduce(headers: &mut HeaderMap, caller: &impl Caller) -> Result<(), Failure> {
+    let value = |text: &str| {
+        HeaderValue::try_from(text).map_err(|_| {
+            tracing::error!("caller.unprintable");
+            Failure::from(Refusal::new(Reason::Internal).with("request", ""))
+        })
+    };
+    headers.insert(KEY_ID, value(caller.key_id())?);
+    headers.insert(PROJECT, value(caller.project())?);
+    headers.insert(SCOPES, value(&caller.scopes())?);
+    headers.insert(ADMIN, value(if caller.admin() { "true" } else { "false" })?);
     Ok(())
 }
 

@@ -6,12 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use promo_decision::{reason::Reason, refusal::Refusal};
 use tokio::time::{sleep_until, timeout};
 
 use crate::{
     body::{Answer, Passing},
-    control::{ControlPlane, Fault, Outgoing, prepare},
+    control::{ControlPlane, Fault, Outgoing, introduce, prepare},
     deadline::{self, GRPC_TIMEOUT},
     failure::{self, Failure},
     frame::{self, Watch},
@@ -19,15 +18,11 @@ use crate::{
     layer::CallLayer,
     methods::Method,
     metrics::Flight,
-    plane::{Caller, Plane},
+    plane::Plane,
 };
 
 /// Metadata that only the edge may set.
 const OWN_PREFIX: &str = "promo-";
-const KEY_ID: HeaderName = HeaderName::from_static("promo-key-id");
-const PROJECT: HeaderName = HeaderName::from_static("promo-project");
-const SCOPES: HeaderName = HeaderName::from_static("promo-scopes");
-const ADMIN: HeaderName = HeaderName::from_static("promo-admin");
 const CALL_ID: HeaderName = HeaderName::from_static("promo-call-id");
 
 /// Part of a deadline that is kept for telling a client that it waits in vain.
@@ -181,24 +176,16 @@ impl<P: Plane> Call<'_, P> {
 
     /// The caller's metadata, without what only the edge may say, and with it.
     fn metadata(&self, caller: &P::Caller) -> Result<HeaderMap, Failure> {
-        let call_id = self.layer.call_id();
-        let value = |text: &str| {
-            HeaderValue::try_from(text).map_err(|_| {
-                tracing::error!(call_id, "caller.unprintable");
-                Failure::from(Refusal::new(Reason::Internal).with("request", call_id.clone()))
-            })
-        };
         let mut metadata = HeaderMap::with_capacity(self.headers.len() + 6);
         for (name, content) in self.headers {
             if !is_stripped(name) {
                 metadata.append(name.clone(), content.clone());
             }
         }
-        metadata.insert(KEY_ID, value(caller.key_id())?);
-        metadata.insert(PROJECT, value(caller.project())?);
-        metadata.insert(SCOPES, value(&caller.scopes())?);
-        metadata.insert(ADMIN, value(if caller.admin() { "true" } else { "false" })?);
-        metadata.insert(CALL_ID, value(&call_id)?);
+        introduce(&mut metadata, caller)?;
+        if let Ok(call_id) = HeaderValue::try_from(self.layer.call_id()) {
+            metadata.insert(CALL_ID, call_id);
+        }
         Ok(metadata)
     }
 }

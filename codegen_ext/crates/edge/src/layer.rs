@@ -59,19 +59,16 @@ pub struct CallLayer<P> {
 }
 
 impl<P: Plane> CallLayer<P> {
-    /// A layer over an engine and, if the settings name its socket, a control
-    /// plane.
-    pub fn new(plane: Arc<P>, config: &EdgeConfig) -> Self {
+    /// A layer over an engine and a control plane. Without one, the methods that
+    /// it answers are unavailable.
+    pub fn new(plane: Arc<P>, control: Option<Arc<ControlPlane>>, config: &EdgeConfig) -> Self {
         let methods = Methods::new();
         Self {
             plane,
             metrics: Arc::new(Metrics::new(&methods)),
             rates: Rates::new(config.limits.calls_per_second_per_key),
             throttle: Throttle::new(config.limits.failed_authentications_per_peer),
-            control: config
-                .control_socket
-                .clone()
-                .map(|path| Arc::new(ControlPlane::new(path))),
+            control,
             draining: AtomicBool::new(false),
             call_ids: CallIds::new(),
             limits: config.limits.clone(),

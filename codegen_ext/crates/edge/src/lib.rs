@@ -9,6 +9,7 @@
 //! [`plane`] (the engine) or `forward` and [`control`] (the control plane).
 #![forbid(unsafe_code)]
 
+mod ask;
 mod body;
 pub mod config;
 pub mod control;
@@ -31,6 +32,7 @@ mod throttle;
 mod tls;
 
 pub use config::EdgeConfig;
+pub use control::ControlPlane;
 pub use failure::Failure;
 pub use layer::CallLayer;
 pub use plane::{Caller, Plane};

@@ -25,7 +25,8 @@ pub struct EngineConfig {
     /// How long a publication's own id is kept, milliseconds.
     #[serde(default = "default_source_id_ttl_ms")]
     pub source_id_ttl_ms: i64,
-    /// How long a redemption can be rolled back at least, milliseconds.
+    /// How long a redemption can be rolled back, and the marks of its rollbacks are
+    /// kept, milliseconds.
     #[serde(default = "default_rollback_ttl_ms")]
     pub rollback_ttl_ms: i64,
     /// Unknown codes that a caller or customer may try in a window; 0 for any

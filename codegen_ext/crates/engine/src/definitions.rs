@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashMap,
+    num::NonZeroU8,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -29,7 +30,7 @@ struct ProjectBundle {
     id: String,
     version: u64,
     time_zone: String,
-    partitions: u8,
+    partitions: NonZeroU8,
     #[serde(default)]
     layouts: Vec<LayoutBundle>,
     #[serde(default)]
@@ -396,7 +397,7 @@ impl Definitions {
             version: bundle.version,
             epoch,
             zone: Zone::named(&bundle.time_zone).map_err(unreadable)?,
-            partitions: bundle.partitions,
+            partitions: bundle.partitions.get(),
             layouts,
             numbers,
             campaigns: RwLock::default(),
@@ -437,4 +438,25 @@ impl Definitions {
 
 fn unreadable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unexpected(format!("definition: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partitions(count: i64) -> Result<u8, serde_json::Error> {
+        let document = serde_json::json!({
+            "id": "k3v9q2aa", "version": 1, "time_zone": "UTC", "partitions": count,
+        });
+        serde_json::from_value::<ProjectBundle>(document).map(|bundle| bundle.partitions.get())
+    }
+
+    #[test]
+    fn a_project_has_1_to_255_partitions() {
+        assert_eq!(partitions(1).unwrap(), 1);
+        assert_eq!(partitions(255).unwrap(), 255);
+        for wrong in [-1, 0, 256] {
+            assert!(partitions(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -15,7 +15,9 @@ use crate::{
     batch,
     call::Call,
     config::EngineConfig,
+    control::ControlPlane,
     definitions::Definitions,
+    growth::Turns,
     guesses::Guard,
     holds,
     keys::{self, Partition},
@@ -42,6 +44,8 @@ pub struct Engine {
     pub(crate) definitions: Definitions,
     pub(crate) guard: Guard,
     pub(crate) cursors: Cursors,
+    pub(crate) control: Option<Arc<dyn ControlPlane>>,
+    pub(crate) growth: Turns,
     keyring: Keyring,
 }
 
@@ -75,14 +79,20 @@ impl Cursors {
 
 impl Engine {
     /// Starts an engine: connects to the store in the background and watches the
-    /// definitions. Must be called within a tokio runtime.
-    pub fn connect(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
+    /// definitions. Without a control plane, what only that knows is unavailable.
+    /// Must be called within a tokio runtime.
+    pub fn connect(
+        config: EngineConfig,
+        control: Option<Arc<dyn ControlPlane>>,
+    ) -> Result<Arc<Self>, EngineError> {
         let master = config.master_key().ok_or(EngineError::MasterSecret)?;
         let store = Store::connect(&config.store_url, config.store_timeout())?;
         let engine = Arc::new(Self {
             definitions: Definitions::new(store.clone(), master),
             guard: Guard::new(config.guess_limit, config.guess_window_ms),
             cursors: Cursors::default(),
+            control,
+            growth: Turns::default(),
             keyring: Keyring::default(),
             store,
             config,

@@ -2,8 +2,12 @@
 
 use prost::Message as _;
 
+use promo_decision::Refusal;
+
 use crate::{
-    ids::LedgerId,
+    archive,
+    call::Call,
+    ids::{LedgerId, PublicationId},
     keys::Keys,
     movements,
     plan::{self, Taken},
@@ -16,28 +20,93 @@ use crate::{
 pub struct Entry {
     /// What was recorded.
     pub entry: pb::LedgerEntry,
-    /// Positions handed out, for a publication.
+    /// Positions handed out, for a publication that the store still has.
     pub positions: Vec<u64>,
 }
 
-/// Reads one entry; none when it was never there or is in the archive only.
-pub async fn read(store: &Store, project: &str, id: LedgerId) -> Result<Option<Entry>, StoreError> {
-    let mut command = redis::cmd("XRANGE");
+impl Entry {
+    /// The first position that a publication handed out.
+    pub fn first_position(&self) -> Option<u64> {
+        let Some(pb::ledger_entry::Fact::Publication(publication)) = &self.entry.fact else {
+            return None;
+        };
+        // In the archive a publication has its id, which tells the same.
+        let archived = || PublicationId::parse(&publication.id).map(|id| id.position);
+        self.positions.first().copied().or_else(archived)
+    }
+}
+
+/// What became of an entry of the ledger.
+pub enum Found {
+    /// The store has it.
+    Here(Box<Entry>),
+    /// The store does not have it any more: the archive tells whether it was.
+    Trimmed,
+    /// There never was one.
+    Never,
+}
+
+/// Reads one entry from the store.
+pub async fn read(store: &Store, project: &str, id: LedgerId) -> Result<Found, StoreError> {
     let stream_id = id.stream_id();
+    if let Some(entry) = first_between(store, project, id, &stream_id, &stream_id).await? {
+        return Ok(Found::Here(Box::new(entry.1)));
+    }
+    // A ledger is trimmed from its beginning: what is younger than its oldest
+    // entry would be there.
+    let oldest = first_between(store, project, id, "-", "+").await?;
+    let (milliseconds, sequence) = (id.milliseconds, id.sequence);
+    Ok(match oldest {
+        Some((oldest, _)) if (oldest.milliseconds, oldest.sequence) < (milliseconds, sequence) => {
+            Found::Never
+        }
+        _ => Found::Trimmed,
+    })
+}
+
+/// Reads one entry from the store, or from the archive where the store has
+/// forgotten it; `name` is what the archive knows it by.
+pub async fn find(call: &Call<'_>, id: LedgerId, name: String) -> Result<Option<Entry>, Refusal> {
+    match read(&call.engine.store, &call.identity.project, id).await? {
+        Found::Here(entry) => Ok(Some(*entry)),
+        Found::Trimmed => {
+            let archived = archive::entry(call, name).await?;
+            Ok(archived.map(|entry| Entry {
+                entry,
+                positions: Vec::new(),
+            }))
+        }
+        Found::Never => Ok(None),
+    }
+}
+
+/// The first entry of a range of the ledger that `id` is of, and its own id.
+async fn first_between(
+    store: &Store,
+    project: &str,
+    id: LedgerId,
+    first: &str,
+    last: &str,
+) -> Result<Option<(LedgerId, Entry)>, StoreError> {
+    let mut command = redis::cmd("XRANGE");
     command
         .arg(Keys::new(project, id.partition).ledger())
-        .arg(&stream_id)
-        .arg(&stream_id);
+        .arg(first)
+        .arg(last)
+        .arg("COUNT")
+        .arg(1);
     let found: redis::streams::StreamRangeReply = store.query(&command).await?;
     let Some(found) = found.ids.into_iter().next() else {
         return Ok(None);
     };
+    let malformed = || StoreError::Unexpected("malformed id of a ledger entry".into());
+    let id = LedgerId::from_stream(id.partition, &found.id).ok_or_else(malformed)?;
     let missing = || StoreError::Unexpected("ledger entry without its fields".into());
     let blob: Vec<u8> = found.get("b").ok_or_else(missing)?;
     let results: String = found.get("o").ok_or_else(missing)?;
     let entry = pb::LedgerEntry::decode(blob.as_slice())
         .map_err(|error| StoreError::Unexpected(format!("ledger entry: {error}")))?;
-    Ok(Some(whole(entry, id, &results)))
+    Ok(Some((id, whole(entry, id, &results))))
 }
 
 /// Completes an entry with its id and results.
@@ -76,4 +145,33 @@ pub fn complete(id: LedgerId, blob: &[u8], results: &str) -> Option<(Vec<u8>, Ve
     let entry = pb::LedgerEntry::decode(blob).ok()?;
     let Entry { entry, positions } = whole(entry, id, results);
     Some((entry.encode_to_vec(), positions))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(fact: pb::ledger_entry::Fact, positions: Vec<u64>) -> Entry {
+        let entry = pb::LedgerEntry {
+            fact: Some(fact),
+            ..pb::LedgerEntry::default()
+        };
+        Entry { entry, positions }
+    }
+
+    #[test]
+    fn a_publication_has_its_first_position_in_the_store_and_in_the_archive() {
+        let publication = |id: &str| {
+            pb::ledger_entry::Fact::Publication(pb::Publication {
+                id: id.to_owned(),
+                ..pb::Publication::default()
+            })
+        };
+        let kept = entry(publication(""), vec![71, 72]);
+        assert_eq!(kept.first_position(), Some(71));
+        let archived = entry(publication("pub_5_1z"), Vec::new());
+        assert_eq!(archived.first_position(), Some(71));
+        let redemption = pb::ledger_entry::Fact::Redemption(pb::Redemption::default());
+        assert_eq!(entry(redemption, vec![71]).first_position(), None);
+    }
 }

@@ -7,17 +7,20 @@
 
 pub mod access;
 mod advice;
+mod archive;
 pub mod auth;
 mod batch;
 mod call;
 mod checkout;
 mod commits;
 pub mod config;
+pub mod control;
 mod convert;
 mod definitions;
 mod engine;
 pub mod functions;
 mod group;
+mod growth;
 mod guesses;
 mod holds;
 pub mod ids;
@@ -41,6 +44,7 @@ mod validate;
 
 pub use auth::Identity;
 pub use config::EngineConfig;
+pub use control::ControlPlane;
 pub use engine::{Engine, EngineError};
 
 /// The messages of `promo.v1` and of the `google.*` packages that it imports.

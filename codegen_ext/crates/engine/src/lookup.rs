@@ -5,13 +5,14 @@ use std::sync::Arc;
 use promo_decision::{Reason, Refusal};
 
 use crate::{
+    archive,
     call::Call,
     convert,
     definitions::IssuedCampaign,
     functions, holds,
     ids::{self, LedgerId, PublicationId},
     keys::{self, PAGE_SIZE},
-    ledger,
+    ledger::{self, Found},
     protocol::promo::v1 as pb,
     publications,
     request::Violations,
@@ -185,13 +186,31 @@ pub async fn redemption(
     let unknown =
         || Refusal::new(Reason::RedemptionNotFound).with("redemption", request.id.clone());
     let id = LedgerId::parse_redemption(&request.id).ok_or_else(unknown)?;
-    let entry = ledger::read(&call.engine.store, &call.identity.project, id).await?;
-    let Some(pb::ledger_entry::Fact::Redemption(mut redemption)) =
-        entry.and_then(|found| found.entry.fact)
-    else {
-        return Err(unknown());
+    let found = ledger::read(&call.engine.store, &call.identity.project, id).await?;
+    let kept = match found {
+        Found::Here(found) => redemption_of(found.entry),
+        Found::Trimmed => None,
+        Found::Never => return Err(unknown()),
     };
-    let undone = rollback::undone(call, id).await?;
+    let mut undone = rollback::undone(call, id).await?;
+    let redemption = match kept {
+        Some(kept) if rollback::is_marked(call, &kept) => Some(kept),
+        kept => {
+            let archived = archive::redemption(call, id).await?;
+            if let Some(archived) = &archived {
+                undone.add_archived(archived);
+            }
+            archived.or(kept)
+        }
+    };
+    let mut redemption = redemption.ok_or_else(unknown)?;
     rollback::describe(&mut redemption, &undone);
     Ok(redemption)
+}
+
+fn redemption_of(entry: pb::LedgerEntry) -> Option<pb::Redemption> {
+    match entry.fact {
+        Some(pb::ledger_entry::Fact::Redemption(redemption)) => Some(redemption),
+        _ => None,
+    }
 }

@@ -10,6 +10,7 @@ use crate::{
     call::Call,
     convert,
     definitions::{IssuedCampaign, Project},
+    growth,
     ids::LedgerId,
     keys::{self, HOLDERS_PER_BUCKET, PAGE_SIZE},
     ledger,
@@ -22,6 +23,11 @@ use crate::{
 };
 
 const MOST_ROUNDS: usize = 16;
+
+/// How often a campaign may grow during one call. It doubles each time, so that
+/// others who publish a lot at the same time cannot always be there first.
+const MOST_GROWTHS: usize = 32;
+
 const METHOD: char = 'p';
 const MOST_CODES: i32 = 50;
 
@@ -43,6 +49,33 @@ pub async fn publish(
     let once = Once::of(METHOD, &request.request_id, &request, |body| {
         body.request_id.clear();
     });
+    for _ in 0..MOST_GROWTHS {
+        match hand_out(call, &request, count, once).await? {
+            HandedOut::Done(publication) => return Ok(*publication),
+            HandedOut::Exhausted(campaign, refusal) => {
+                if !campaign.campaign.auto_grow || !growth::grow(call, &campaign, count).await? {
+                    return Err(refusal);
+                }
+            }
+        }
+    }
+    Err(Refusal::new(Reason::Conflict))
+}
+
+/// What became of a publication of codes that a campaign has.
+enum HandedOut {
+    Done(Box<pb::Publication>),
+    /// Too few are left of what this definition has.
+    Exhausted(Arc<IssuedCampaign>, Refusal),
+}
+
+async fn hand_out(
+    call: &Call<'_>,
+    request: &pb::PublishRequest,
+    count: u64,
+    once: Option<Once<'_>>,
+) -> Result<HandedOut, Refusal> {
+    let done = |publication| HandedOut::Done(Box::new(publication));
     let mut project = if request.validate_only {
         call.fresh_project().await?
     } else {
@@ -54,27 +87,35 @@ pub async fn publish(
         let end = campaign.campaign.expire_ms(None);
         let attempt = Attempt {
             call,
-            request: &request,
+            request,
             campaign: &campaign,
             count,
             buckets_ahead,
             expired_ms: end.filter(|end| *end <= call.now_ms),
         };
         if request.validate_only {
-            return attempt.preview().await;
+            return attempt.preview().await.map(done);
         }
         let plan = attempt.plan(&project, once);
         match call.engine.store.commit(plan).await? {
-            Outcome::Done { results, .. } => return attempt.done(&results).await,
-            Outcome::Replayed(answer) => return attempt.first_answer(&answer).await,
-            Outcome::Found(positions) => return attempt.earlier(&positions).await,
+            Outcome::Done { results, .. } => return attempt.done(&results).await.map(done),
+            Outcome::Replayed(answer) => {
+                return attempt.first_answer(&answer).await.map(done);
+            }
+            Outcome::Found(positions) => return attempt.earlier(&positions).await.map(done),
             Outcome::Stale => project = call.reloaded_project().await?,
             Outcome::Moved(position) => {
                 attempt.remember_cursor(position);
                 buckets_ahead = (buckets_ahead * 2).min(MOST_BUCKETS_AHEAD);
             }
             Outcome::Reused => return Err(once::reused(once)),
-            Outcome::Refused { operation, .. } => return Err(attempt.refusal(operation as u64)),
+            Outcome::Refused { operation, .. } => {
+                let refusal = attempt.refusal(operation as u64);
+                if refusal.reason == Reason::CodesExhausted {
+                    return Ok(HandedOut::Exhausted(campaign, refusal));
+                }
+                return Err(refusal);
+            }
             Outcome::Changed => return Err(Refusal::new(Reason::Internal)),
         }
     }
@@ -227,12 +268,10 @@ impl Attempt<'_> {
         let stream_id = String::from_utf8_lossy(answer).into_owned();
         let id = LedgerId::from_stream(self.campaign.partition, &stream_id)
             .ok_or_else(|| Refusal::new(Reason::Internal))?;
-        let entry = ledger::read(&self.call.engine.store, &self.call.identity.project, id).await?;
-        match entry {
-            Some(ledger::Entry { positions, .. }) if !positions.is_empty() => {
-                self.publication(positions[0]).await
-            }
-            _ => Err(Refusal::new(Reason::PublicationNotFound).with("publication", id.entry())),
+        let entry = ledger::find(self.call, id, id.entry()).await?;
+        match entry.and_then(|entry| entry.first_position()) {
+            Some(first) => self.publication(first).await,
+            None => Err(Refusal::new(Reason::PublicationNotFound).with("publication", id.entry())),
         }
     }
 
@@ -260,7 +299,8 @@ impl Attempt<'_> {
     async fn preview(&self) -> Result<pb::Publication, Refusal> {
         let counts = crate::lookup::counts(self.call, self.campaign).await?;
         let left = u64::try_from(counts.unpublished_count).unwrap_or_default();
-        if left < self.count || self.expired_ms.is_some() {
+        let is_short = left < self.count && !self.campaign.campaign.auto_grow;
+        if is_short || self.expired_ms.is_some() {
             return Err(self.refusal(left));
         }
         Ok(pb::Publication {

@@ -115,7 +115,7 @@ async fn attempt(
 
 /// The answer of a call that was done before, from what it recorded.
 async fn first_answer(call: &Call<'_>, id: LedgerId) -> Result<pb::Redemption, Refusal> {
-    let found = ledger::read(&call.engine.store, &call.identity.project, id).await?;
+    let found = ledger::find(call, id, id.redemption()).await?;
     match found.and_then(|found| found.entry.fact) {
         Some(pb::ledger_entry::Fact::Redemption(redemption)) => Ok(redemption),
         _ => Err(Refusal::new(Reason::RedemptionNotFound).with("redemption", id.redemption())),

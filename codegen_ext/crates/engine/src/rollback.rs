@@ -4,12 +4,14 @@ use promo_decision::{Reason, Refusal};
 use prost::Message as _;
 
 use crate::{
+    archive,
     call::Call,
     convert,
     definitions::Project,
     ids::LedgerId,
     keys::Keys,
-    ledger, movements,
+    ledger::{self, Found},
+    movements,
     once::{self, Once},
     plan::{Outcome, Plan},
     protocol::promo::v1 as pb,
@@ -19,9 +21,10 @@ use crate::{
 
 const MOST_ROUNDS: usize = 8;
 const METHOD: char = 'b';
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Which redeemables of a redemption were undone, by place.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undone(Vec<u8>);
 
 impl Undone {
@@ -29,6 +32,21 @@ impl Undone {
         self.0
             .get(place / 8)
             .is_some_and(|byte| byte >> (7 - place % 8) & 1 == 1)
+    }
+
+    fn add(&mut self, place: usize) {
+        if self.0.len() <= place / 8 {
+            self.0.resize(place / 8 + 1, 0);
+        }
+        self.0[place / 8] |= 1 << (7 - place % 8);
+    }
+
+    /// Adds what a redemption of the archive says of itself.
+    pub fn add_archived(&mut self, redemption: &pb::Redemption) {
+        let ids = redemption.rolled_back_ids.iter();
+        for (_, place) in ids.filter_map(|id| LedgerId::parse_redeemable(id)) {
+            self.add(place);
+        }
     }
 }
 
@@ -47,18 +65,28 @@ pub async fn rollback(
     };
     let id = LedgerId::parse_redemption(&request.redemption_id).ok_or_else(unknown)?;
     let project = call.project().await?;
-    let found = ledger::read(&call.engine.store, &project.id, id).await?;
-    let entry = found.ok_or_else(unknown)?.entry;
-    undo(call, &project, request, id, &entry).await
+    let mut archived = None;
+    let entry = match ledger::read(&call.engine.store, &project.id, id).await? {
+        Found::Here(found) => Some(found.entry),
+        Found::Trimmed => {
+            archived = archive::redemption(call, id).await?;
+            archive::entry(call, id.redemption()).await?
+        }
+        Found::Never => None,
+    };
+    let entry = entry.ok_or_else(unknown)?;
+    undo(call, &project, request, id, &entry, archived.as_ref()).await
 }
 
-/// Undoes a redemption whose entry is at hand.
-pub async fn undo(
+/// Undoes a redemption whose entry is at hand; `archived` is what the archive
+/// knows of it, where the store has forgotten it.
+async fn undo(
     call: &Call<'_>,
     project: &Project,
     request: pb::RollbackRequest,
     id: LedgerId,
     entry: &pb::LedgerEntry,
+    archived: Option<&pb::Redemption>,
 ) -> Result<pb::Rollback, Refusal> {
     let Some(pb::ledger_entry::Fact::Redemption(redemption)) = &entry.fact else {
         let unknown = Refusal::new(Reason::RedemptionNotFound);
@@ -68,14 +96,22 @@ pub async fn undo(
         body.request_id.clear();
     });
     let asked = asked_places(&request, redemption, id)?;
+    if !is_marked(call, redemption) {
+        return replayed(call, project, id, once, too_late(call, id)).await;
+    }
     for _ in 0..MOST_ROUNDS {
-        let undone = undone(call, id).await?;
+        let mut undone = undone(call, id).await?;
+        if let Some(archived) = archived {
+            undone.add_archived(archived);
+        }
         let places: Vec<usize> = match &asked {
             Some(places) => places.clone(),
             None => counting(redemption, &undone).collect(),
         };
         if places.is_empty() || places.iter().any(|place| undone.contains(*place)) {
-            return replayed(call, project, id, once, &request).await;
+            let refusal = Refusal::new(Reason::AlreadyRolledBack)
+                .with("redemption", request.redemption_id.clone());
+            return replayed(call, project, id, once, refusal).await;
         }
         let undoing = Undoing {
             call,
@@ -108,7 +144,21 @@ pub async fn undo(
     Err(Refusal::new(Reason::Conflict))
 }
 
-/// Which redeemables of a redemption were undone.
+/// Whether the store surely has marks of what was undone of a redemption: they
+/// last as long as it can be undone, and then some.
+pub fn is_marked(call: &Call<'_>, redemption: &pb::Redemption) -> bool {
+    let made_ms = redemption.redeem_time.as_ref().map(convert::milliseconds);
+    made_ms.is_some_and(|made_ms| call.now_ms < made_ms + call.engine.config.rollback_ttl_ms)
+}
+
+fn too_late(call: &Call<'_>, id: LedgerId) -> Refusal {
+    let days = call.engine.config.rollback_ttl_ms / DAY_MS;
+    Refusal::new(Reason::RollbackTooLate)
+        .with("redemption", id.redemption())
+        .with("days", days.to_string())
+}
+
+/// Which redeemables of a redemption were undone, by the marks in the store.
 pub async fn undone(call: &Call<'_>, id: LedgerId) -> Result<Undone, StoreError> {
     let keys = Keys::new(&call.identity.project, id.partition);
     let mut command = redis::cmd("GET");
@@ -193,12 +243,9 @@ impl Undoing<'_> {
     fn rollback(&self, request: &pb::RollbackRequest, undone: &Undone) -> pb::Rollback {
         let results = &self.redemption.results;
         let chosen = self.places.iter().filter_map(|place| results.get(*place));
-        let mut after = undone.0.clone();
+        let mut after = undone.clone();
         for place in self.places {
-            if after.len() <= place / 8 {
-                after.resize(place / 8 + 1, 0);
-            }
-            after[place / 8] |= 1 << (7 - place % 8);
+            after.add(*place);
         }
         pb::Rollback {
             id: String::new(),
@@ -211,7 +258,7 @@ impl Undoing<'_> {
             returned_discount_amount: chosen.map(|result| result.applied_discount_amount).sum(),
             rollback_time: Some(convert::timestamp(self.call.now_ms)),
             reason: request.reason.clone(),
-            redemption_state: state(self.redemption, &Undone(after)) as i32,
+            redemption_state: state(self.redemption, &after) as i32,
         }
     }
 
@@ -249,24 +296,22 @@ impl Undoing<'_> {
     }
 }
 
-/// Nothing is left to undo: either this very call undid it before, or another.
+/// Nothing can be undone any more: either this very call undid it before, or it
+/// is refused.
 async fn replayed(
     call: &Call<'_>,
     project: &Project,
     id: LedgerId,
     once: Option<Once<'_>>,
-    request: &pb::RollbackRequest,
+    refusal: Refusal,
 ) -> Result<pb::Rollback, Refusal> {
-    let undone = || {
-        Refusal::new(Reason::AlreadyRolledBack).with("redemption", request.redemption_id.clone())
-    };
     let Some(once) = once else {
-        return Err(undone());
+        return Err(refusal);
     };
     let keys = Keys::new(&project.id, id.partition);
     match once.kept(call, &keys).await? {
         Some(answer) => first_answer(call, id, &answer).await,
-        None => Err(undone()),
+        None => Err(refusal),
     }
 }
 
@@ -281,9 +326,53 @@ async fn first_answer(
     answer: &[u8],
 ) -> Result<pb::Rollback, Refusal> {
     let id = stream_id(redemption, answer)?;
-    let found = ledger::read(&call.engine.store, &call.identity.project, id).await?;
+    let found = ledger::find(call, id, id.rollback()).await?;
     match found.and_then(|found| found.entry.fact) {
         Some(pb::ledger_entry::Fact::Rollback(rollback)) => Ok(rollback),
         _ => Err(Refusal::new(Reason::RedemptionNotFound).with("redemption", id.rollback())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "r_11019353d9d40000";
+
+    fn redemption(results: usize, undone: &[usize]) -> pb::Redemption {
+        let used = pb::RedeemableResult {
+            status: pb::RedeemableStatus::Applicable as i32,
+            ..pb::RedeemableResult::default()
+        };
+        pb::Redemption {
+            results: vec![used; results],
+            rolled_back_ids: undone.iter().map(|place| format!("{ID}.{place}")).collect(),
+            ..pb::Redemption::default()
+        }
+    }
+
+    #[test]
+    fn marks_of_the_store_and_of_the_archive_add_up() {
+        // What SETBIT of place 1 makes.
+        let mut undone = Undone(vec![0b0100_0000]);
+        undone.add_archived(&redemption(30, &[0, 29]));
+        let places: Vec<usize> = (0..40).filter(|place| undone.contains(*place)).collect();
+        assert_eq!(places, [0, 1, 29]);
+    }
+
+    #[test]
+    fn a_redemption_is_rolled_back_when_nothing_of_it_counts() {
+        let three = redemption(3, &[]);
+        for (places, expected) in [
+            (&[][..], pb::RedemptionState::Succeeded),
+            (&[2], pb::RedemptionState::PartiallyRolledBack),
+            (&[0, 1, 2], pb::RedemptionState::RolledBack),
+        ] {
+            let mut undone = Undone::default();
+            for place in places {
+                undone.add(*place);
+            }
+            assert_eq!(state(&three, &undone), expected);
+        }
     }
 }

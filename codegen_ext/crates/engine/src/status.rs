@@ -1,7 +1,10 @@
 //! Turns refusals into `google.rpc.Status`, the one form in which errors leave
 //! the data plane: as a failed call and inside batch results.
 
-use promo_decision::refusal::{Refusal, Violation};
+use promo_decision::{
+    reason::Reason,
+    refusal::{Refusal, Violation},
+};
 use prost::{Message, Name};
 use prost_types::Any;
 
@@ -56,6 +59,41 @@ pub fn status(refusal: &Refusal) -> Status {
         message: refusal.message(),
         details,
     }
+}
+
+/// The refusal that a status tells of; none when it names no reason of the
+/// catalogue.
+pub fn refusal(status: &Status) -> Option<Refusal> {
+    let info: ErrorInfo = unpack(status)?;
+    let named = |reason: &&Reason| reason.detail().name == info.reason;
+    let reason = Reason::ALL.iter().find(named).copied()?;
+    let violations = unpack::<BadRequest>(status).unwrap_or_default();
+    let delay = unpack::<RetryInfo>(status).and_then(|retry| retry.retry_delay);
+    let keys = reason.detail().metadata_keys.iter();
+    Some(Refusal {
+        reason,
+        metadata: keys
+            .filter_map(|key| Some((*key, info.metadata.get(*key)?.clone())))
+            .collect(),
+        violations: violations
+            .field_violations
+            .into_iter()
+            .map(|one| Violation::new(one.field, one.description))
+            .collect(),
+        retry_after_ms: delay.and_then(milliseconds),
+    })
+}
+
+fn unpack<M: Message + Name + Default>(status: &Status) -> Option<M> {
+    let url = format!("type.googleapis.com/{}", M::full_name());
+    let any = status.details.iter().find(|any| any.type_url == url)?;
+    M::decode(any.value.as_slice()).ok()
+}
+
+fn milliseconds(duration: prost_types::Duration) -> Option<u64> {
+    let seconds = u64::try_from(duration.seconds).ok()?;
+    let nanos = u64::try_from(duration.nanos).ok()?;
+    Some(seconds.checked_mul(1_000)? + nanos / 1_000_000)
 }
 
 fn shown(refusal: &Refusal) -> Refusal {
@@ -114,8 +152,6 @@ fn duration(milliseconds: u64) -> prost_types::Duration {
 
 #[cfg(test)]
 mod tests {
-    use promo_decision::reason::Reason;
-
     use super::*;
 
     fn details(refusal: &Refusal) -> Vec<String> {
@@ -156,6 +192,22 @@ mod tests {
         let status = status(&refusal);
         let request = BadRequest::decode(status.details[1].value.as_slice()).unwrap();
         assert_eq!(request.field_violations[1].field, "b");
+    }
+
+    #[test]
+    fn a_refusal_is_read_back_from_its_status() {
+        let mut late = Refusal::new(Reason::RateLimited).with("limit", "5");
+        late.retry_after_ms = Some(1_250);
+        let invalid = Refusal::invalid(vec![Violation::new("a", "is bad")]);
+        let unknown = Refusal::new(Reason::CodeNotFound).with("code", "A");
+        for told in [late, invalid, unknown] {
+            assert_eq!(refusal(&status(&told)), Some(told));
+        }
+        let nameless = Status {
+            code: 14,
+            ..Status::default()
+        };
+        assert_eq!(refusal(&nameless), None);
     }
 
     #[test]

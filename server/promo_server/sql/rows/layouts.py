@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.layout import IndexRange, RegisteredLayout, TakenRange
 from promo_server.sql.rows.base import Rows
@@ -104,13 +105,14 @@ class SqlLayouts(Rows):
         return [_range(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def skip(self, project_id: str, layout_number: int, indices: Iterable[int]) -> None:
-        """Remember indices that stored codes spell."""
+        """Remember indices that stored codes spell; one that is skipped already stays so."""
         rows = [
             {"project_id": project_id, "layout_number": layout_number, "skipped_index": _padded(index)}
             for index in indices
         ]
         if rows:
-            await self._connection.execute(insert(LAYOUT_SKIPS), rows)
+            dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+            await self._connection.execute(dialect.insert(LAYOUT_SKIPS).on_conflict_do_nothing(), rows)
 
     async def skips_from(self, project_id: str, layout_number: int, index: int, end: int) -> Sequence[int]:
         """Return the skipped indices in `[index, end)`, ascending."""

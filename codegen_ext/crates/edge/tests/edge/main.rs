@@ -1,5 +1,6 @@
 //! The edge over real sockets, as one program: each would link all of it.
 
+mod ask;
 mod drain;
 mod forward;
 mod health;

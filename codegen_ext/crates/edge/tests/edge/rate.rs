@@ -64,7 +64,7 @@ async fn servers_share_a_limit_within_a_tenth() {
     let config = limited(LIMIT);
     let store = Arc::new(TinyPlane::default());
     let servers: Vec<_> = (0..3)
-        .map(|_| Arc::new(CallLayer::new(Arc::clone(&store), &config)))
+        .map(|_| Arc::new(CallLayer::new(Arc::clone(&store), None, &config)))
         .collect();
     // Starts with a second, and ends just before the fourth.
     let now = SystemTime::now()

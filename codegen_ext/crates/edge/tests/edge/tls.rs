@@ -138,7 +138,7 @@ async fn files_that_cannot_be_used_are_named() {
             ..EdgeConfig::default()
         };
         let engine = std::sync::Arc::new(TinyPlane::default());
-        let layer = std::sync::Arc::new(promo_edge::CallLayer::new(engine, &config));
+        let layer = std::sync::Arc::new(promo_edge::CallLayer::new(engine, None, &config));
         let error = promo_edge::Server::start(layer, &config)
             .await
             .err()

@@ -160,7 +160,11 @@ impl Edge {
     pub async fn start(mut config: EdgeConfig) -> Self {
         "127.0.0.1:0".clone_into(&mut config.listen);
         let plane = Arc::new(TinyPlane::default());
-        let layer = Arc::new(CallLayer::new(Arc::clone(&plane), &config));
+        let layer = Arc::new(CallLayer::new(
+            Arc::clone(&plane),
+            config.control_plane(),
+            &config,
+        ));
         let server = Server::start(Arc::clone(&layer), &config).await.unwrap();
         Self {
             plane,
