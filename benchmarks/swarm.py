@@ -23,6 +23,7 @@ def arguments(command: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return our options, and what is locust's."""
     parser = argparse.ArgumentParser(
         prog="scripts/load",
+        allow_abbrev=False,
         description="Load a running server with shoppers; options that are not listed go to locust.",
     )
     parser.add_argument("users_of", choices=FILES, help="what the shoppers call")

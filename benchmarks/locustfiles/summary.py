@@ -20,7 +20,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     """Add the option that names the file."""
     parser.add_argument(
         "--summary",
-        type=Path,
+        default="",
         env_var="PROMO_LOCUST_SUMMARY",
         help="file for the result as JSON",
     )
@@ -30,7 +30,7 @@ def add_options(parser: LocustArgumentParser) -> None:
 def write(environment: Environment, **_: object) -> None:
     """Write the result of the whole run, which only the master of a distributed one has."""
     options = environment.parsed_options
-    if options is None or options.summary is None or isinstance(environment.runner, WorkerRunner):
+    if options is None or not options.summary or isinstance(environment.runner, WorkerRunner):
         return
     stats = environment.stats
     result = {
@@ -38,7 +38,7 @@ def write(environment: Environment, **_: object) -> None:
         "methods": {f"{entry.method} {entry.name}": _entry(entry) for entry in stats.entries.values()},
         "failed": {f"{error.method} {error.name}: {error.error}": error.occurrences for error in stats.errors.values()},
     }
-    options.summary.write_text(json.dumps(result), encoding="utf-8")
+    Path(options.summary).write_text(json.dumps(result), encoding="utf-8")
 
 
 def _entry(entry: StatsEntry) -> dict[str, object]:
