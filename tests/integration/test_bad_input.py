@@ -406,7 +406,7 @@ async def test_random_bytes_never_break_the_server(server: ServerProcess, client
         assert status not in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAVAILABLE}, bytes(
             body
         )
-    assert await ending(anext(client.campaigns.list(page_size=1))) == OK
+    assert await ending(anext(aiter(client.campaigns.list(page_size=1)))) == OK
 
 
 @pytest.mark.usefixtures("untouched")

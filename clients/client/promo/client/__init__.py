@@ -1,4 +1,4 @@
-"""The typed asyncio client of the promotion engine.
+"""The typed client of the promotion engine, for asyncio and, as SyncPromoClient, for threads.
 
     async with PromoClient.connect("127.0.0.1:50600", key="id:token") as client:
         cart = order("GBP", [item("mug", price=1250, quantity=2)])
@@ -20,14 +20,19 @@ from promo.client.build import (
     validate_request,
     validity,
 )
-from promo.client.calls import Timeouts
-from promo.client.channel import ChannelTransport, Tls
+from promo.client.channel import ChannelTransport
 from promo.client.client import PromoClient
-from promo.client.codes import ExportPiece
 from promo.client.errors import PromoError, Violation
+from promo.client.hooks import Hook, Observation
 from promo.client.in_process import InProcessTransport, Runtime
+from promo.client.page import Page
+from promo.client.paging import Listing
+from promo.client.pieces import ExportPiece
 from promo.client.reasons import Reason, ReasonDetail, Retry
 from promo.client.retry import RetryPolicy
+from promo.client.sync.client import SyncPromoClient
+from promo.client.timeouts import Timeouts
+from promo.client.tls import Tls
 from promo.client.transport import Transport
 from promo.v1.campaign_pb2 import Campaign, CodeLayout
 from promo.v1.customer_pb2 import Customer
@@ -40,10 +45,14 @@ __all__ = [
     "CodeLayout",
     "Customer",
     "ExportPiece",
+    "Hook",
     "InProcessTransport",
     "Limits",
+    "Listing",
+    "Observation",
     "Order",
     "OrderItem",
+    "Page",
     "PromoClient",
     "PromoError",
     "Reason",
@@ -51,6 +60,7 @@ __all__ = [
     "Retry",
     "RetryPolicy",
     "Runtime",
+    "SyncPromoClient",
     "Timeouts",
     "Tls",
     "Transport",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
 from promo.client import methods
 from promo.client.calls import Caller
+from promo.client.page import Page
+from promo.client.paging import Listing, listing
 from promo.v1.access_service_pb2 import (
     CreateApiKeyRequest,
     CreateProjectRequest,
@@ -51,22 +53,22 @@ class Access:
         )
         return await self._caller.unary(methods.CREATE_PROJECT, request, timeout)
 
-    async def list_projects(
+    def list_projects(
         self,
         *,
         page_size: int = 100,
+        page_token: str = "",
         timeout: float | None = None,
-    ) -> AsyncIterator[Project]:
-        """Yield every project, newest first; `timeout` is that of each page."""
-        token = ""
-        while True:
-            request = ListProjectsRequest(page_size=page_size, page_token=token)
-            page = await self._caller.unary(methods.LIST_PROJECTS, request, timeout)
-            for project in page.projects:
-                yield project
-            token = page.next_page_token
-            if not token:
-                return
+    ) -> Listing[Project]:
+        """Return the projects, newest first; `timeout` is that of each page."""
+        return listing(
+            self._caller,
+            methods.LIST_PROJECTS,
+            lambda token: ListProjectsRequest(page_size=page_size, page_token=token),
+            lambda answer: Page(answer.projects, answer.next_page_token),
+            page_token=page_token,
+            timeout=timeout,
+        )
 
     async def create_key(
         self,
@@ -86,23 +88,23 @@ class Access:
         request = CreateApiKeyRequest(project_id=project_id, api_key=key)
         return await self._caller.unary(methods.CREATE_API_KEY, request, timeout)
 
-    async def list_keys(
+    def list_keys(
         self,
         *,
         project_id: str = "",
         page_size: int = 100,
+        page_token: str = "",
         timeout: float | None = None,
-    ) -> AsyncIterator[ApiKey]:
-        """Yield every key without its token, newest first."""
-        token = ""
-        while True:
-            request = ListApiKeysRequest(project_id=project_id, page_size=page_size, page_token=token)
-            page = await self._caller.unary(methods.LIST_API_KEYS, request, timeout)
-            for key in page.api_keys:
-                yield key
-            token = page.next_page_token
-            if not token:
-                return
+    ) -> Listing[ApiKey]:
+        """Return the keys without their tokens, newest first; `timeout` is that of each page."""
+        return listing(
+            self._caller,
+            methods.LIST_API_KEYS,
+            lambda token: ListApiKeysRequest(project_id=project_id, page_size=page_size, page_token=token),
+            lambda answer: Page(answer.api_keys, answer.next_page_token),
+            page_token=page_token,
+            timeout=timeout,
+        )
 
     async def revoke_key(self, key_id: str, *, timeout: float | None = None) -> ApiKey:
         """Return the key, which stops working within one second."""

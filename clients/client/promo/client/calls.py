@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from types import MappingProxyType
 
 from promo.client import status
 from promo.client.errors import PromoError
-from promo.client.methods import Answer, Method, Pace, Request
+from promo.client.hooks import Hook, Observation
+from promo.client.methods import Answer, Method, Request
 from promo.client.retry import RetryPolicy
+from promo.client.timeouts import Timeouts
 from promo.client.transport import Transport
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Default deadlines of calls, retries included, in seconds."""
-
-    hot: float = 2.0
-    """What a shopper waits for: validate, redeem, roll back, publish, look up."""
-    batch: float = 10.0
-    """Their batch forms."""
-    managed: float = 30.0
-    """Everything else. An export may take longer, but not without a piece."""
-
-    def of(self, pace: Pace) -> float:
-        """Return the default deadline of a method."""
-        return {Pace.HOT: self.hot, Pace.BATCH: self.batch, Pace.MANAGED: self.managed}[pace]
+from promo.client.waiting import paced, sleep
 
 
 class Caller:
@@ -40,11 +26,13 @@ class Caller:
         key: str | None,
         timeouts: Timeouts,
         retry: RetryPolicy,
+        hook: Hook,
     ) -> None:
         """Call through `transport` with `key`, "id:token"."""
         self.transport = transport
         self.timeouts = timeouts
         self.retry = retry
+        self.hook = hook
         self.metadata: Mapping[str, str] = MappingProxyType(
             {"authorization": f"Bearer {key}"} if key else {},
         )
@@ -64,13 +52,32 @@ class Caller:
         sent = method.request()
         sent.CopyFrom(request)
         request_id = method.identify(sent)
-        body = sent.SerializeToString()
+        observation = self.hook.begin(method)
+        failure: BaseException | None = None
+        try:
+            answer = await self._attempts(method, sent.SerializeToString(), request_id, deadline, observation)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            observation.end(failure)
+        return method.answer.FromString(answer)
+
+    async def _attempts(
+        self,
+        method: Method[Request, Answer],
+        body: bytes,
+        request_id: str | None,
+        deadline: float,
+        observation: Observation,
+    ) -> bytes:
+        metadata = self._metadata(observation)
         attempt = 0
         previous: PromoError | None = None
         while True:
             attempt += 1
             try:
-                answer = await self._attempt(method.path, body, deadline)
+                return await self._attempt(method.path, metadata, body, deadline)
             except PromoError as error:
                 error.request_id = request_id
                 if previous is not None:
@@ -80,16 +87,19 @@ class Caller:
                 delay = self.retry.delay(attempt, error, repeatable=method.repeatable)
                 if delay is None or time.monotonic() + delay >= deadline:
                     raise
-                await asyncio.sleep(delay)
-            else:
-                return method.answer.FromString(answer)
+            observation.retry(previous, delay)
+            await sleep(delay)
 
-    async def _attempt(self, path: str, body: bytes, deadline: float) -> bytes:
+    async def _attempt(self, path: str, metadata: Mapping[str, str], body: bytes, deadline: float) -> bytes:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             message = "the deadline passed before the call was made"
             raise status.deadline_exceeded(message)
-        return await self.transport.unary(path, self.metadata, body, remaining)
+        return await self.transport.unary(path, metadata, body, remaining)
+
+    def _metadata(self, observation: Observation) -> Mapping[str, str]:
+        """Return what an attempt carries; a hook cannot take the key's place."""
+        return {**observation.metadata, **self.metadata} if observation.metadata else self.metadata
 
     async def stream(
         self,
@@ -104,21 +114,22 @@ class Caller:
         The time that the consumer takes between answers does not count.
         """
         idle = self.timeouts.of(method.pace) if idle_timeout is None else idle_timeout
-        answers = aiter(
-            self.transport.stream(method.path, self.metadata, request.SerializeToString(), None),
-        )
+        observation = self.hook.begin(method)
+        failure: BaseException | None = None
         try:
-            while True:
-                try:
-                    async with asyncio.timeout(idle):
-                        answer = await anext(answers)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError:
-                    message = f"the stream stood still for {idle:.1f} s"
-                    raise status.deadline_exceeded(message) from None
-                yield method.answer.FromString(answer)
+            metadata = self._metadata(observation)
+            stream = self.transport.stream(method.path, metadata, request.SerializeToString(), None)
+            async with aclosing(paced(aiter(stream), idle)) as answers:
+                async for answer in answers:
+                    yield method.answer.FromString(answer)
+        except GeneratorExit:
+            # The consumer has what it wanted.
+            raise
+        except TimeoutError:
+            failure = status.deadline_exceeded(f"the stream stood still for {idle:.1f} s")
+            raise failure from None
+        except BaseException as error:
+            failure = error
+            raise
         finally:
-            close = getattr(answers, "aclose", None)
-            if close is not None:
-                await close()
+            observation.end(failure)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from promo.client import methods
 from promo.client.calls import Caller
+from promo.client.page import Page
+from promo.client.paging import Listing, listing
 from promo.v1.campaign_pb2 import Campaign
 from promo.v1.campaign_service_pb2 import (
     CreateCampaignRequest,
@@ -47,17 +49,22 @@ class Campaigns:
         request = GetCampaignRequest(campaign=campaign)
         return await self._caller.unary(methods.GET_CAMPAIGN, request, timeout)
 
-    async def list(self, *, page_size: int = 100, timeout: float | None = None) -> AsyncIterator[Campaign]:
-        """Yield every campaign, newest first; `timeout` is that of each page."""
-        token = ""
-        while True:
-            request = ListCampaignsRequest(page_size=page_size, page_token=token)
-            page = await self._caller.unary(methods.LIST_CAMPAIGNS, request, timeout)
-            for campaign in page.campaigns:
-                yield campaign
-            token = page.next_page_token
-            if not token:
-                return
+    def list(
+        self,
+        *,
+        page_size: int = 100,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Listing[Campaign]:
+        """Return the campaigns, newest first; `timeout` is that of each page."""
+        return listing(
+            self._caller,
+            methods.LIST_CAMPAIGNS,
+            lambda token: ListCampaignsRequest(page_size=page_size, page_token=token),
+            lambda answer: Page(answer.campaigns, answer.next_page_token),
+            page_token=page_token,
+            timeout=timeout,
+        )
 
     async def update(
         self,

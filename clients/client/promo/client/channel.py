@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Final
 
 import grpc
@@ -11,10 +10,11 @@ import grpc.aio
 
 from promo.client import status
 from promo.client.errors import PromoError
+from promo.client.tls import Tls
 
 MESSAGE_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
-OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
     # The answer to a batch of 1,000 may pass gRPC's own limit of 4 MiB.
     ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
     # gRPC waits up to two minutes before it connects again; a checkout cannot.
@@ -27,18 +27,20 @@ OPTIONS: Final[tuple[tuple[str, int], ...]] = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tls:
-    """How the channel is secured. The default trusts the system's authorities."""
+def options(tls: Tls | None) -> tuple[tuple[str, int | str], ...]:
+    """Return the options of a channel that is secured so."""
+    if tls is None or tls.server_name is None:
+        return OPTIONS
+    return (*OPTIONS, ("grpc.ssl_target_name_override", tls.server_name))
 
-    root_certificates: bytes | None = None
-    """PEM of the authorities to trust instead of the system's."""
-    certificate_chain: bytes | None = None
-    """PEM of the client's own certificate, for mutual TLS."""
-    private_key: bytes | None = None
-    """PEM of the key of that certificate."""
-    server_name: str | None = None
-    """Name to expect in the server's certificate where it is not the target's."""
+
+def credentials(tls: Tls) -> grpc.ChannelCredentials:
+    """Return what secures a channel."""
+    return grpc.ssl_channel_credentials(
+        root_certificates=tls.root_certificates,
+        private_key=tls.private_key,
+        certificate_chain=tls.certificate_chain,
+    )
 
 
 class ChannelTransport:
@@ -47,17 +49,9 @@ class ChannelTransport:
     def __init__(self, target: str, tls: Tls | None = None) -> None:
         """Connect in the background to `target`, "host:port" or a gRPC URI."""
         if tls is None:
-            self._channel = grpc.aio.insecure_channel(target, options=OPTIONS)
+            self._channel = grpc.aio.insecure_channel(target, options=options(None))
         else:
-            credentials = grpc.ssl_channel_credentials(
-                root_certificates=tls.root_certificates,
-                private_key=tls.private_key,
-                certificate_chain=tls.certificate_chain,
-            )
-            options: list[tuple[str, int | str]] = [*OPTIONS]
-            if tls.server_name is not None:
-                options.append(("grpc.ssl_target_name_override", tls.server_name))
-            self._channel = grpc.aio.secure_channel(target, credentials, options=options)
+            self._channel = grpc.aio.secure_channel(target, credentials(tls), options=options(tls))
         self._unary: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
 
     async def unary(
@@ -100,21 +94,20 @@ class ChannelTransport:
         await self._channel.close()
 
 
-def _to_error(error: grpc.aio.AioRpcError) -> PromoError:
-    """Return the exception of a failed call."""
-    trailing = _values(error.trailing_metadata())
-    details = trailing.get(status.DETAILS_KEY)
-    number: int = error.code().value[0]
-    parsed = status.parse(
-        details if isinstance(details, bytes) else None,
-        number,
-        error.details() or error.code().name,
-    )
-    call_id = trailing.get(status.CALL_ID_KEY) or _values(error.initial_metadata()).get(
-        status.CALL_ID_KEY,
-    )
+def to_error(
+    code: grpc.StatusCode,
+    message: str | None,
+    initial: Iterable[tuple[str, str | bytes]] | None,
+    trailing: Iterable[tuple[str, str | bytes]] | None,
+) -> PromoError:
+    """Return the exception of a failed call, from its status and the metadata of its answer."""
+    ending = dict(trailing or ())
+    details = ending.get(status.DETAILS_KEY)
+    number: int = code.value[0]
+    parsed = status.parse(details if isinstance(details, bytes) else None, number, message or code.name)
+    call_id = ending.get(status.CALL_ID_KEY) or dict(initial or ()).get(status.CALL_ID_KEY)
     return status.to_error(parsed, call_id if isinstance(call_id, str) else None)
 
 
-def _values(metadata: grpc.aio.Metadata | None) -> dict[str, str | bytes]:
-    return dict(metadata) if metadata is not None else {}
+def _to_error(error: grpc.aio.AioRpcError) -> PromoError:
+    return to_error(error.code(), error.details(), error.initial_metadata(), error.trailing_metadata())

@@ -10,15 +10,18 @@ from typing import Self
 from promo.client import build, methods, status
 from promo.client.access import Access
 from promo.client.build import Mode
-from promo.client.calls import Caller, Timeouts
+from promo.client.calls import Caller
 from promo.client.campaigns import Campaigns
-from promo.client.channel import ChannelTransport, Tls
+from promo.client.channel import ChannelTransport
 from promo.client.codes import Codes
 from promo.client.errors import PromoError
+from promo.client.hooks import Hook, Unobserved
 from promo.client.in_process import InProcessTransport, Runtime
 from promo.client.lookups import Publications, Redemptions, Sessions, Vouchers
 from promo.client.methods import Request
 from promo.client.retry import RetryPolicy
+from promo.client.timeouts import Timeouts
+from promo.client.tls import Tls
 from promo.client.transport import Transport
 from promo.v1.customer_pb2 import Customer
 from promo.v1.order_pb2 import Order
@@ -46,9 +49,16 @@ class PromoClient:
         key: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
+        hook: Hook | None = None,
     ) -> None:
-        """Call through `transport` with the API key `key`, "id:token"."""
-        self._caller = Caller(transport, key, timeouts or Timeouts(), retry or RetryPolicy())
+        """Call through `transport` with the API key `key`, "id:token"; `hook` watches every call."""
+        self._caller = Caller(
+            transport,
+            key,
+            timeouts or Timeouts(),
+            retry or RetryPolicy(),
+            hook or Unobserved(),
+        )
         self.access = Access(self._caller)
         self.campaigns = Campaigns(self._caller)
         self.codes = Codes(self._caller)
@@ -66,6 +76,7 @@ class PromoClient:
         tls: Tls | bool = False,
         timeout: float | Timeouts | None = None,
         retry: RetryPolicy | None = None,
+        hook: Hook | None = None,
     ) -> Self:
         """Return a client of the server at `target`, "127.0.0.1:50600".
 
@@ -75,7 +86,7 @@ class PromoClient:
         """
         options = Tls() if tls is True else (tls or None)
         timeouts = Timeouts(hot=timeout) if isinstance(timeout, (int, float)) else timeout
-        return cls(ChannelTransport(target, options), key=key, timeouts=timeouts, retry=retry)
+        return cls(ChannelTransport(target, options), key=key, timeouts=timeouts, retry=retry, hook=hook)
 
     @classmethod
     def in_process(
@@ -85,9 +96,10 @@ class PromoClient:
         key: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
+        hook: Hook | None = None,
     ) -> Self:
         """Return a client of an engine that runs in this process."""
-        return cls(InProcessTransport(runtime), key=key, timeouts=timeouts, retry=retry)
+        return cls(InProcessTransport(runtime), key=key, timeouts=timeouts, retry=retry, hook=hook)
 
     async def __aenter__(self) -> Self:
         return self

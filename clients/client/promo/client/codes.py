@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
 from google.longrunning import operations_proto_pb2 as operations
 
-from promo.client import exceptions, methods, status
+from promo.client import methods, status
 from promo.client.calls import Caller
 from promo.client.errors import PromoError
+from promo.client.page import Page
+from promo.client.paging import Listing, listing
+from promo.client.pieces import ExportPiece, report, result
+from promo.client.waiting import sleep
 from promo.v1.code_batch_pb2 import CodeBatch
 from promo.v1.code_service_pb2 import (
     CodeBatchProgress,
@@ -25,25 +27,6 @@ from promo.v1.code_service_pb2 import (
 FIRST_POLL_SECONDS: Final = 0.05
 LONGEST_POLL_SECONDS: Final = 2.0
 BATCH_SECONDS: Final = 600.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ExportPiece:
-    """Some codes of an export, and how far it is."""
-
-    chunk: bytes
-    """Whole lines, each a code and a line feed, ready to be written."""
-    done_count: int
-    """Codes up to and with this piece."""
-    total_count: int
-    """Codes that were asked for."""
-    resume_token: str
-    """Continues after this piece, also in another process."""
-
-    @property
-    def codes(self) -> list[str]:
-        """The codes of this piece."""
-        return self.chunk.decode().splitlines()
 
 
 class Codes:
@@ -73,37 +56,37 @@ class Codes:
         operation = await self._caller.unary(methods.CREATE_CODE_BATCH, request, self._within(deadline))
         delay = FIRST_POLL_SECONDS
         while not operation.done:
-            _report(operation, on_progress)
+            report(operation, on_progress)
             if time.monotonic() + delay >= deadline:
                 message = f"{operation.name} is not done after {timeout:.1f} s"
                 raise status.deadline_exceeded(message)
-            await asyncio.sleep(delay)
+            await sleep(delay)
             delay = min(delay * 2, LONGEST_POLL_SECONDS)
             operation = await self._caller.unary(
                 methods.GET_OPERATION,
                 operations.GetOperationRequest(name=operation.name),
                 self._within(deadline),
             )
-        _report(operation, on_progress)
-        return _result(operation)
+        report(operation, on_progress)
+        return result(operation)
 
-    async def list_batches(
+    def list_batches(
         self,
         campaign: str,
         *,
         page_size: int = 100,
+        page_token: str = "",
         timeout: float | None = None,
-    ) -> AsyncIterator[CodeBatch]:
-        """Yield the batches of a campaign, oldest first."""
-        token = ""
-        while True:
-            request = ListCodeBatchesRequest(campaign=campaign, page_size=page_size, page_token=token)
-            page = await self._caller.unary(methods.LIST_CODE_BATCHES, request, timeout)
-            for batch in page.code_batches:
-                yield batch
-            token = page.next_page_token
-            if not token:
-                return
+    ) -> Listing[CodeBatch]:
+        """Return the batches of a campaign, oldest first; `timeout` is that of each page."""
+        return listing(
+            self._caller,
+            methods.LIST_CODE_BATCHES,
+            lambda token: ListCodeBatchesRequest(campaign=campaign, page_size=page_size, page_token=token),
+            lambda answer: Page(answer.code_batches, answer.next_page_token),
+            page_token=page_token,
+            timeout=timeout,
+        )
 
     async def export(
         self,
@@ -141,7 +124,7 @@ class Codes:
                 delay = self._caller.retry.delay(max(attempt, 1), error, repeatable=True)
                 if delay is None:
                     raise
-                await asyncio.sleep(delay)
+                await sleep(delay)
             else:
                 return
 
@@ -149,19 +132,3 @@ class Codes:
         """Return the time of one call of several that share a deadline."""
         remaining = deadline - time.monotonic()
         return max(min(remaining, self._caller.timeouts.managed), FIRST_POLL_SECONDS)
-
-
-def _report(operation: operations.Operation, on_progress: Callable[[CodeBatchProgress], None] | None) -> None:
-    progress = CodeBatchProgress()
-    if on_progress is not None and operation.metadata.Unpack(progress):
-        on_progress(progress)
-
-
-def _result(operation: operations.Operation) -> CodeBatch:
-    if operation.HasField("error"):
-        raise status.to_error(operation.error)
-    batch = CodeBatch()
-    if not operation.response.Unpack(batch):
-        message = f"{operation.name} has no code batch in its response"
-        raise exceptions.InternalStatusError(message, status=13)
-    return batch

@@ -1,0 +1,1 @@
+"""Makes the client for threads, and the reference page of the client."""

@@ -1,0 +1,103 @@
+"""What the pages say is true: their commands run on a real server, their links lead somewhere, their site builds."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import pages
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
+WRITTEN = sorted(path for folder in ("tutorial", "how-to", "explanation") for path in (DOCS / folder).glob("*.md"))
+ALL = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "clients/*/README.md", "benchmarks/README.md", "tests/README.md")
+    for path in REPOSITORY.glob(pattern)
+)
+WITH_COMMANDS = [page for page in WRITTEN if any(block.role != "not run" for block in pages.blocks(page))]
+
+
+def name(page: Path) -> str:
+    return page.relative_to(REPOSITORY).as_posix()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    # The path of a unix socket is short, so this cannot be below tmp_path.
+    folder = Path(tempfile.mkdtemp(prefix="promo-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
+def test_every_command_of_a_page_runs(page: Path, home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = pages.script(page, port, from_nothing=page.parent.name == "tutorial")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROMO_", "XDG_"))}
+    ended = subprocess.run(
+        ["/bin/bash", "-c", script],
+        cwd=home,
+        env={**kept, "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    log = home / "server.log"
+    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}\n{log.read_text()[-2000:] if log.exists() else ''}"
+
+
+def test_the_tutorial_and_every_how_to_but_those_of_your_own_machine_run() -> None:
+    idle = {name(page) for page in WRITTEN if page.parent.name != "explanation"} - {
+        name(page) for page in WITH_COMMANDS
+    }
+    assert idle == {"docs/how-to/replay-your-orders.md", "docs/how-to/run-in-production.md"}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name)
+def test_a_block_that_is_not_run_says_why(page: Path) -> None:
+    assert [block.line for block in pages.blocks(page) if block.role == "not run" and not block.reason] == []
+
+
+@pytest.mark.parametrize("page", ALL, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    dead = []
+    for link in pages.links(page):
+        target, _, anchor = link.partition("#")
+        if ":" in target:  # another site
+            continue
+        path = (page.parent / target).resolve() if target else page
+        if not path.exists() or (anchor and anchor not in pages.anchors(path)):
+            dead.append(link)
+    assert dead == []
+
+
+def test_a_page_of_the_site_links_to_nothing_outside_of_it() -> None:
+    outside = [
+        f"{name(page)}: {link}"
+        for page in sorted(DOCS.glob("**/*.md"))
+        for link in pages.links(page)
+        if ":" not in link and not (page.parent / link.partition("#")[0]).resolve().is_relative_to(DOCS)
+    ]
+    assert outside == []
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("mkdocs") is None,
+    reason="mkdocs is not installed: pip install --require-hashes -r requirements/docs.txt",
+)
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "site" / "tutorial" / "first-code" / "index.html").exists()

@@ -1,0 +1,105 @@
+"""Reads pages: their commands as a script, their links and headings."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+Role = Literal["run", "background", "stop", "not run"]
+
+LANGUAGES = {"sh", "python"}
+ADDRESS = "127.0.0.1:50600"
+"""The address that pages name, and the default of the server."""
+
+_COMMENT = re.compile(r"<!--\s*(?P<role>background|stop|not run)(?::\s*(?P<reason>.+?))?\s*-->")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Block:
+    """Commands of a page."""
+
+    line: int
+    language: str
+    text: str
+    role: Role
+    reason: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the blocks of a page that are commands."""
+    found = []
+    before: Token | None = None
+    for token in MarkdownIt("commonmark").parse(page.read_text(encoding="utf-8")):
+        if token.type == "fence" and token.info.strip() in LANGUAGES:
+            comment = _COMMENT.search(before.content) if before is not None and before.type == "html_block" else None
+            role, reason = (comment["role"], comment["reason"] or "") if comment else ("run", "")
+            assert token.map is not None
+            found.append(Block(token.map[0] + 1, token.info.strip(), token.content, role, reason))  # type: ignore[arg-type]
+        before = token
+    return found
+
+
+def script(page: Path, port: int, *, from_nothing: bool) -> str:
+    """Return one shell script of everything that a reader of the page runs."""
+    parts = [_HEAD.format(port=port)]
+    if not from_nothing:
+        parts += [_background("promo serve\n"), "export PROMO_KEY=$(cat ~/.local/state/promo/admin.key)\n"]
+    for block in blocks(page):
+        if block.role == "not run":
+            continue
+        parts.append(f"echo '# {page.name}:{block.line}' >&2\n")
+        text = block.text.replace(ADDRESS, f"127.0.0.1:{port}")
+        if block.role == "background":
+            parts.append(_background(text))
+        elif block.language == "python":
+            parts.append(f"python -c {shlex.quote(text)}\n")
+        else:
+            parts.append(("stop\n" if block.role == "stop" else "") + text)
+    return "".join(parts)
+
+
+_HEAD = """\
+set -euo pipefail
+export PROMO_GRPC__LISTEN=127.0.0.1:{port} PROMO_TELEMETRY__LISTEN=127.0.0.1:0
+server=
+stop() {{
+    [ -z "$server" ] && return
+    kill -TERM -- "-$server" || true
+    wait "$server" || true
+    server=
+}}
+trap stop EXIT
+ready() {{
+    until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do
+        kill -0 "$server"
+        sleep 0.05
+    done
+}}
+"""
+
+
+def _background(text: str) -> str:
+    return f"setsid bash -c {shlex.quote(text)} >>server.log 2>&1 &\nserver=$!\nready\n"
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield where the links of a page lead."""
+    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8")):
+        for child in token.children or ():
+            if child.type == "link_open":
+                yield str(child.attrs["href"])
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names of a page's headings, as sites make them."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
+    titles = [after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
