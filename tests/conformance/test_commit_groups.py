@@ -118,10 +118,15 @@ def state(store: redis.Redis, tag: str) -> list[Any]:
         rest = {"ZRANGE": (0, -1), "XRANGE": ("-", "+")}.get(command, ())
         for key in keys:
             pipeline.execute_command(command, tag + key, *rest)
-    found = pipeline.execute()
+    found = [_without_tail(value) for value in pipeline.execute()]
     times = slice(len(KEYS["GET"]), len(KEYS["GET"]) + len(KEYS["PTTL"]))
     found[times] = [time > 0 for time in found[times]]
     return [*found[:-1], [fields[b"o"] for _, fields in found[-1]]]
+
+
+def _without_tail(value: Any) -> Any:
+    """Return a string without trailing zero bytes: how long a page of bits is does not matter."""
+    return value.rstrip(b"\0") if isinstance(value, bytes) else value
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -175,7 +175,7 @@ class SyncPromoClient:
     ) -> Rollback:
         """Undo a redemption, or the named redeemables of it, once.
 
-        Raises RedemptionNotFound, AlreadyRolledBack.
+        Raises RedemptionNotFound, AlreadyRolledBack, RollbackTooLate.
         """
         request = RollbackRequest(
             redemption_id=redemption_id,
