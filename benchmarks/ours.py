@@ -146,6 +146,7 @@ def server(store: Store, directory: Path, cores: Sequence[int]) -> Iterator[tupl
         "PROMO_STORE__URL": store.url,
         "PROMO_GRPC__LISTEN": address,
         "PROMO_TELEMETRY__LISTEN": f"127.0.0.1:{free_port()}",
+        "PROMO_HTTP__LISTEN": "",
         "PROMO_TELEMETRY__LOG_LEVEL": "warning",
         "PROMO_AUTH__BOOTSTRAP_KEYS": KEY,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from promo_server.embedded import launcher
+from promo_server import launcher
 from promo_server.embedded.binary import find_server
 from promo_server.embedded.errors import EmbeddedStoreError
 from promo_server.embedded.lock import DirectoryLock

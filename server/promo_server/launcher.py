@@ -1,4 +1,4 @@
-"""Becomes the store process, after arranging that it dies with the server.
+"""Becomes another program, after arranging that it dies with the server.
 
 Run as a program of its own: `python -I launcher.py PARENT_PID PROGRAM ARGUMENT...`. Setting the parent's death signal
 between fork and exec in the server itself would run Python in a copy of a process with many threads, which may hang.
