@@ -45,7 +45,7 @@ def rest_config(
         "listen": http.listen,
         "processes": http.processes,
         "max_body_bytes": http.max_body_bytes,
-        "body_seconds": http.body_seconds,
+        "read_seconds": http.read_seconds,
         "drain_seconds": settings.grpc.drain_seconds,
         "log_level": settings.telemetry.log_level,
         "log_format": settings.telemetry.log_format,

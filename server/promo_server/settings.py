@@ -96,7 +96,12 @@ class HttpSettings(_Group):
         le=64 * 1024 * 1024,
         description="Largest request body, in bytes.",
     )
-    body_seconds: float = Field(10.0, gt=0, le=600, description="Seconds within which a request body must arrive.")
+    read_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="Seconds within which the head of a request must arrive, and as many again for its body.",
+    )
 
 
 class StoreSettings(_Group):

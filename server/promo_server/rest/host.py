@@ -33,9 +33,15 @@ async def run(config: Mapping[str, Any]) -> None:
         async def healthy() -> bool:
             return runtime.healthy()
 
-        limits = Limits(config["max_body_bytes"], config["body_seconds"])
+        limits = Limits(config["max_body_bytes"], config["read_seconds"])
         app = create_app(InProcessTransport(runtime), healthy, limits)
-        await serve(app, socket.socket(fileno=config["descriptor"]), config["drain_seconds"], _say_ready)
+        await serve(
+            app,
+            socket.socket(fileno=config["descriptor"]),
+            head_seconds=config["read_seconds"],
+            drain_seconds=config["drain_seconds"],
+            ready=_say_ready,
+        )
     finally:
         await runtime.drain(0)
 

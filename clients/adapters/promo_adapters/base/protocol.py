@@ -10,7 +10,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from promo_adapters.base.answers import json_answer
 from promo_adapters.base.problems import Problem, problem_body
 
-_HEAD_SECONDS: Final = 10.0
 _MOST_HEAD_BYTES: Final = 32 * 1024
 
 
@@ -20,6 +19,9 @@ class PatientProtocol(HttpToolsProtocol):
     Without it one byte a minute keeps a connection open for ever, and headers
     without end fill the memory.
     """
+
+    head_seconds = 10.0
+    """Time for the head of a request; a subclass may have another."""
 
     _timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
@@ -61,7 +63,7 @@ class PatientProtocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         self._stop_waiting()
         self._head_bytes = 0
-        self._timer = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+        self._timer = self.loop.call_later(self.head_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -70,7 +72,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         if not self.transport.is_closing():
-            self._end(Problem(408, "timeout", f"no request within {_HEAD_SECONDS:g} s"))
+            self._end(Problem(408, "timeout", f"no request within {self.head_seconds:g} s"))
 
     def _count(self, part: bytes) -> None:
         self._head_bytes += len(part)

@@ -32,15 +32,24 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
 
 
-async def serve(app: ASGIApp, listener: socket.socket, drain_seconds: float, ready: Callable[[], None]) -> None:
+async def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    head_seconds: float,
+    drain_seconds: float,
+    ready: Callable[[], None],
+) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in progress finish within a time.
 
-    `ready` is called when requests are answered.
+    The head of a request must arrive within `head_seconds`. `ready` is called
+    when requests are answered.
     """
+    protocol = type("Protocol", (PatientProtocol,), {"head_seconds": head_seconds})
     server = _Server(
         uvicorn.Config(
             app,
-            http=PatientProtocol,
+            http=protocol,
             ws="none",
             lifespan="off",
             interface="asgi3",

@@ -31,8 +31,8 @@ class Limits:
 
     body_bytes: int = 1024 * 1024
     """Largest body."""
-    body_seconds: float = 10.0
-    """Time for a body to arrive."""
+    read_seconds: float = 10.0
+    """Time for the head to arrive, and as much again for the body."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Call:
     async def body(self) -> Document:
         """Return what the body says."""
         limits = self._shared.limits
-        body = await read_body(self._request, limits.body_bytes, limits.body_seconds)
+        body = await read_body(self._request, limits.body_bytes, limits.read_seconds)
         return decode_body(body, self._request.headers.get("content-type", ""))
 
     async def model(self, model: type[Model]) -> Model:

@@ -43,7 +43,7 @@ def run(
     tls: Annotated[bool, Parameter(negative=(), help="Call the server with TLS.")] = False,
     tls_ca: Annotated[Path | None, Parameter(help="PEM of the authorities to trust instead of the system's.")] = None,
     max_body_bytes: Annotated[int, Parameter(help="Largest request body.")] = _LIMITS.body_bytes,
-    body_seconds: Annotated[float, Parameter(help="Time for a request body to arrive.")] = _LIMITS.body_seconds,
+    read_seconds: Annotated[float, Parameter(help="Time for a request to arrive.")] = _LIMITS.read_seconds,
     drain_seconds: Annotated[float, Parameter(help="Time for requests in progress when stopped.")] = 10.0,
 ) -> int:
     """Serve until SIGTERM or control-C."""
@@ -59,10 +59,16 @@ def run(
 
     async def work() -> None:
         transport = ChannelTransport(target, options if tls or tls_ca is not None else None)
-        application = create_app(transport, remote_health(transport), Limits(max_body_bytes, body_seconds))
+        application = create_app(transport, remote_health(transport), Limits(max_body_bytes, read_seconds))
         ready = f"promo-rest is ready: http://{address_of(listener)} in front of {target}"
         try:
-            await serve(application, listener, drain_seconds, lambda: print(ready, flush=True))  # noqa: T201
+            await serve(
+                application,
+                listener,
+                head_seconds=read_seconds,
+                drain_seconds=drain_seconds,
+                ready=lambda: print(ready, flush=True),  # noqa: T201 - this is a command
+            )
         finally:
             await transport.close()
 
@@ -78,3 +84,7 @@ def _fail(text: str) -> int:
 def main() -> None:
     """Run the command."""
     sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()
