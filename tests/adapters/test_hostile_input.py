@@ -131,11 +131,19 @@ def test_a_body_of_the_largest_size_is_read(rest: RestCaller) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"],
-    ids=["nothing", "half a line", "headers without end"],
+    [b"", b"\r\n", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"],
+    ids=["nothing", "an empty line", "half a line", "headers without end"],
 )
 def test_a_client_that_does_not_finish_its_head_is_let_go(rest: RestCaller, sent: bytes) -> None:
     assert rest.raw(sent).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_connection_is_not_kept_for_a_second_request_that_never_begins(rest: RestCaller) -> None:
+    with socket.create_connection((rest.host, rest.port), timeout=30) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(b"\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_client_that_does_not_finish_its_body_is_let_go(rest: RestCaller) -> None:

@@ -36,6 +36,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived, and wait no longer for a request that has not begun than for one that has."""
+        super().data_received(data)
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self._timer is None and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self._await_head()
+
     def on_message_begin(self) -> None:
         """Expect the rest of the head soon."""
         self._await_head()

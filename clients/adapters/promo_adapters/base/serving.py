@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ async def serve(
     The head of a request must arrive within `head_seconds`. `ready` is called
     when requests are answered.
     """
+    _allow_many_connections()
     protocol = type("Protocol", (PatientProtocol,), {"head_seconds": head_seconds})
     server = _Server(
         uvicorn.Config(
@@ -68,6 +70,13 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     await server.serve([listener])
+
+
+def _allow_many_connections() -> None:
+    """Take as many descriptors as the system gives: platforms open thousands of connections at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Server(uvicorn.Server):

@@ -102,7 +102,7 @@ class Call:
 
     async def voucher_details(self, codes: Iterable[str]) -> list[Voucher]:
         """Return the vouchers that can be had of codes that exist."""
-        found = await asyncio.gather(*(self._voucher_detail(code) for code in codes))
+        found = await asyncio.gather(*map(self._voucher_detail, codes))
         return [voucher for voucher in found if voucher is not None]
 
     async def _voucher_detail(self, code: str) -> Voucher | None:

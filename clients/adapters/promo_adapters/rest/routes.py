@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 from collections.abc import Awaitable, Callable
@@ -80,8 +81,10 @@ async def _publish(call: Call, document: Document, key: str, most_codes: int) ->
     request = to_publish_request(given, missing_key=key, most_codes=most_codes)
     publication = await call.client.publish(request, request_id=call.idempotency_key)
     # The customer has the codes now: whatever else is told must not fail the call.
-    vouchers = await call.voucher_details(publication.codes)
-    campaign = await call.campaign_detail(publication.campaign_id)
+    vouchers, campaign = await asyncio.gather(
+        call.voucher_details(publication.codes),
+        call.campaign_detail(publication.campaign_id),
+    )
     return publication_object(publication, request.customer, vouchers, campaign)
 
 
