@@ -20,16 +20,17 @@ from promo_adapters.rest.call import Limits
 _FAILURE = 1
 _LIMITS = Limits()
 
-_HELP = """A REST API in the shape of Voucherify's, in front of a promo-core server.
+_HELP = """A REST API in the shape of Voucherify's, before a promo-core server.
 
-It keeps nothing: start as many as you like behind a load balancer. Callers send the
-id of their API key as X-App-Id and its token as X-App-Token; make keys with
-`promo keys create`, role publisher for marketing platforms, checkout for shops.
+It keeps nothing: start as many as you like behind a load balancer.
+Callers send the id of their API key as X-App-Id and its token as
+X-App-Token. Make keys with `promo keys create`: role publisher for
+marketing platforms, checkout for shops.
 
 Example: promo-rest --target 127.0.0.1:50600 --listen 127.0.0.1:50680
 
-  curl -H 'X-App-Id: ID' -H 'X-App-Token: TOKEN' \\
-    'http://127.0.0.1:50680/v1/publications/create?campaign=come-back&customer=17850'
+  curl -H "X-App-Id: $ID" -H "X-App-Token: $TOKEN" \\
+    'http://127.0.0.1:50680/v1/vouchers/K7XQ2MNP4R'
 """
 
 app = cyclopts.App(name="promo-rest", help=_HELP, help_format="plaintext", version_flags=[])
