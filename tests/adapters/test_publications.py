@@ -72,7 +72,8 @@ async def test_a_publication_has_the_documented_object(client: PromoClient, rest
         "is_dynamic": False,
     }
     assert voucher["redemption"]["redeemed_quantity"] == 0
-    assert (await client.publications.get(answer["id"])).codes == [voucher["code"]]
+    (held,) = await client.publications.held(campaign.name, "17850")
+    assert (held.id, list(held.codes)) == (answer["id"], [voucher["code"]])
 
 
 @pytest.mark.parametrize(

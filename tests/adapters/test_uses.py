@@ -256,7 +256,7 @@ async def test_a_code_before_its_time_is_refused_with_the_documented_key(client:
 
 
 async def test_a_redemption_with_an_idempotency_key_happens_once(client: PromoClient, rest: RestCaller) -> None:
-    (code,) = await new_codes(client)
+    (code,) = await new_codes(client, limits=Limits(per_code=5))
     answers = [rest.post("/v1/redemptions", use([code]), **{"Idempotency-Key": f"order-{code}"}).body for _ in range(2)]
     assert len({answer["redemptions"][0]["id"] for answer in answers}) == 1
     assert (await client.vouchers.get(code)).redeemed_count == 1

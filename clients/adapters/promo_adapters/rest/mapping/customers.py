@@ -16,9 +16,9 @@ def to_customer(given: models.Customer | str | None) -> Customer | None:
         return None
     return Customer(
         source_id=source_id,
-        name=given.name,
-        email=given.email,
-        phone=given.phone,
+        name=given.name or "",
+        email=given.email or "",
+        phone=given.phone or "",
         metadata=metadata.pack(given.metadata),
     )
 

@@ -20,21 +20,21 @@ def to_order(given: models.Order | None) -> Order:
         raise Problem(400, "missing_amount", "Property .order should have 'items', or 'amount' above zero")
     items = [_item(item, f".order.items[{at}]") for at, item in enumerate(given.items or [])]
     return Order(
-        source_id=given.source_id or given.id,
-        currency_code=given.currency_code,
+        source_id=given.source_id or given.id or "",
+        currency_code=given.currency_code or "",
         items=items,
-        amount=None if items else given.amount,
+        amount=0 if items else given.amount or 0,
         metadata=metadata.pack(given.metadata),
     )
 
 
 def _item(given: models.OrderItem, place: str) -> OrderItem:
     quantity = 1 if given.quantity is None else given.quantity
-    product_id, sku_id = given.product_id, given.sku_id
+    source_id, product_id, sku_id = given.source_id or "", given.product_id or "", given.sku_id or ""
     if not product_id and not sku_id:
-        product_id, sku_id = (None, given.source_id) if given.related_object == "sku" else (given.source_id, None)
+        product_id, sku_id = ("", source_id) if given.related_object == "sku" else (source_id, "")
     return OrderItem(
-        source_id=given.source_id,
+        source_id=source_id,
         product_id=product_id,
         sku_id=sku_id,
         quantity=quantity,
@@ -44,9 +44,11 @@ def _item(given: models.OrderItem, place: str) -> OrderItem:
 
 
 def _price(given: models.OrderItem, quantity: int, place: str) -> int:
-    for price in (given.price, given.sku and given.sku.price, given.product and given.product.price):
-        if price is not None:
-            return price
+    if given.price is not None:
+        return given.price
+    for named in (given.sku, given.product):
+        if named is not None and named.price is not None:
+            return named.price
     if given.amount is not None and quantity > 0 and given.amount % quantity == 0:
         return given.amount // quantity
     wanted = "'price', or 'amount' that is a multiple of 'quantity'; products and their prices are not kept here"

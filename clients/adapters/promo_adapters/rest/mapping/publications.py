@@ -38,9 +38,9 @@ def to_publish_request(given: models.Publication, *, missing_key: str, most_code
         campaign=campaign,
         customer=customer,
         count=count,
-        source_id=given.source_id,
-        channel=given.channel,
-        join_once=given.join_once,
+        source_id=given.source_id or "",
+        channel=given.channel or "",
+        join_once=given.join_once or False,
         metadata=metadata.pack(given.metadata),
     )
 

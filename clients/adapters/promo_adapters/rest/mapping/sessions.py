@@ -37,7 +37,7 @@ def to_session_request(given: models.Session | None) -> SessionRequest | None:
     if not (math.isfinite(ttl) and 0 < nanoseconds <= _LONGEST_DAYS * _NANOSECONDS["DAYS"]):
         raise Problem(400, "invalid_payload", f"Property .session.ttl should be a time of up to {_LONGEST_DAYS} days")
     seconds, rest = divmod(round(nanoseconds), _NANOSECONDS["SECONDS"])
-    return SessionRequest(key=given.key, ttl=Duration(seconds=seconds, nanos=rest))
+    return SessionRequest(key=given.key or "", ttl=Duration(seconds=seconds, nanos=rest))
 
 
 def session_object(session: Session, given: models.Session | None) -> dict[str, object]:
