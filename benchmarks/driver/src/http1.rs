@@ -152,7 +152,13 @@ mod tests {
 
     #[test]
     fn what_is_got_stands_behind_the_shared_path() {
-        let mut http = Http1::new(Method::Get, "/create?campaign=1", "h:1", Some("Basic x"), false);
+        let mut http = Http1::new(
+            Method::Get,
+            "/create?campaign=1",
+            "h:1",
+            Some("Basic x"),
+            false,
+        );
         let mut out = Vec::new();
         http.send(b"&customer=2", &mut out);
         assert_eq!(
