@@ -5,7 +5,7 @@ import sys
 
 from benchmarks import results
 
-BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "report")
+BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "rest-publish", "report")
 
 
 def main() -> int:
@@ -14,7 +14,7 @@ def main() -> int:
         print(f"usage: python -m benchmarks {{{','.join(BENCHES)}}} [--json] [--quick]", file=sys.stderr)
         return 2
     name, arguments = sys.argv[1], sys.argv[2:]
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
     with results.kept(name, arguments):
         module.main(arguments)
     return 0

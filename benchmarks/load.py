@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 DRIVER = Path(__file__).parent / "driver"
 
-Wire = Literal["grpc", "http", "store"]
+Wire = Literal["grpc", "http", "http-get", "store"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Target:
 
         HTTP/1.1 carries one at a time; HTTP/2 is spread over a few connections, as a few checkout services would.
         """
-        if self.wire == "http":
+        if self.wire in {"http", "http-get"}:
             return in_flight, 1
         connections = min(8, in_flight)
         return connections, in_flight // connections

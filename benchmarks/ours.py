@@ -137,8 +137,13 @@ class Ours:
 
 
 @contextmanager
-def server(store: Store, directory: Path, cores: Sequence[int]) -> Iterator[tuple[str, tuple[int, ...], grpc.Channel]]:
-    """Runs `promo serve` on the store of the bench; gives its address, its processes and a channel to it."""
+def server(
+    store: Store, directory: Path, cores: Sequence[int], rest: str = ""
+) -> Iterator[tuple[str, tuple[int, ...], grpc.Channel]]:
+    """Runs `promo serve` on the store of the bench; gives its address, its processes and a channel to it.
+
+    With `rest`, an address, it serves the REST API there too.
+    """
     port = free_port()
     address = f"127.0.0.1:{port}"
     environment = os.environ | {
@@ -146,6 +151,7 @@ def server(store: Store, directory: Path, cores: Sequence[int]) -> Iterator[tupl
         "PROMO_STORE__URL": store.url,
         "PROMO_GRPC__LISTEN": address,
         "PROMO_TELEMETRY__LISTEN": f"127.0.0.1:{free_port()}",
+        "PROMO_HTTP__LISTEN": rest,
         "PROMO_TELEMETRY__LOG_LEVEL": "warning",
         "PROMO_AUTH__BOOTSTRAP_KEYS": KEY,
     }

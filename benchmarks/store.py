@@ -11,8 +11,7 @@ from typing import Literal, cast
 import redis
 
 from benchmarks.processes import StartError, started
-from promo_server.embedded.binary import find_server
-from promo_server.embedded.launcher import ALLOCATOR
+from promo_server.embedded.binary import ALLOCATOR, find_server
 
 Durability = Literal["always", "everysec", "no"]
 """When the append-only file reaches the disk: before each answer, each second, or no file at all."""
@@ -68,7 +67,7 @@ def running(directory: Path, durability: Durability, cores: Sequence[int]) -> It
         *("--auto-aof-rewrite-percentage", "0", "--loglevel", "warning"),
     ]
     log = directory / "store.log"
-    with started(command, cores, log, os.environ | {"GLIBC_TUNABLES": ALLOCATOR}) as process:
+    with started(command, cores, log, os.environ | dict([ALLOCATOR.split("=", 1)])) as process:
         client = redis.Redis(unix_socket_path=str(socket), decode_responses=True)
         deadline = time.monotonic() + 10.0
         while not answers(client):

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import structlog
 
-from promo_server.data_plane import runtime_config
+from promo_server.data_plane import rest_config, runtime_config
 from promo_server.domain.operation import Operation
 from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
+from promo_server.rest.processes import RestProcesses
 from promo_server.rpc.server import ControlPlaneServer
 from promo_server.runtime import Runtime
 from promo_server.secret_values import parse_master_secret
@@ -36,7 +37,6 @@ from promo_server.workers.team import Workers
 
 _HOUR_MS = 3_600_000
 _CONNECT_SECONDS = 5.0
-_CONNECT_POLL_SECONDS = 0.02
 
 Result = TypeVar("Result")
 
@@ -48,7 +48,7 @@ class StartError(Exception):
 
 
 class Server:
-    """One server process: store (when embedded), control plane, data plane, workers, telemetry.
+    """One server process: store (when embedded), control plane, data plane, workers, telemetry; and REST processes.
 
     `start` must run on the main thread, on which the embedded store's life hangs.
     """
@@ -60,6 +60,7 @@ class Server:
         self.state = StateDir(settings.state_dir)
         self.grpc_address = ""
         self.http_address = ""
+        self.rest_address = ""
         self.project_id = ""
         self.key_ids: tuple[str, ...] = ()
 
@@ -70,7 +71,7 @@ class Server:
         except BaseException:
             await self._stack.aclose()
             raise
-        _log.info("server.ready", grpc=self.grpc_address, http=self.http_address)
+        _log.info("server.ready", grpc=self.grpc_address, http=self.http_address, rest=self.rest_address)
 
     async def stop(self) -> None:
         """Let calls in progress finish, within `grpc.drain_seconds`, then stop everything."""
@@ -100,6 +101,8 @@ class Server:
         )
         self._stack.push_async_callback(use_cases.runner.stop)
         await self._bootstrap(use_cases)
+        # Before gRPC is at work, which does not like to be forked.
+        rest = await self._start_rest(store_url, master)
         await self._start_control_plane(use_cases)
         runtime = await self._start_data_plane(store_url, master)
         workers = Workers(
@@ -116,6 +119,9 @@ class Server:
         # The edge goes first: while it drains, forwarded calls still find the control plane and the workers.
         self._stack.push_async_callback(runtime.drain, self._settings.grpc.drain_seconds)
         self._start_telemetry(runtime)
+        if rest is not None:
+            # It takes no further requests before anything that it needs goes.
+            self._stack.push_async_callback(rest.stop)
 
     def _master_secret(self) -> bytes:
         given = self._settings.codes.master_secret
@@ -167,8 +173,20 @@ class Server:
         except RuntimeError as error:
             await runtime.drain(0)
             raise StartError(str(error)) from None
-        await _until_healthy(runtime)
+        await runtime.until_healthy(_CONNECT_SECONDS)
         return runtime
+
+    async def _start_rest(self, store_url: str, master: bytes) -> RestProcesses | None:
+        if not self._settings.http.listen:
+            return None
+        rest = RestProcesses(rest_config(self._settings, store_url, master, self.state.control_socket))
+        self._stack.push_async_callback(rest.stop)
+        try:
+            await rest.start()
+        except OSError as error:
+            raise StartError(f"http.listen {self._settings.http.listen}: {error}") from None
+        self.rest_address = rest.address
+        return rest
 
     def _start_telemetry(self, runtime: Runtime) -> None:
         host, _, port = self._settings.telemetry.listen.rpartition(":")
@@ -210,13 +228,6 @@ async def serve(settings: Settings, work: Callable[[Server], Coroutine[object, o
     finally:
         stopping.cancel()
         await server.stop()
-
-
-async def _until_healthy(runtime: Runtime) -> None:
-    """Return when the engine has reached the store, which it does in the background; a store that is away can wait."""
-    deadline = time.monotonic() + _CONNECT_SECONDS
-    while not runtime.healthy() and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when it did
-        await asyncio.sleep(_CONNECT_POLL_SECONDS)
 
 
 def _now_ms() -> int:

@@ -33,6 +33,27 @@ def runtime_config(
     }
 
 
+def rest_config(
+    settings: Settings,
+    store_url: str,
+    master_secret: bytes,
+    control_socket: Path,
+) -> dict[str, object]:
+    """Return the document that the REST processes read; it has the master secret and is never logged."""
+    http = settings.http
+    return {
+        "listen": http.listen,
+        "processes": http.processes,
+        "max_body_bytes": http.max_body_bytes,
+        "read_seconds": http.read_seconds,
+        "drain_seconds": settings.grpc.drain_seconds,
+        "log_level": settings.telemetry.log_level,
+        "log_format": settings.telemetry.log_format,
+        # Each process is one Python thread's worth of calls: one more thread keeps up with it.
+        "runtime": {**runtime_config(settings, store_url, master_secret, control_socket), "worker_threads": 1},
+    }
+
+
 def _engine(store: StoreSettings, limits: LimitsSettings) -> dict[str, object]:
     return {
         "store_timeout_ms": store.timeout_ms,

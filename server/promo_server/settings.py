@@ -82,6 +82,28 @@ class GrpcSettings(_Group):
         return self
 
 
+class HttpSettings(_Group):
+    """The REST API, which runs in processes of its own."""
+
+    listen: Address | Literal[""] = Field(
+        "127.0.0.1:50680",
+        description="Address of the REST API; port 0 takes a free one, an empty text turns it off.",
+    )
+    processes: int = Field(1, ge=1, le=64, description="Processes that share the address, one core each.")
+    max_body_bytes: int = Field(
+        1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="Largest request body, in bytes.",
+    )
+    read_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="Seconds within which the head of a request must arrive, and as many again for its body.",
+    )
+
+
 class StoreSettings(_Group):
     """The store, where everything that happens is decided."""
 
@@ -268,6 +290,7 @@ class Settings(BaseSettings):
         description="Folder of everything that this server keeps: embedded store, SQLite, generated keys. Mode 0700.",
     )
     grpc: GrpcSettings = Field(default_factory=GrpcSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     embedded: EmbeddedSettings = Field(default_factory=EmbeddedSettings)
     sql: SqlSettings = Field(default_factory=SqlSettings)

@@ -28,6 +28,7 @@ def start(tmp_path: Path) -> Start:
             **{name: value for name, value in os.environ.items() if not name.startswith("PROMO_")},
             "PROMO_STATE_DIR": str(tmp_path / "state"),
             "PROMO_TELEMETRY__LISTEN": "127.0.0.1:0",
+            "PROMO_HTTP__LISTEN": "127.0.0.1:0",
         }
         return subprocess.Popen(
             [sys.executable, "-m", "promo_server.cli", "serve", "--demo", "--listen", "127.0.0.1:0", *arguments],

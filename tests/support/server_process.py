@@ -27,6 +27,7 @@ class ServerProcess:
             "PROMO_STATE_DIR": str(state_dir),
             "PROMO_GRPC__LISTEN": "127.0.0.1:0",
             "PROMO_TELEMETRY__LISTEN": "127.0.0.1:0",
+            "PROMO_HTTP__LISTEN": "",
             "PROMO_AUTH__BOOTSTRAP_KEYS": KEY,
             **environment,
         }
@@ -37,6 +38,11 @@ class ServerProcess:
     def target(self) -> str:
         """Address of the gRPC port."""
         return str(self.ready["grpc"])
+
+    @property
+    def rest(self) -> str:
+        """Address of the REST API; empty unless `PROMO_HTTP__LISTEN` was given."""
+        return str(self.ready["rest"])
 
     @property
     def http(self) -> str:
@@ -79,6 +85,7 @@ class ServerProcess:
         self.ready = json.loads(line)
         self.environment["PROMO_GRPC__LISTEN"] = self.target
         self.environment["PROMO_TELEMETRY__LISTEN"] = self.http
+        self.environment["PROMO_HTTP__LISTEN"] = self.rest
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop as an operator does, and return the exit status."""

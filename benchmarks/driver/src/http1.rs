@@ -1,25 +1,49 @@
-//! HTTP/1.1 `POST` of JSON on kept-alive connections, one call in flight each.
+//! HTTP/1.1 on kept-alive connections, one call in flight each: `POST` of JSON, or
+//! `GET` of addresses.
 
 use crate::protocol::{Answer, Failure, Protocol, Status};
 
 /// State of one HTTP/1.1 connection.
 pub struct Http1 {
     head: String,
+    method: Method,
+    path: String,
     keep_bodies: bool,
     sent: u32,
     answered: u32,
 }
 
+/// What a prepared body is.
+#[derive(Clone, Copy)]
+pub enum Method {
+    /// JSON to send.
+    Post,
+    /// Path and query of what to get, behind the path that all calls share.
+    Get,
+}
+
 impl Http1 {
-    /// Calls `POST path`.
-    pub fn new(path: &str, host: &str, authorization: Option<&str>, keep_bodies: bool) -> Self {
+    /// Calls `path`.
+    pub fn new(
+        method: Method,
+        path: &str,
+        host: &str,
+        authorization: Option<&str>,
+        keep_bodies: bool,
+    ) -> Self {
         let authorization =
             authorization.map_or_else(String::new, |value| format!("authorization: {value}\r\n"));
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{authorization}content-length: "
-        );
+        let head = match method {
+            Method::Post => format!(
+                "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{authorization}content-length: "
+            ),
+            Method::Get => format!(" HTTP/1.1\r\nhost: {host}\r\n{authorization}\r\n"),
+        };
+        let path = path.to_owned();
         Self {
             head,
+            method,
+            path,
             keep_bodies,
             sent: 0,
             answered: 0,
@@ -35,10 +59,20 @@ impl Protocol for Http1 {
     }
 
     fn send(&mut self, body: &[u8], out: &mut Vec<u8>) -> u32 {
-        out.extend_from_slice(self.head.as_bytes());
-        out.extend_from_slice(body.len().to_string().as_bytes());
-        out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(body);
+        match self.method {
+            Method::Post => {
+                out.extend_from_slice(self.head.as_bytes());
+                out.extend_from_slice(body.len().to_string().as_bytes());
+                out.extend_from_slice(b"\r\n\r\n");
+                out.extend_from_slice(body);
+            }
+            Method::Get => {
+                out.extend_from_slice(b"GET ");
+                out.extend_from_slice(self.path.as_bytes());
+                out.extend_from_slice(body);
+                out.extend_from_slice(self.head.as_bytes());
+            }
+        }
         self.sent += 1;
         self.sent - 1
     }
@@ -92,12 +126,12 @@ fn split_answer(input: &[u8]) -> Result<Option<(u32, usize, usize)>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Http1, split_answer};
+    use super::{Http1, Method, split_answer};
     use crate::protocol::{Protocol, Status};
 
     #[test]
     fn an_answer_in_two_pieces_is_read_once_it_is_whole() {
-        let mut http = Http1::new("/redeem", "localhost", None, true);
+        let mut http = Http1::new(Method::Post, "/redeem", "localhost", None, true);
         let mut out = Vec::new();
         assert_eq!(http.send(b"{}", &mut out), 0);
         assert!(out.ends_with(b"content-length: 2\r\n\r\n{}"));
@@ -114,6 +148,23 @@ mod tests {
         );
         assert_eq!(done[0].status, Status::Http(200));
         assert_eq!(done[0].body, b"abc");
+    }
+
+    #[test]
+    fn what_is_got_stands_behind_the_shared_path() {
+        let mut http = Http1::new(
+            Method::Get,
+            "/create?campaign=1",
+            "h:1",
+            Some("Basic x"),
+            false,
+        );
+        let mut out = Vec::new();
+        http.send(b"&customer=2", &mut out);
+        assert_eq!(
+            out,
+            b"GET /create?campaign=1&customer=2 HTTP/1.1\r\nhost: h:1\r\nauthorization: Basic x\r\n\r\n"
+        );
     }
 
     #[test]

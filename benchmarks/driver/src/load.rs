@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::bodies::Bodies;
 use crate::connection::{Connection, Finished};
-use crate::http1::Http1;
+use crate::http1::{Http1, Method};
 use crate::http2::Http2;
 use crate::options::{Options, Wire};
 use crate::protocol::{Failure, Protocol};
@@ -26,7 +26,12 @@ fn protocol(options: &Options) -> Box<dyn Protocol> {
             authorization,
             keep,
         )),
-        Wire::Http => Box::new(Http1::new(
+        Wire::Http | Wire::HttpGet => Box::new(Http1::new(
+            if options.wire == Wire::Http {
+                Method::Post
+            } else {
+                Method::Get
+            },
             &options.path,
             &options.address,
             authorization,

@@ -14,6 +14,8 @@ pub enum Wire {
     Grpc,
     /// `POST` of JSON over HTTP/1.1.
     Http,
+    /// `GET` over HTTP/1.1; each body is the end of an address.
+    HttpGet,
     /// The store's protocol; each body is one whole encoded command.
     Store,
 }
@@ -56,7 +58,7 @@ pub struct Options {
     pub watched: Vec<Watched>,
 }
 
-const USAGE: &str = "promo-load-driver --wire grpc|http|store --address HOST:PORT|/SOCKET \
+const USAGE: &str = "promo-load-driver --wire grpc|http|http-get|store --address HOST:PORT|/SOCKET \
 --path PATH --bodies FILE [--authorization TEXT] [--connections N] [--streams N] [--rate CALLS_PER_S] \
 [--warm-up SECONDS] [--duration SECONDS] [--answers FILE] [--watch NAME=PID[,PID...]]";
 
@@ -117,8 +119,9 @@ fn parse_wire(text: &str) -> Result<Wire, String> {
     match text {
         "grpc" => Ok(Wire::Grpc),
         "http" => Ok(Wire::Http),
+        "http-get" => Ok(Wire::HttpGet),
         "store" => Ok(Wire::Store),
-        other => Err(format!("{other} is not grpc, http or store")),
+        other => Err(format!("{other} is not grpc, http, http-get or store")),
     }
 }
 

@@ -145,6 +145,7 @@ impl Outcome {
                 "mean": self.latencies.mean(),
                 "p50": self.latencies.value_at_quantile(0.5),
                 "p90": self.latencies.value_at_quantile(0.9),
+                "p95": self.latencies.value_at_quantile(0.95),
                 "p99": self.latencies.value_at_quantile(0.99),
                 "p999": self.latencies.value_at_quantile(0.999),
                 "max": self.latencies.max(),

@@ -24,6 +24,7 @@ _INTERRUPTED = 130
 def serve(
     *,
     listen: Annotated[str | None, Parameter(help="host:port of the gRPC port; port 0 takes a free one.")] = None,
+    rest_listen: Annotated[str | None, Parameter(help="host:port of the REST API; empty turns it off.")] = None,
     http_listen: Annotated[str | None, Parameter(help="host:port of /metrics and /healthz.")] = None,
     demo: Annotated[bool, Parameter(negative=())] = False,
     once: Annotated[bool, Parameter(negative=())] = False,
@@ -51,6 +52,8 @@ def serve(
     overrides: dict[str, Any] = {}
     if listen is not None:
         overrides["grpc"] = {"listen": listen}
+    if rest_listen is not None:
+        overrides["http"] = {"listen": rest_listen}
     if http_listen is not None:
         overrides["telemetry"] = {"listen": http_listen}
     loaded = load_settings(settings, overrides) if demo else settings.load(overrides)
@@ -74,6 +77,7 @@ def serve(
 def _document(server: app.Server) -> dict[str, object]:
     return {
         "grpc": server.grpc_address,
+        "rest": server.rest_address,
         "http": server.http_address,
         "project_id": server.project_id,
         "key_ids": list(server.key_ids),
@@ -95,6 +99,7 @@ def _greeting(loaded: LoadedSettings, server: app.Server) -> str:
 promo is ready.
 
   gRPC      {server.grpc_address}{"  (TLS)" if settings.grpc.tls_certificate else ""}
+  REST      {f"http://{server.rest_address}" if server.rest_address else "off (http.listen is empty)"}
   metrics   http://{server.http_address}/metrics, health at /healthz
   store     {store}
   database  {database}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from promo_server.embedded import launcher
-from promo_server.embedded.binary import find_server
+from promo_server import launcher
+from promo_server.embedded.binary import ALLOCATOR, find_server
 from promo_server.embedded.errors import EmbeddedStoreError
 from promo_server.embedded.lock import DirectoryLock
 from promo_server.embedded.options import EmbeddedStoreOptions
@@ -91,6 +91,7 @@ class EmbeddedStore:
                 "-S",
                 launcher.__file__,
                 str(os.getpid()),
+                ALLOCATOR,
                 str(server),
                 *self._options.arguments(),
                 stdin=asyncio.subprocess.DEVNULL,

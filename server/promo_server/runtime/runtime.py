@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping
 
 from promo_server import _native
 from promo_server.runtime import events
+
+_POLL_SECONDS = 0.02
 
 
 class CallFailedError(Exception):
@@ -56,6 +59,12 @@ class Runtime:
     def healthy(self) -> bool:
         """Return whether the store answers."""
         return self._native.healthy()
+
+    async def until_healthy(self, seconds: float) -> None:
+        """Return when the store answers, or after a time: a store that is away can wait."""
+        deadline = time.monotonic() + seconds
+        while not self.healthy() and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells when it did
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def drain(self, grace_seconds: float) -> None:
         """Let calls in flight finish within a time, then stop for good."""

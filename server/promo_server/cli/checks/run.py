@@ -28,6 +28,7 @@ async def run_checks(settings: Settings) -> list[Finding]:
         *await check_store(settings),
         await _check_sql(settings),
         await _check_port("server", settings.grpc.listen),
+        *([await _check_port("rest", settings.http.listen)] if settings.http.listen else []),
     ]
 
 

@@ -1,0 +1,42 @@
+"""The engine as an adapter sees it: one client per request, with the key that came with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from promo.client import PromoClient, Timeouts, Transport
+
+HEALTH_METHOD: Final = "/grpc.health.v1.Health/Check"
+_SERVING: Final = b"\x08\x01"
+_HEALTH_SECONDS: Final = 1.0
+
+ANSWER_SECONDS: Final = 1.4
+"""Time for one call. Who renders a message waits two seconds for the whole answer, and then shows nothing."""
+
+DETAIL_SECONDS: Final = 0.4
+"""Time for a call that an answer can do without; it comes on top."""
+
+Health = Callable[[], Awaitable[bool]]
+
+
+class Engine:
+    """Makes clients, which are cheap: they share a transport. No key outlives its request."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Call through `transport`, which belongs to the caller."""
+        self._transport = transport
+        self._timeouts = Timeouts(hot=ANSWER_SECONDS, batch=ANSWER_SECONDS, managed=ANSWER_SECONDS)
+
+    def client(self, key: str) -> PromoClient:
+        """Return a client with the API key `key`, "id:token"."""
+        return PromoClient(self._transport, key=key, timeouts=self._timeouts)
+
+
+def remote_health(transport: Transport) -> Health:
+    """Return a question that asks a server over the network whether it serves."""
+
+    async def serves() -> bool:
+        return await transport.unary(HEALTH_METHOD, {}, b"", _HEALTH_SECONDS) == _SERVING
+
+    return serves
