@@ -10,15 +10,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from support.server_process import KEY
 
+from promo_adapters.base.database import connect
+from promo_adapters.braze.objects import OUTBOX
+from promo_adapters.punchh.store import INBOX
+
 SECRET = "SECRET"
 CLIENT = "CLIENT"
 BRAZE_KEY = "braze-key"
 SAMPLES = Path(__file__).resolve().parents[2] / "clients/examples/punchh"
+
+BRAZE_SECONDS = 2.0
+"""How long Braze may take; a simulated one shares its thread with the test."""
 
 _WAIT_SECONDS = 30
 
@@ -41,7 +49,7 @@ class AdapterProcess:
         text += "[processing]\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n"
         if braze is not None:
             text += f'[braze]\nendpoint = "{braze}"\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n'
-            text += "timeout_seconds = 1.0\n"
+            text += f"timeout_seconds = {BRAZE_SECONDS}\n"
         self.config.write_text(text + lines)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PROMO_")},
@@ -105,6 +113,11 @@ class AdapterProcess:
             timeout=_WAIT_SECONDS,
             check=False,
         )
+
+    def states(self) -> dict[str, dict[str, int]]:
+        """Return how many entries of each queue are in each state."""
+        with closing(connect(self.database)) as connection:
+            return {name: dict(queue.counts(connection)) for name, queue in (("inbox", INBOX), ("outbox", OUTBOX))}
 
     def document(self, *arguments: str) -> Any:
         """Return what a command prints as JSON."""

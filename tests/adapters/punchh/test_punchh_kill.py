@@ -49,13 +49,13 @@ async def test_what_was_stored_before_the_kill_is_worked_off_after_it(
     manager = punchh(adapter)
     assert await manager.activate()
     # The engine is away, so that everything is stored and nothing is worked off.
-    server.stop()
+    await asyncio.to_thread(server.stop)
     manager.send(rewards(40))
     await manager.settled()
     assert {delivery.statuses[-1] for delivery in manager.deliveries} == {202}
     adapter.kill()
-    server.start()
-    adapter.start()
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(adapter.start)
     await until(lambda: len(braze.simulator.events_of("rewards")) == 40, "all events at Braze")
     heard = Counter(one["external_id"] for one in braze.simulator.events_of("rewards"))
     assert heard == Counter(f"u-{number}" for number in range(1, 41))
@@ -80,12 +80,12 @@ async def test_kills_at_any_instant_lose_nothing_and_hand_out_no_second_code(
         manager.send(events[kills * 75 : (kills + 1) * 75], copies=2, shuffle=True)
         await asyncio.sleep(0.05 + 0.07 * kills)
         adapter.kill()
-        adapter.start()
+        await asyncio.to_thread(adapter.start)
     await manager.settled()
     assert all(delivery.accepted for delivery in manager.deliveries)
 
     def done() -> bool:
-        states = adapter.document("status")
+        states = adapter.states()
         return states["inbox"]["done"] == 300 and states["outbox"]["done"] == 300
 
     await until(done, "everything was worked off")
@@ -110,10 +110,10 @@ async def test_an_acknowledged_event_is_not_sent_again_after_a_restart(
     assert await manager.activate()
     manager.send(rewards(20))
     await manager.settled()
-    await until(lambda: adapter.document("status")["outbox"]["done"] == 20, "all acknowledged")
+    await until(lambda: adapter.states()["outbox"]["done"] == 20, "all acknowledged")
     for end in (adapter.kill, adapter.stop):
-        end()
-        adapter.start()
+        await asyncio.to_thread(end)
+        await asyncio.to_thread(adapter.start)
         manager.send([event("redeemables", {"redeemable_id": 1})])
         await manager.settled()
     await asyncio.sleep(0.3)
@@ -127,8 +127,8 @@ async def test_a_stop_waits_for_the_answer_of_braze(new_adapter: NewAdapter, pun
     assert await manager.activate()
     manager.send(rewards(5))
     await manager.settled()
-    await until(lambda: adapter.document("status")["outbox"]["pending"] == 5, "the outbox is filled")
-    assert adapter.stop() == 0
-    adapter.start()
-    await until(lambda: adapter.document("status")["outbox"]["done"] == 5, "all acknowledged")
+    await until(lambda: adapter.states()["outbox"]["pending"] == 5, "the outbox is filled")
+    assert await asyncio.to_thread(adapter.stop) == 0
+    await asyncio.to_thread(adapter.start)
+    await until(lambda: adapter.states()["outbox"]["done"] == 5, "all acknowledged")
     assert len(braze.simulator.events_of("rewards")) == 5

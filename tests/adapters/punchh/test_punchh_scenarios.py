@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from support.punchh_adapter import AdapterProcess, sample, until
+from support.punchh_adapter import BRAZE_SECONDS, AdapterProcess, sample, until
 from support.server_process import KEY, ServerProcess
 from support.shop import new_campaign
 
@@ -41,7 +41,7 @@ async def settled(adapter: AdapterProcess, *, outbox: bool = True) -> None:
     """Return when the adapter has nothing left to do."""
 
     def done() -> bool:
-        states = adapter.document("status")
+        states = adapter.states()
         left = states["inbox"]["pending"] + states["inbox"]["waiting"]
         return left + (states["outbox"]["pending"] if outbox else 0) == 0
 
@@ -206,7 +206,7 @@ async def test_an_event_waits_for_the_guest_and_no_longer_than_it_may(
     assert await manager.activate()
     manager.send([event("redemptions", {**sample("redemptions")["payload"], "user_id": user}) for user in (1, 2)])
     await manager.settled()
-    await until(lambda: adapter.document("status")["inbox"]["waiting"] == 2, "both wait")
+    await until(lambda: adapter.states()["inbox"]["waiting"] == 2, "both wait")
     assert braze.simulator.requests == []
     manager.send([event("users", guest(1))])
     await manager.settled()
@@ -266,7 +266,7 @@ async def test_braze_in_trouble_hears_everything_once_when_it_is_back(
     braze.simulator.inject(
         Fault("throttle", seconds=1),
         Fault("status", 500),
-        Fault("silence", seconds=1.5),
+        Fault("silence", seconds=BRAZE_SECONDS + 0.5),
         Fault("status", 503),
         Fault("reset"),
         Fault("queued"),
@@ -293,12 +293,13 @@ async def test_what_the_engine_refuses_is_kept_and_replayed_after_a_correction(
     assert await manager.activate()
     manager.send([event("rewards", reward(number, guest(number))) for number in (1, 2)])
     await manager.settled()
-    await until(lambda: adapter.document("status")["inbox"]["dead"] == 1, "one code for two")
+    await until(lambda: adapter.states()["inbox"]["dead"] == 1, "one code for two")
     [dead] = adapter.document("dead-letters")
     assert "CODES_EXHAUSTED" in dead["why"]
     assert len(braze.simulator.events_of("rewards")) == 1
     await client.codes.create_batch(campaign.name, 10)
-    assert adapter.command("replay", "inbox", dead["key"]).stdout == "1 will be tried again\n"
+    replayed = await asyncio.to_thread(adapter.command, "replay", "inbox", dead["key"])
+    assert replayed.stdout == "1 will be tried again\n", replayed.stderr
     await until(lambda: len(braze.simulator.events_of("rewards")) == 2, "the second guest was told")
     assert (await client.publications.count_codes(campaign.name)).published_count == 2
 
@@ -315,12 +316,12 @@ async def test_an_engine_that_is_away_loses_nothing(
     adapter = new_adapter(braze.address, rule(campaign), server.target)
     manager = punchh(adapter)
     assert await manager.activate()
-    server.stop()
+    await asyncio.to_thread(server.stop)
     manager.send([event("rewards", reward(number, guest(number))) for number in range(1, 31)])
     await manager.settled()
     assert all(delivery.accepted for delivery in manager.deliveries)
     await asyncio.sleep(0.5)
-    server.start()
+    await asyncio.to_thread(server.start)
     await settled(adapter)
     assert len(braze.simulator.events_of("rewards")) == 30
     async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:

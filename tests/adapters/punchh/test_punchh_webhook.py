@@ -34,7 +34,7 @@ async def post(adapter: AdapterProcess, body: bytes, **headers: str) -> httpx2.R
 
 
 def inbox(adapter: AdapterProcess) -> dict[str, int]:
-    return dict(adapter.document("status")["inbox"])
+    return adapter.states()["inbox"]
 
 
 @pytest.mark.parametrize("mode", ["basic", "bearer", "hmac-sha1", "hmac-sha256"])

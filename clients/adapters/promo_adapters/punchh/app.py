@@ -47,6 +47,7 @@ class PunchhAdapter:
         """Prepare. Raises SettingsError when a secret is missing."""
         self._settings = settings
         self._clock = clock
+        admission = authentication(settings.webhook)
         self._database = Database(settings.database, SCHEMA)
         self._open = AsyncExitStack()
         self._http: httpx2.AsyncClient | None = None
@@ -59,7 +60,6 @@ class PunchhAdapter:
         workers = (self._processing, self._sending, Worker("punchh", self._tidy))
         self._workers = [worker for worker in workers if worker is not None]
         self._tasks: list[asyncio.Task[None]] = []
-        admission = authentication(settings.webhook)
         receiver = Receiver(self._database, admission, settings.webhook, clock, self._processing.notify)
         routes = [
             Route(settings.webhook.path, receiver.check, methods=["GET"]),

@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from promo.client import Customer, PromoClient, PromoError, Retry
 from promo_adapters.base.backoff import Backoff
 from promo_adapters.base.clock import Clock
@@ -74,7 +76,7 @@ class Processor:
             due_ms = await self._database.read(INBOX.next_due_ms)
             # What another process replays is seen no later than with an empty inbox.
             return None if due_ms is None or due_ms - now_ms > _SOON_MS else max(0.01, (due_ms - now_ms) / 1000)
-        work = [(entry, models.parse(entry.body)) for entry in entries]
+        work, broken = _parsed(entries)
         known = await self._database.read(lambda c: store.guests(c, _guest_ids(work)))
         newest = _newest_profiles(work)
         outcomes = await asyncio.gather(*(self._handle(entry, event, known, newest) for entry, event in work))
@@ -82,6 +84,10 @@ class Processor:
         def write(connection: sqlite3.Connection) -> None:
             for (entry, event), outcome in zip(work, outcomes, strict=True):
                 self._write(connection, entry, event, outcome)
+            for entry in broken:
+                # It was an event when it was stored; this version of the adapter asks for more.
+                verdict = Verdict(State.DEAD, "this version does not understand the event", failed=True)
+                INBOX.settle(connection, entry.id, verdict, now_ms)
 
         await self._database.write(write)
         return 0.0
@@ -100,6 +106,10 @@ class Processor:
             return await self._happening(entry, event, known)
         except PromoError as error:
             return Outcome(self._failed(entry, error))
+        except Exception as error:  # noqa: BLE001 - kept as a dead letter
+            # One event that nobody foresaw must not stop all others.
+            _log.exception("punchh.event_failed key=%s", entry.key)
+            return Outcome(Verdict(State.DEAD, f"internal error: {type(error).__name__}", failed=True))
 
     async def _profile(
         self,
@@ -219,6 +229,18 @@ def recorded(event: Event, external_id: str) -> RecordedRedemption | None:
         happen_ms=event.envelope.timestamp_ms,
         content_id=event.envelope.content_id,
     )
+
+
+def _parsed(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, Event]], list[Entry]]:
+    """Return the entries with their events, and those that are none."""
+    work: list[tuple[Entry, Event]] = []
+    broken: list[Entry] = []
+    for entry in entries:
+        try:
+            work.append((entry, models.parse(entry.body)))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            broken.append(entry)
+    return work, broken
 
 
 def _guest_ids(work: Sequence[tuple[Entry, Event]]) -> list[int]:
