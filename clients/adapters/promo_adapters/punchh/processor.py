@@ -28,7 +28,10 @@ from promo_adapters.punchh.store import INBOX, KnownGuest, RecordedRedemption
 
 _AT_ONCE = 64
 _SOON_MS = 2_000
-_UNAUTHENTICATED, _PERMISSION_DENIED = 16, 7
+_FINAL = frozenset({3, 5, 6, 9, 11})
+"""gRPC statuses of what the same call never gets past: invalid, not found, exists, precondition, out of range.
+
+Others say that something is broken or shut, which somebody will repair: wrong credentials, an older server, a bug."""
 _CHANNEL = "punchh"
 
 _log = logging.getLogger(__name__)
@@ -176,9 +179,8 @@ class Processor:
     def _failed(self, entry: Entry, error: PromoError) -> Verdict:
         note = str(error)[:500]
         failures = entry.attempts + 1
-        # Wrong credentials are the operator's to correct, and no event's fault.
-        locked_out = error.status in {_UNAUTHENTICATED, _PERMISSION_DENIED}
-        if not locked_out and (error.retry is Retry.NEVER or failures >= self._options.attempts):
+        final = error.retry is Retry.NEVER and error.status in _FINAL
+        if final or failures >= self._options.attempts:
             _log.error("punchh.event_given_up key=%s note=%s", entry.key, note)
             return Verdict(State.DEAD, note, failed=True)
         wait_ms = max(self._options.backoff.milliseconds(failures), int(1000 * (error.retry_after or 0)))

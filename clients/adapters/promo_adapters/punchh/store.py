@@ -78,7 +78,8 @@ def note_guest(connection: sqlite3.Connection, guest: KnownGuest) -> None:
     """Keep what an event says; an older one changes nothing, one that is no profile only adds what was unknown."""
     connection.execute(
         "INSERT INTO guests (user_id, external_id, profile_ms) VALUES (:user_id, :external_id, :profile_ms)"
-        " ON CONFLICT (user_id) DO UPDATE SET external_id = excluded.external_id, profile_ms = excluded.profile_ms"
+        " ON CONFLICT (user_id) DO UPDATE SET external_id = excluded.external_id,"
+        " profile_ms = max(guests.profile_ms, excluded.profile_ms)"
         " WHERE excluded.profile_ms >= guests.profile_ms OR (guests.external_id = '' AND excluded.profile_ms = 0)",
         {"user_id": guest.user_id, "external_id": guest.external_id, "profile_ms": guest.profile_ms},
     )
