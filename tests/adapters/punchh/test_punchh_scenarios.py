@@ -296,7 +296,7 @@ async def test_what_the_engine_refuses_is_kept_and_replayed_after_a_correction(
     await until(lambda: adapter.states()["inbox"]["dead"] == 1, "one code for two")
     [dead] = adapter.document("dead-letters")
     assert "CODES_EXHAUSTED" in dead["why"]
-    assert len(braze.simulator.events_of("rewards")) == 1
+    await until(lambda: len(braze.simulator.events_of("rewards")) == 1, "the first guest was told")
     await client.codes.create_batch(campaign.name, 10)
     replayed = await asyncio.to_thread(adapter.command, "replay", "inbox", dead["key"])
     assert replayed.stdout == "1 will be tried again\n", replayed.stderr

@@ -28,7 +28,7 @@ def known(connection: sqlite3.Connection) -> KnownGuest:
     return store.guests(connection, [7])[7]
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)), ids=str)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
 def test_the_newest_profile_counts_in_any_order(connection: sqlite3.Connection, order: tuple[int, ...]) -> None:
     for number in order:
         store.note_guest(connection, KnownGuest(7, f"u-{number}", 100 + number))

@@ -39,7 +39,8 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what arrived, and wait no longer for a request that has not begun than for one that has."""
         super().data_received(data)
-        idle = self.cycle is None or self.cycle.response_complete
+        # Before the first request there is no cycle, whatever its type says.
+        idle = getattr(self.cycle, "response_complete", True)
         if idle and self._timer is None and self.timeout_keep_alive_task is None and not self.transport.is_closing():
             self._await_head()
 
