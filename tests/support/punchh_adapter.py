@@ -1,0 +1,148 @@
+"""The Punchh adapter in a process of its own, as `promo-punchh` runs it, and what it has written down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from support.server_process import KEY
+
+from promo_adapters.base.database import connect
+from promo_adapters.braze.objects import OUTBOX
+from promo_adapters.punchh.store import INBOX
+
+SECRET = "SECRET"
+CLIENT = "CLIENT"
+BRAZE_KEY = "braze-key"
+SAMPLES = Path(__file__).resolve().parents[2] / "clients/examples/punchh"
+
+BRAZE_SECONDS = 2.0
+"""How long Braze may take; a simulated one shares its thread with the test."""
+
+_WAIT_SECONDS = 30
+
+
+def sample(name: str) -> dict[str, Any]:
+    """Return a sample event."""
+    return dict(json.loads((SAMPLES / f"{name}.json").read_text()))
+
+
+class AdapterProcess:
+    """Starts, stops and kills one adapter; `lines` are added to its configuration file."""
+
+    def __init__(self, folder: Path, target: str, braze: str | None, lines: str = "", **environment: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.config = folder / "punchh.toml"
+        self.database = folder / "punchh.db"
+        text = f'database = "{self.database}"\n[webhook]\nclient = "{CLIENT}"\n[engine]\ntarget = "{target}"\n'
+        # Waits are short, so that tests are; what is tested is that they are kept.
+        text += "[processing]\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n"
+        if braze is not None:
+            text += f'[braze]\nendpoint = "{braze}"\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n'
+            text += f"timeout_seconds = {BRAZE_SECONDS}\n"
+        self.config.write_text(text + lines)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PROMO_")},
+            "PROMO_PUNCHH_LISTEN": "127.0.0.1:0",
+            "PROMO_PUNCHH_ENGINE__KEY": KEY,
+            "PROMO_PUNCHH_WEBHOOK__SECRET": SECRET,
+            "PROMO_PUNCHH_BRAZE__KEY": BRAZE_KEY,
+            **environment,
+        }
+        if braze is None:
+            del self.environment["PROMO_PUNCHH_BRAZE__KEY"]
+        self.url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What it logged, over all its starts."""
+        return self.folder / "log"
+
+    def start(self) -> None:
+        """Return when it is ready; it keeps its address over restarts."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "promo_adapters.punchh.cli", "--config", str(self.config)],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert "is ready: http://" in line, self.log.read_text()[-2000:]
+        self.url = line.split()[-1]
+        self.environment["PROMO_PUNCHH_LISTEN"] = self.url.split("/")[2]
+
+    def stop(self) -> int:
+        """Stop as an operator does, and return the exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._wait()
+
+    def kill(self) -> None:
+        """Kill at this instant."""
+        assert self._process is not None
+        self._process.kill()
+        self._wait()
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._wait()
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the operator beside it."""
+        return subprocess.run(
+            [sys.executable, "-m", "promo_adapters.punchh.cli", *arguments, "--config", str(self.config)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=_WAIT_SECONDS,
+            check=False,
+        )
+
+    def states(self) -> dict[str, dict[str, int]]:
+        """Return how many entries of each queue are in each state."""
+        with closing(connect(self.database)) as connection:
+            return {name: dict(queue.counts(connection)) for name, queue in (("inbox", INBOX), ("outbox", OUTBOX))}
+
+    def document(self, *arguments: str) -> Any:
+        """Return what a command prints as JSON."""
+        done = self.command(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def _wait(self) -> int:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            status = self._process.wait(_WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        self._process.stdout.close()
+        return status
+
+
+async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], what: str) -> None:
+    """Return when a condition holds; fail when it does not in half a minute."""
+    end = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < end:
+        found = condition()
+        if found if isinstance(found, bool) else await found:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"did not happen: {what}")
