@@ -13,13 +13,11 @@ from promo.v1 import (
     access_service_pb2_grpc,
     campaign_service_pb2_grpc,
     code_service_pb2_grpc,
-    customer_service_pb2_grpc,
     redemption_service_pb2_grpc,
 )
 from promo_server.rpc.access import AccessServicer
 from promo_server.rpc.campaigns import CampaignServicer
 from promo_server.rpc.codes import CodeServicer
-from promo_server.rpc.customers import CustomerServicer
 from promo_server.rpc.data_plane import DataPlaneRequests
 from promo_server.rpc.health import Health
 from promo_server.rpc.interceptor import CallInterceptor
@@ -52,8 +50,6 @@ class ControlPlaneServer:
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, self._server)
         codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
-        customers = CustomerServicer(use_cases.upsert_customer)
-        customer_service_pb2_grpc.add_CustomerServiceServicer_to_server(customers, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
         # The data plane serves the other methods and never forwards them.
         redemptions = ArchivedRedemptionServicer(use_cases.archive)  # type: ignore[abstract]

@@ -87,10 +87,6 @@ class ArchiveRows(Protocol):
         """Write facts; fails with CONFLICT when a slot is active already."""
         ...
 
-    async def customer(self, project_id: str, source_id: str) -> Row:
-        """Return the profile of a customer that is known."""
-        ...
-
     async def active_slots(self, project_id: str, slots: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
         """Return those of the (limit, slot) pairs that are active."""
         ...

@@ -14,7 +14,6 @@ from promo_server.services.changes import Changes
 from promo_server.services.code_batches import CodeBatches
 from promo_server.services.code_issue import CodeIssue
 from promo_server.services.create_campaign import CreateCampaign
-from promo_server.services.customers import UpsertCustomer
 from promo_server.services.export_codes import ExportCodes
 from promo_server.services.grow_campaign import GrowCampaign
 from promo_server.services.operations import FailureLog, OperationRunner, Operations
@@ -59,7 +58,6 @@ class UseCases:
     operations: Operations
     archive: ReadArchive
     auto_grow: AutoGrow
-    upsert_customer: UpsertCustomer
 
 
 def wire(ports: Ports) -> UseCases:
@@ -82,5 +80,4 @@ def wire(ports: Ports) -> UseCases:
         operations=Operations(ports.database, runner),
         archive=ReadArchive(ports.database),
         auto_grow=AutoGrow(changes, grow),
-        upsert_customer=UpsertCustomer(ports.database, ports.clock),
     )

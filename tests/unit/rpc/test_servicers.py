@@ -21,9 +21,6 @@ from promo.v1 import (
     code_batch_pb2,
     code_service_pb2,
     code_service_pb2_grpc,
-    customer_pb2,
-    customer_service_pb2,
-    customer_service_pb2_grpc,
     discount_pb2,
     project_pb2,
     redemption_service_pb2,
@@ -257,45 +254,3 @@ async def test_a_campaign_that_grows_by_itself_does_so_once_for_callers_at_once(
 async def test_health_needs_no_identity(served: Served) -> None:
     check = served.channel.unary_unary("/grpc.health.v1.Health/Check")
     assert await check(b"") == b"\x08\x01"
-
-
-async def upsert(served: Served, **fields: object) -> customer_pb2.Customer:
-    stub = customer_service_pb2_grpc.CustomerServiceStub(served.channel)
-    said = customer_pb2.Customer(**fields)  # type: ignore[arg-type]
-    return await stub.UpsertCustomer(
-        customer_service_pb2.UpsertCustomerRequest(customer=said),
-        metadata=served.metadata,
-    )
-
-
-async def test_a_customer_is_made_known_and_changed_by_what_is_said(served: Served) -> None:
-    first = await upsert(served, source_id="u-1", name="Ada", email="a@example.com", metadata={"tier": "1"})
-    second = await upsert(served, source_id="u-1", phone="5550100", metadata={"tier": "2"})
-    assert (second.id, second.create_time) == (first.id, first.create_time)
-    assert (second.name, second.email, second.phone) == ("Ada", "a@example.com", "5550100")
-    assert dict(second.metadata) == {"tier": "2"}
-
-
-async def test_a_customer_of_whom_nothing_is_said_stays_as_they_are(served: Served) -> None:
-    first = await upsert(served, source_id="u-1", name="Ada", metadata={"tier": "1"})
-    assert await upsert(served, source_id="u-1") == first
-
-
-@pytest.mark.parametrize(
-    ("fields", "violation"),
-    [
-        ({}, "customer.source_id"),
-        ({"source_id": "x" * 257}, "customer.source_id"),
-        ({"source_id": "u-1", "name": "x" * 257}, "customer.name"),
-        ({"source_id": "u-1", "phone": "1\x00"}, "customer.phone"),
-        ({"source_id": "u-1", "metadata": {"": "x"}}, "customer.metadata key"),
-    ],
-)
-async def test_a_profile_out_of_bounds_is_refused_by_field(
-    served: Served,
-    fields: dict[str, object],
-    violation: str,
-) -> None:
-    code, info, violations = await refusal(upsert(served, **fields))
-    assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")
-    assert violations == [violation]

@@ -17,8 +17,6 @@ from promo.v1 import (
     campaign_pb2,
     campaign_service_pb2,
     code_service_pb2,
-    customer_pb2,
-    customer_service_pb2,
     project_pb2,
     publication_pb2,
     publication_service_pb2,
@@ -285,9 +283,4 @@ REVOKE_API_KEY: Final = Method(
     "/promo.v1.AccessService/RevokeApiKey",
     access_service_pb2.RevokeApiKeyRequest,
     project_pb2.ApiKey,
-)
-UPSERT_CUSTOMER: Final = Method(
-    "/promo.v1.CustomerService/UpsertCustomer",
-    customer_service_pb2.UpsertCustomerRequest,
-    customer_pb2.Customer,
 )

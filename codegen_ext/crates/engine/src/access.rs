@@ -80,10 +80,6 @@ pub const METHODS: &[Method] = &[
     managed("/promo.v1.CodeService/CreateCodeBatch", "campaigns.write"),
     managed("/promo.v1.CodeService/ExportCodes", "codes.export"),
     managed("/promo.v1.CodeService/ListCodeBatches", "campaigns.read"),
-    managed(
-        "/promo.v1.CustomerService/UpsertCustomer",
-        "publications.write",
-    ),
     hot(
         "/promo.v1.PublicationService/BatchPublish",
         "publications.write",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, Text, and_, bindparam, case, cast, func, insert, or_, select, true, tuple_, update
+from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.ledger import Checkpoint, StreamId
@@ -118,16 +118,10 @@ class SqlArchive(Rows):
         statement = self._upsert(CUSTOMERS)
         new = statement.excluded
         said: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), CUSTOMERS.c[name]) for name in _PROFILE}
-        # Documents compare as text in both dialects; one of another form is written again, which changes nothing.
-        before, after = (cast(metadata, Text) for metadata in (CUSTOMERS.c.metadata, new.metadata))
-        said["metadata"] = case((after != "{}", new.metadata), else_=CUSTOMERS.c.metadata)
         statement = statement.on_conflict_do_update(
             index_elements=["project_id", "source_id"],
             set_={**said, "update_ms": new.update_ms},
-            where=or_(
-                *(and_(new[name] != "", new[name] != CUSTOMERS.c[name]) for name in _PROFILE),
-                and_(after != "{}", after != before),
-            ),
+            where=or_(*(and_(new[name] != "", new[name] != CUSTOMERS.c[name]) for name in _PROFILE)),
         )
         await self._connection.execute(statement, rows)
 
@@ -141,11 +135,6 @@ class SqlArchive(Rows):
             statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=new),
             rows,
         )
-
-    async def customer(self, project_id: str, source_id: str) -> Row:
-        """Return the profile of a customer that is known."""
-        query = select(CUSTOMERS).where(CUSTOMERS.c.project_id == project_id, CUSTOMERS.c.source_id == source_id)
-        return dict((await self._connection.execute(query)).mappings().one())
 
     async def active_slots(self, project_id: str, slots: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
         """Return those of the (limit, slot) pairs that are active."""
