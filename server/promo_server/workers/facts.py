@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import reduce
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promo.v1 import event_pb2, redeemable_pb2, redemption_pb2
-from promo_server.services.archive_ports import ArchiveBatch, Row, Undone
+from promo.v1 import customer_pb2, event_pb2, redeemable_pb2, redemption_pb2
+from promo_server.services.archive_ports import ArchiveBatch, CustomerFact, Row, Undone
 from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
 
@@ -32,7 +34,7 @@ class BatchBuilder:
         self._redemptions: dict[str, Row] = {}
         self._items: dict[str, Row] = {}
         self._taken: dict[tuple[str, int], list[Row]] = {}
-        self._customers: dict[str, Row] = {}
+        self._customers: dict[str, list[CustomerFact]] = {}
         self._orders: dict[str, Row] = {}
         self._publications: list[event_pb2.LedgerEntry] = []
 
@@ -52,10 +54,13 @@ class BatchBuilder:
             case "publication":
                 self._add_publication(partition, entry, fact)
                 at_ms = _milliseconds(entry.publication.publish_time)
+            case "customer_change":
+                self._add_change(entry.customer_change)
+                return
             case _:
                 return
         if entry.HasField("customer") and entry.customer.source_id:
-            self._add_customer(entry, at_ms)
+            self._add_customer(entry.customer, at_ms)
         self._add_movements(partition, fact, entry, redemption_id)
 
     def _add_redemption(self, partition: int, entry: event_pb2.LedgerEntry, blob: bytes) -> None:
@@ -76,6 +81,7 @@ class BatchBuilder:
             "entry": blob,
         }
         self._redemptions[redemption.id] = row
+        campaigns: set[str] = set()
         for place, result in enumerate(redemption.results):
             if result.status == redeemable_pb2.REDEEMABLE_STATUS_APPLICABLE:
                 self._items[result.redemption_id] = {
@@ -88,8 +94,12 @@ class BatchBuilder:
                     "code": result.code,
                     "discount_amount": result.applied_discount_amount,
                     "rollback_id": None,
+                    "redeem_ms": row["redeem_ms"],
+                    "campaign_first": result.campaign_id not in campaigns,
                 }
+                campaigns.add(result.campaign_id)
         if order.source_id:
+            before = self._orders.get(order.source_id, row)
             self._orders[order.source_id] = {
                 "project_id": self._project_id,
                 "source_id": order.source_id,
@@ -98,6 +108,7 @@ class BatchBuilder:
                 "amount": order.amount,
                 "discount_amount": order.total_discount_amount,
                 "redemption_id": redemption.id,
+                "create_ms": before.get("create_ms", row["redeem_ms"]),
                 "update_ms": row["redeem_ms"],
             }
 
@@ -147,25 +158,45 @@ class BatchBuilder:
             },
         )
 
-    def _add_customer(self, entry: event_pb2.LedgerEntry, at_ms: int) -> None:
-        customer = entry.customer
-        row = {
-            "project_id": self._project_id,
-            "source_id": customer.source_id,
-            "id": ids.customer_id(self._project_id, customer.source_id),
-            "name": customer.name,
-            "email": customer.email,
-            "phone": customer.phone,
-            "metadata": dict(customer.metadata),
-            "create_ms": at_ms,
-            "update_ms": at_ms,
-        }
-        before = self._customers.get(customer.source_id)
-        if before is not None:
-            row["create_ms"] = before["create_ms"]
-            for name in ("name", "email", "phone", "metadata"):
-                row[name] = row[name] or before[name]
-        self._customers[customer.source_id] = row
+    def _add_customer(self, customer: customer_pb2.Customer, at_ms: int) -> None:
+        fact = replace(
+            self._seen(customer.source_id, at_ms),
+            name=customer.name or None,
+            email=customer.email or None,
+            phone=customer.phone or None,
+            metadata=dict(customer.metadata) or None,
+        )
+        self._customers.setdefault(customer.source_id, []).append(fact)
+
+    def _add_change(self, change: event_pb2.CustomerChange) -> None:
+        customer, at_ms = change.customer, _milliseconds(change.change_time)
+        seen = self._seen(customer.source_id, at_ms)
+        if change.erased:
+            before = self._batch.erasures.get(customer.source_id, seen)
+            self._batch.erasures[customer.source_id] = max(before, seen, key=lambda one: one.at_ms)
+            return
+        fact = replace(
+            seen,
+            name=customer.name if "name" in change.fields else None,
+            email=customer.email if "email" in change.fields else None,
+            phone=customer.phone if "phone" in change.fields else None,
+            metadata=dict(customer.metadata) if "metadata" in change.fields else None,
+        )
+        self._customers.setdefault(customer.source_id, []).append(fact)
+
+    def _seen(self, source_id: str, at_ms: int) -> CustomerFact:
+        return CustomerFact(source_id, ids.customer_id(self._project_id, source_id), at_ms, at_ms)
+
+    def _customer_facts(self) -> Iterator[CustomerFact]:
+        """Yield what was said of each customer since the person was erased, as one fact.
+
+        Entries of one partition come in order, those of several do not.
+        """
+        for source_id, facts in self._customers.items():
+            erased = self._batch.erasures.get(source_id)
+            since = [one for one in facts if erased is None or one.at_ms > erased.at_ms]
+            if since:
+                yield reduce(CustomerFact.followed_by, sorted(since, key=lambda one: one.at_ms))
 
     def _add_movements(
         self,
@@ -209,6 +240,6 @@ class BatchBuilder:
             row["entry"] = entry.SerializeToString()
         self._batch.redemptions = list(self._redemptions.values())
         self._batch.redemption_items = list(self._items.values())
-        self._batch.customers = list(self._customers.values())
+        self._batch.customers = list(self._customer_facts())
         self._batch.orders = list(self._orders.values())
         return self._batch

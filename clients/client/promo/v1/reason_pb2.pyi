@@ -162,6 +162,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """
     REASON_INTERNAL: _Reason.ValueType  # 50
     """A defect. The server's log has the details under the id."""
+    REASON_CUSTOMER_NOT_FOUND: _Reason.ValueType  # 51
+    """No customer has this source_id, or the customer was erased."""
+    REASON_ORDER_NOT_FOUND: _Reason.ValueType  # 52
+    """No order with this source_id had codes used on it."""
+    REASON_ROLLBACK_NOT_FOUND: _Reason.ValueType  # 53
+    """No rollback has this id."""
+    REASON_ARCHIVE_BEHIND: _Reason.ValueType  # 54
+    """What happened last is not in the archive yet; checkout is not affected."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which the engine says no. This is the only catalogue: the
@@ -276,6 +284,14 @@ the same request id.
 """
 REASON_INTERNAL: Reason.ValueType  # 50
 """A defect. The server's log has the details under the id."""
+REASON_CUSTOMER_NOT_FOUND: Reason.ValueType  # 51
+"""No customer has this source_id, or the customer was erased."""
+REASON_ORDER_NOT_FOUND: Reason.ValueType  # 52
+"""No order with this source_id had codes used on it."""
+REASON_ROLLBACK_NOT_FOUND: Reason.ValueType  # 53
+"""No rollback has this id."""
+REASON_ARCHIVE_BEHIND: Reason.ValueType  # 54
+"""What happened last is not in the archive yet; checkout is not affected."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

@@ -141,6 +141,14 @@ pub enum Reason {
     DeadlineTooShort = 49,
     /// A defect. The server's log has the details under the id.
     Internal = 50,
+    /// No customer has this source_id, or the customer was erased.
+    CustomerNotFound = 51,
+    /// No order with this source_id had codes used on it.
+    OrderNotFound = 52,
+    /// No rollback has this id.
+    RollbackNotFound = 53,
+    /// What happened last is not in the archive yet; checkout is not affected.
+    ArchiveBehind = 54,
 }
 
 impl Reason {
@@ -196,6 +204,10 @@ impl Reason {
         Self::Draining,
         Self::DeadlineTooShort,
         Self::Internal,
+        Self::CustomerNotFound,
+        Self::OrderNotFound,
+        Self::RollbackNotFound,
+        Self::ArchiveBehind,
     ];
 
     /// The catalogue entry.
@@ -216,7 +228,7 @@ impl Reason {
     }
 }
 
-static DETAILS: [ReasonDetail; 50] = [
+static DETAILS: [ReasonDetail; 54] = [
     ReasonDetail {
         name: "FIELD_INVALID",
         message: "{field}: {problem}",
@@ -666,5 +678,41 @@ static DETAILS: [ReasonDetail; 50] = [
         http_status: 500,
         rest_key: "internal_error",
         retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "CUSTOMER_NOT_FOUND",
+        message: "there is no customer {customer}",
+        metadata_keys: &["customer"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "ORDER_NOT_FOUND",
+        message: "there is no order {order}",
+        metadata_keys: &["order"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "ROLLBACK_NOT_FOUND",
+        message: "there is no rollback {rollback}",
+        metadata_keys: &["rollback"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "ARCHIVE_BEHIND",
+        message: "the archive has not caught up with the store",
+        metadata_keys: &[],
+        grpc_code: 14,
+        http_status: 503,
+        rest_key: "service_unavailable",
+        retry: Retry::SameRequest,
     },
 ];
