@@ -5,7 +5,7 @@ import sys
 
 from benchmarks import results
 
-BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "report")
+BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "list", "report")
 
 
 def main() -> int:
