@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from promo_server.domain.ledger import Checkpoint, StreamId
 
@@ -22,8 +22,7 @@ class Undone:
     rollback_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerFact:
+class CustomerFact(NamedTuple):
     """What calls have said of a customer from `first_ms` to `at_ms`; None is what they have said nothing of."""
 
     source_id: str
@@ -42,12 +41,16 @@ class CustomerFact:
 
     def followed_by(self, later: CustomerFact) -> CustomerFact:
         """Return both facts as one."""
-        said = {
-            name: value
-            for name in ("name", "email", "phone", "metadata")
-            if (value := getattr(later, name)) is not None
-        }
-        return replace(self, at_ms=later.at_ms, **said)
+        return CustomerFact(
+            self.source_id,
+            self.id,
+            self.first_ms,
+            later.at_ms,
+            self.name if later.name is None else later.name,
+            self.email if later.email is None else later.email,
+            self.phone if later.phone is None else later.phone,
+            self.metadata if later.metadata is None else later.metadata,
+        )
 
 
 @dataclass(slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import reduce
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -159,33 +159,38 @@ class BatchBuilder:
         )
 
     def _add_customer(self, customer: customer_pb2.Customer, at_ms: int) -> None:
-        fact = replace(
-            self._seen(customer.source_id, at_ms),
-            name=customer.name or None,
-            email=customer.email or None,
-            phone=customer.phone or None,
-            metadata=dict(customer.metadata) or None,
+        self._say(
+            customer.source_id,
+            at_ms,
+            customer.name or None,
+            customer.email or None,
+            customer.phone or None,
+            dict(customer.metadata) or None,
         )
-        self._customers.setdefault(customer.source_id, []).append(fact)
 
     def _add_change(self, change: event_pb2.CustomerChange) -> None:
-        customer, at_ms = change.customer, _milliseconds(change.change_time)
-        seen = self._seen(customer.source_id, at_ms)
+        customer, fields, at_ms = change.customer, change.fields, _milliseconds(change.change_time)
         if change.erased:
-            before = self._batch.erasures.get(customer.source_id, seen)
-            self._batch.erasures[customer.source_id] = max(before, seen, key=lambda one: one.at_ms)
+            self._erase(customer.source_id, at_ms)
             return
-        fact = replace(
-            seen,
-            name=customer.name if "name" in change.fields else None,
-            email=customer.email if "email" in change.fields else None,
-            phone=customer.phone if "phone" in change.fields else None,
-            metadata=dict(customer.metadata) if "metadata" in change.fields else None,
+        self._say(
+            customer.source_id,
+            at_ms,
+            customer.name if "name" in fields else None,
+            customer.email if "email" in fields else None,
+            customer.phone if "phone" in fields else None,
+            dict(customer.metadata) if "metadata" in fields else None,
         )
-        self._customers.setdefault(customer.source_id, []).append(fact)
 
-    def _seen(self, source_id: str, at_ms: int) -> CustomerFact:
-        return CustomerFact(source_id, ids.customer_id(self._project_id, source_id), at_ms, at_ms)
+    def _say(self, source_id: str, at_ms: int, *said: Any) -> None:  # noqa: ANN401 - texts and the metadata
+        fact = CustomerFact(source_id, ids.customer_id(self._project_id, source_id), at_ms, at_ms, *said)
+        self._customers.setdefault(source_id, []).append(fact)
+
+    def _erase(self, source_id: str, at_ms: int) -> None:
+        known = self._batch.erasures.get(source_id)
+        if known is None or known.at_ms < at_ms:
+            id_ = ids.customer_id(self._project_id, source_id)
+            self._batch.erasures[source_id] = CustomerFact(source_id, id_, at_ms, at_ms)
 
     def _customer_facts(self) -> Iterator[CustomerFact]:
         """Yield what was said of each customer since the person was erased, as one fact.
@@ -194,9 +199,11 @@ class BatchBuilder:
         """
         for source_id, facts in self._customers.items():
             erased = self._batch.erasures.get(source_id)
-            since = [one for one in facts if erased is None or one.at_ms > erased.at_ms]
-            if since:
+            since = facts if erased is None else [one for one in facts if one.at_ms > erased.at_ms]
+            if len(since) > 1:
                 yield reduce(CustomerFact.followed_by, sorted(since, key=lambda one: one.at_ms))
+            elif since:
+                yield since[0]
 
     def _add_movements(
         self,

@@ -113,10 +113,8 @@ class SqlArchive(Rows):
         # When the order was first seen does not change, so it stays where it is in lists.
         names = ("customer", "currency", "amount", "discount_amount", "redemption_id", "update_ms")
         new = {name: statement.excluded[name] for name in names}
-        await self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=new),
-            rows,
-        )
+        statement = statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=new)
+        await self._connection.upsert_many(statement, ORDERS, list(rows))
 
     async def active_slots(self, project_id: str, slots: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
         """Return those of the (limit, slot) pairs that are active."""

@@ -35,7 +35,7 @@ class SqlCustomers(Rows):
             set_={"erased": false(), "create_ms": new.create_ms, "update_ms": new.update_ms},
             where=and_(CUSTOMERS.c.erased, CUSTOMERS.c.erase_ms < new.update_ms),
         )
-        await self._connection.execute(statement, [_row(project_id, fact) for fact in facts])
+        await self._connection.upsert_many(statement, CUSTOMERS, [_row(project_id, fact) for fact in facts])
         said = [fact for fact in facts if fact.says_something]
         if said:
             await self._connection.execute(_change(project_id), [_said(fact) for fact in said])
