@@ -5,7 +5,7 @@ import sys
 
 from benchmarks import results
 
-BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "rest-publish", "report")
+BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "rest-publish", "list", "report")
 
 
 def main() -> int:

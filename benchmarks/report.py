@@ -165,4 +165,12 @@ SECTIONS: dict[str, tuple[str, list[Row]]] = {
             ("appendfsync", text("durability")),
         ],
     ),
+    "list": (
+        "a page of 100",
+        [
+            ("p99 of the slowest list (must: 20 ms)", number("p99_ms", " ms", 2)),
+            ("p99, redemptions of a customer, of 1 M", number("redemptions_of_a_customer_p99_ms", " ms", 2)),
+            ("p99, redemptions at any depth, of 1 M", number("redemptions_at_any_depth_p99_ms", " ms", 2)),
+        ],
+    ),
 }

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-MODULES: Final = ("access", "calls", "campaigns", "client", "codes", "lookups", "paging", "transport")
+MODULES: Final = ("access", "calls", "campaigns", "client", "codes", "customers", "lookups", "paging", "transport")
 """Modules of promo.client that are made for threads."""
 
 WRITTEN: Final = ("channel", "waiting")

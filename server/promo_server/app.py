@@ -29,6 +29,7 @@ from promo_server.state import StateDir
 from promo_server.store.client import connect
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
+from promo_server.store.publications import RedisPublications
 from promo_server.telemetry.endpoint import TelemetryEndpoint
 from promo_server.telemetry.interceptor import CallTimer
 from promo_server.telemetry.metrics import ControlPlaneMetrics, health_page, metrics_page
@@ -87,6 +88,7 @@ class Server:
         store = connect(store_url, timeout_seconds=self._settings.store.timeout_ms / 1000)
         self._stack.push_async_callback(store.aclose)
         partitions = self._settings.store.partitions
+        ledger = RedisLedger(store, partitions)
         use_cases = wire(
             Ports(
                 database=database,
@@ -97,6 +99,7 @@ class Server:
                 entropy=secrets.token_bytes,
                 partitions=partitions,
                 operation_failed=_log_operation,
+                ledger=ledger,
             ),
         )
         self._stack.push_async_callback(use_cases.runner.stop)
@@ -107,7 +110,8 @@ class Server:
         runtime = await self._start_data_plane(store_url, master)
         workers = Workers(
             database,
-            RedisLedger(store, partitions),
+            ledger,
+            RedisPublications(store, partitions),
             use_cases,
             _now_ms,
             self._metrics.registry,

@@ -27,6 +27,7 @@ _READ = frozenset(
         "vouchers.read",
         "publications.read",
         "redemptions.read",
+        "customers.read",
     },
 )
 _MANAGE = frozenset(
@@ -42,6 +43,9 @@ _MANAGE = frozenset(
         "publications.write",
         "redemptions.read",
         "redemptions.write",
+        "customers.read",
+        "customers.write",
+        "customers.erase",
     },
 )
 
@@ -49,9 +53,18 @@ SCOPES: dict[Role, frozenset[str]] = {
     Role.ADMIN: _READ | _MANAGE | {"projects.write"},
     Role.MANAGER: _MANAGE,
     Role.CHECKOUT: frozenset(
-        {"redemptions.read", "redemptions.write", "vouchers.read", "publications.read", "campaigns.read"},
+        {
+            "redemptions.read",
+            "redemptions.write",
+            "vouchers.read",
+            "publications.read",
+            "campaigns.read",
+            "customers.write",
+        },
     ),
-    Role.PUBLISHER: frozenset({"publications.read", "publications.write", "vouchers.read", "campaigns.read"}),
+    Role.PUBLISHER: frozenset(
+        {"publications.read", "publications.write", "vouchers.read", "campaigns.read", "customers.write"},
+    ),
     Role.VIEWER: _READ,
 }
 """The scopes of each role. The scope that a method needs is the edge's table."""

@@ -168,6 +168,14 @@ class Reason(enum.IntEnum):
 
     What it used stays used, so that nothing is ever returned twice.
     """
+    CUSTOMER_NOT_FOUND = 52
+    """No customer has this source_id, or the customer was erased."""
+    ORDER_NOT_FOUND = 53
+    """No order with this source_id had codes used on it."""
+    ROLLBACK_NOT_FOUND = 54
+    """No rollback has this id."""
+    ARCHIVE_BEHIND = 55
+    """What happened last is not in the archive yet; checkout is not affected."""
 
     @property
     def detail(self) -> ReasonDetail:
@@ -584,6 +592,38 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             http_status=400,
             rest_key="rollback_too_late",
             retry=Retry.NEVER,
+        ),
+        Reason.CUSTOMER_NOT_FOUND: ReasonDetail(
+            message="there is no customer {customer}",
+            metadata_keys=("customer",),
+            grpc_code=5,
+            http_status=404,
+            rest_key="not_found",
+            retry=Retry.NEVER,
+        ),
+        Reason.ORDER_NOT_FOUND: ReasonDetail(
+            message="there is no order {order}",
+            metadata_keys=("order",),
+            grpc_code=5,
+            http_status=404,
+            rest_key="not_found",
+            retry=Retry.NEVER,
+        ),
+        Reason.ROLLBACK_NOT_FOUND: ReasonDetail(
+            message="there is no rollback {rollback}",
+            metadata_keys=("rollback",),
+            grpc_code=5,
+            http_status=404,
+            rest_key="not_found",
+            retry=Retry.NEVER,
+        ),
+        Reason.ARCHIVE_BEHIND: ReasonDetail(
+            message="the archive has not caught up with the store",
+            metadata_keys=(),
+            grpc_code=14,
+            http_status=503,
+            rest_key="service_unavailable",
+            retry=Retry.SAME_REQUEST,
         ),
     },
 )

@@ -13,15 +13,21 @@ from promo.v1 import (
     access_service_pb2_grpc,
     campaign_service_pb2_grpc,
     code_service_pb2_grpc,
+    customer_service_pb2_grpc,
+    order_service_pb2_grpc,
+    publication_service_pb2_grpc,
     redemption_service_pb2_grpc,
 )
 from promo_server.rpc.access import AccessServicer
 from promo_server.rpc.campaigns import CampaignServicer
 from promo_server.rpc.codes import CodeServicer
+from promo_server.rpc.customers import CustomerServicer
 from promo_server.rpc.data_plane import DataPlaneRequests
 from promo_server.rpc.health import Health
 from promo_server.rpc.interceptor import CallInterceptor
 from promo_server.rpc.operations import OperationsServicer
+from promo_server.rpc.orders import OrderServicer
+from promo_server.rpc.publications import ArchivedPublicationServicer
 from promo_server.rpc.redemptions import ArchivedRedemptionServicer
 from promo_server.services.use_cases import UseCases
 
@@ -51,9 +57,15 @@ class ControlPlaneServer:
         codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
-        # The data plane serves the other methods and never forwards them.
-        redemptions = ArchivedRedemptionServicer(use_cases.archive)  # type: ignore[abstract]
+        orders = OrderServicer(use_cases.history)
+        order_service_pb2_grpc.add_OrderServiceServicer_to_server(orders, self._server)
+        # The data plane serves the other methods of these and never forwards them.
+        redemptions = ArchivedRedemptionServicer(use_cases.archive, use_cases.history)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)
+        publications = ArchivedPublicationServicer(use_cases.history)  # type: ignore[abstract]
+        publication_service_pb2_grpc.add_PublicationServiceServicer_to_server(publications, self._server)
+        customers = CustomerServicer(use_cases.history)  # type: ignore[abstract]
+        customer_service_pb2_grpc.add_CustomerServiceServicer_to_server(customers, self._server)
         self._server.add_generic_rpc_handlers(DataPlaneRequests(use_cases.archive, use_cases.auto_grow).handlers())
         self._health = Health()
         self._server.add_generic_rpc_handlers([self._health.handler()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from promo_server.domain.ledger import Checkpoint, StreamId
 
@@ -22,6 +22,37 @@ class Undone:
     rollback_id: str
 
 
+class CustomerFact(NamedTuple):
+    """What calls have said of a customer from `first_ms` to `at_ms`; None is what they have said nothing of."""
+
+    source_id: str
+    id: str
+    first_ms: int
+    at_ms: int
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+    @property
+    def says_something(self) -> bool:
+        """Whether more than that there is such a customer."""
+        return any(value is not None for value in (self.name, self.email, self.phone, self.metadata))
+
+    def followed_by(self, later: CustomerFact) -> CustomerFact:
+        """Return both facts as one."""
+        return CustomerFact(
+            self.source_id,
+            self.id,
+            self.first_ms,
+            later.at_ms,
+            self.name if later.name is None else later.name,
+            self.email if later.email is None else later.email,
+            self.phone if later.phone is None else later.phone,
+            self.metadata if later.metadata is None else later.metadata,
+        )
+
+
 @dataclass(slots=True)
 class ArchiveBatch:
     """Facts of one project that become rows in one transaction.
@@ -35,7 +66,9 @@ class ArchiveBatch:
     rollbacks: list[Row] = field(default_factory=list)
     publications: list[Row] = field(default_factory=list)
     movements: list[Row] = field(default_factory=list)
-    customers: list[Row] = field(default_factory=list)
+    customers: list[CustomerFact] = field(default_factory=list)
+    erasures: dict[str, CustomerFact] = field(default_factory=dict)
+    """Persons who were erased, by source_id; `customers` has what came after."""
     orders: list[Row] = field(default_factory=list)
     undone: list[Undone] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)

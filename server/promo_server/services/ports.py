@@ -13,6 +13,7 @@ from typing import Protocol
 from promo_server.domain.code_space import Shortage
 from promo_server.domain.layout import CodeLayout
 from promo_server.services.archive_ports import ArchiveRows
+from promo_server.services.history_ports import ErasureRows, HistoryRows
 from promo_server.services.row_ports import (
     ApiKeyRows,
     CampaignRows,
@@ -65,6 +66,10 @@ class UnitOfWork(Protocol):
     def pending(self) -> PendingRows: ...  # noqa: D102
     @property
     def archive(self) -> ArchiveRows: ...  # noqa: D102
+    @property
+    def history(self) -> HistoryRows: ...  # noqa: D102
+    @property
+    def erasures(self) -> ErasureRows: ...  # noqa: D102
 
     async def rollback(self) -> None:
         """Undo everything so far; the unit is over."""

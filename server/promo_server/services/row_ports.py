@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from promo_server.domain.access import ApiKey, Project
@@ -154,6 +154,10 @@ class StoredCodeRows(Protocol):
 
     async def slice(self, campaign_id: str, first_position: int, count: int) -> Sequence[str]:
         """Return codes by position."""
+        ...
+
+    async def at(self, campaign_id: str, positions: Collection[int]) -> Mapping[int, str]:
+        """Return the codes at positions."""
         ...
 
     async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:

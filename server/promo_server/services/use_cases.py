@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from promo_server.services.access import Access
 from promo_server.services.archive import ReadArchive
@@ -15,6 +16,7 @@ from promo_server.services.code_batches import CodeBatches
 from promo_server.services.code_issue import CodeIssue
 from promo_server.services.create_campaign import CreateCampaign
 from promo_server.services.export_codes import ExportCodes
+from promo_server.services.freshness import Freshness, Outboxes
 from promo_server.services.grow_campaign import GrowCampaign
 from promo_server.services.operations import FailureLog, OperationRunner, Operations
 from promo_server.services.ports import (
@@ -25,7 +27,13 @@ from promo_server.services.ports import (
     DefinitionStore,
     Entropy,
 )
+from promo_server.services.position_codes import PositionCodes
 from promo_server.services.read_campaigns import ReadCampaigns
+from promo_server.services.read_history import LedgerEntries, ReadHistory
+
+
+class Ledger(Outboxes, LedgerEntries, Protocol):
+    """What the use cases read of the store's ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,7 @@ class Ports:
     entropy: Entropy
     partitions: int
     operation_failed: FailureLog
+    ledger: Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class UseCases:
     runner: OperationRunner
     operations: Operations
     archive: ReadArchive
+    history: ReadHistory
     auto_grow: AutoGrow
 
 
@@ -79,5 +89,11 @@ def wire(ports: Ports) -> UseCases:
         runner=runner,
         operations=Operations(ports.database, runner),
         archive=ReadArchive(ports.database),
+        history=ReadHistory(
+            ports.database,
+            Freshness(ports.database, ports.ledger),
+            ports.ledger,
+            PositionCodes(ports.code_kernel),
+        ),
         auto_grow=AutoGrow(changes, grow),
     )

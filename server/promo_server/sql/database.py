@@ -107,14 +107,17 @@ class SqlDatabase:
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[Unit]:
         try:
-            connection = await finish(engine.connect().start())
+            connection = engine.connect()
             try:
+                await finish(connection.start())
                 transaction = await finish(connection.begin().start())
                 yield Unit(Statements(connection))
                 if transaction.is_active:
                     await finish(transaction.commit())
             finally:
-                await finish(connection.close())
+                # A caller that was cancelled while it got the connection has got it all the same.
+                if connection.sync_connection is not None:
+                    await finish(connection.close())
         except IntegrityError as error:
             # Every use case checks before it writes: what is left is a race between servers.
             _LOG.info("sql.conflict", error=str(error.orig))

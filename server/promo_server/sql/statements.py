@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Dialect, Executable, ScalarResult, Table
+from sqlalchemy import CursorResult, Dialect, Executable, Insert, ScalarResult, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from promo_server.sql.bulk import bulk_insert
+from promo_server.sql.bulk import bulk_insert, bulk_upsert
 
 Value = TypeVar("Value")
 
@@ -50,6 +50,11 @@ class Statements:
         """Insert rows, each with every column that does not count itself."""
         statement, parameters = bulk_insert(self.dialect.name, table, rows)
         await finish(self._connection.exec_driver_sql(statement, parameters))
+
+    async def upsert_many(self, statement: Insert, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Run an insert of rows that says what to do about those that are there; it has no values of its own."""
+        text, parameters = bulk_upsert(self.dialect.name, statement, table, rows)
+        await finish(self._connection.exec_driver_sql(text, parameters))
 
     async def scalars(self, statement: Executable) -> ScalarResult[Any]:
         """Run a statement and return the first value of each row."""

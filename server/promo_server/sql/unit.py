@@ -8,6 +8,8 @@ from promo_server.sql.rows.answers import SqlKeptAnswers
 from promo_server.sql.rows.archive import SqlArchive
 from promo_server.sql.rows.campaigns import SqlCampaigns
 from promo_server.sql.rows.codes import SqlCodeBatches, SqlStoredCodes
+from promo_server.sql.rows.erasures import SqlErasures
+from promo_server.sql.rows.history import SqlHistory
 from promo_server.sql.rows.keys import SqlApiKeys
 from promo_server.sql.rows.layouts import SqlLayouts
 from promo_server.sql.rows.operations import SqlOperations
@@ -73,6 +75,16 @@ class Unit:
     def archive(self) -> SqlArchive:
         """What happened."""
         return SqlArchive(self._connection)
+
+    @cached_property
+    def history(self) -> SqlHistory:
+        """Lists and gets over what happened."""
+        return SqlHistory(self._connection)
+
+    @cached_property
+    def erasures(self) -> SqlErasures:
+        """Persons who were erased."""
+        return SqlErasures(self._connection)
 
     @cached_property
     def totals(self) -> SqlTotals:

@@ -21,6 +21,12 @@ def customer_id(project: str, source_id: str) -> str:
     return _native.customer_id(project, source_id)
 
 
+def place_of_rollback(rollback_id: str) -> tuple[int, StreamId] | None:
+    """Return partition and place of a rollback's entry; None when the id is no rollback's."""
+    # Both ids are the entry's place; a rollback's has one letter more before it.
+    return place_of_redemption(rollback_id[1:]) if rollback_id.startswith("rr_") else None
+
+
 def place_of_redemption(redemption_id: str) -> tuple[int, StreamId] | None:
     """Return partition and place of a redemption's entry; None when the id is no redemption's."""
     found = _native.parse_redemption_id(redemption_id)

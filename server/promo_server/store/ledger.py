@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.store import keys
 from promo_server.store.client import store_errors, twin
-from promo_server.store.ids import whole_entry
+from promo_server.store.ids import place_of_rollback, whole_entry
 
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 """Entries of a stream as the client returns them."""
@@ -121,10 +121,35 @@ class RedisLedger:
             waiting = dict(zip(keep_from, await pipe.execute(), strict=True))
             for partition, oldest in keep_from.items():
                 name = keys.ledger(project_id, partition)
-                pipe.xtrim(name, minid=str(oldest), approximate=True)
+                # To the entry: what a person was erased from must not stay for being in a block with others.
+                pipe.xtrim(name, minid=str(oldest), approximate=False)
                 if waiting[partition] < most_entries:
                     pipe.xtrim(name, maxlen=most_entries, approximate=True)
             await pipe.execute()
+
+    async def newest_waiting(self, project_id: str) -> Mapping[int, StreamId]:
+        """Return the newest outbox entry of each partition that has one."""
+        # Mostly nothing waits, which one command tells of all partitions.
+        some = await self.notices(project_id, {}, 1, 0)
+        if not some:
+            return {}
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for partition in some:
+                pipe.xrevrange(keys.outbox(project_id, partition), count=1)
+            found = await pipe.execute()
+        newest = zip(some, found, strict=True)
+        return {partition: StreamId.parse(entries[0][0].decode()) for partition, entries in newest if entries}
+
+    async def rollback(self, project_id: str, rollback_id: str) -> bytes | None:
+        """Return the whole ledger entry at the place of a rollback, serialized; None when nothing is there (any more).
+
+        Another kind of entry can be there, when nobody has made such a rollback.
+        """
+        found = place_of_rollback(rollback_id)
+        if found is None or found[0] >= self.partitions:
+            return None
+        facts = await self.facts(project_id, found[0], [found[1]])
+        return facts[0].entry if facts else None
 
     async def oldest_waiting(self, project_id: str) -> Mapping[int, StreamId]:
         """Return the oldest outbox entry of each partition that has one."""

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from promo_server.store import keys
 from promo_server.store.client import store_errors
 from promo_server.store.ids import place_of_redemption
+from promo_server.store.publications import holder_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class RedisRestore:
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
             for one in publications:
                 number, first = one.campaign_number, one.positions[0]
-                joined = ",".join(str(position) for position in one.positions).encode()
+                whole = holder_value(one.positions, one.record)
                 for position in one.positions:
-                    value = joined + b"|" + one.record if position == first else b">" + str(first).encode()
+                    value = whole if position == first else b">" + str(first).encode()
                     bucket = keys.holders(project_id, number, position // size, self._partitions)
                     pipe.hset(bucket, str(position % size), value)
                 if one.source_id:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promo.v1 import event_pb2, redeemable_pb2, redemption_pb2
-from promo_server.services.archive_ports import ArchiveBatch, Row, Undone
+from promo.v1 import customer_pb2, event_pb2, redeemable_pb2, redemption_pb2
+from promo_server.services.archive_ports import ArchiveBatch, CustomerFact, Row, Undone
 from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
 
@@ -32,7 +34,7 @@ class BatchBuilder:
         self._redemptions: dict[str, Row] = {}
         self._items: dict[str, Row] = {}
         self._taken: dict[tuple[str, int], list[Row]] = {}
-        self._customers: dict[str, Row] = {}
+        self._customers: dict[str, list[CustomerFact]] = {}
         self._orders: dict[str, Row] = {}
         self._publications: list[event_pb2.LedgerEntry] = []
 
@@ -52,10 +54,13 @@ class BatchBuilder:
             case "publication":
                 self._add_publication(partition, entry, fact)
                 at_ms = _milliseconds(entry.publication.publish_time)
+            case "customer_change":
+                self._add_change(entry.customer_change)
+                return
             case _:
                 return
         if entry.HasField("customer") and entry.customer.source_id:
-            self._add_customer(entry, at_ms)
+            self._add_customer(entry.customer, at_ms)
         self._add_movements(partition, fact, entry, redemption_id)
 
     def _add_redemption(self, partition: int, entry: event_pb2.LedgerEntry, blob: bytes) -> None:
@@ -76,6 +81,7 @@ class BatchBuilder:
             "entry": blob,
         }
         self._redemptions[redemption.id] = row
+        campaigns: set[str] = set()
         for place, result in enumerate(redemption.results):
             if result.status == redeemable_pb2.REDEEMABLE_STATUS_APPLICABLE:
                 self._items[result.redemption_id] = {
@@ -88,8 +94,12 @@ class BatchBuilder:
                     "code": result.code,
                     "discount_amount": result.applied_discount_amount,
                     "rollback_id": None,
+                    "redeem_ms": row["redeem_ms"],
+                    "campaign_first": result.campaign_id not in campaigns,
                 }
+                campaigns.add(result.campaign_id)
         if order.source_id:
+            before = self._orders.get(order.source_id, row)
             self._orders[order.source_id] = {
                 "project_id": self._project_id,
                 "source_id": order.source_id,
@@ -98,6 +108,7 @@ class BatchBuilder:
                 "amount": order.amount,
                 "discount_amount": order.total_discount_amount,
                 "redemption_id": redemption.id,
+                "create_ms": before.get("create_ms", row["redeem_ms"]),
                 "update_ms": row["redeem_ms"],
             }
 
@@ -147,25 +158,52 @@ class BatchBuilder:
             },
         )
 
-    def _add_customer(self, entry: event_pb2.LedgerEntry, at_ms: int) -> None:
-        customer = entry.customer
-        row = {
-            "project_id": self._project_id,
-            "source_id": customer.source_id,
-            "id": ids.customer_id(self._project_id, customer.source_id),
-            "name": customer.name,
-            "email": customer.email,
-            "phone": customer.phone,
-            "metadata": dict(customer.metadata),
-            "create_ms": at_ms,
-            "update_ms": at_ms,
-        }
-        before = self._customers.get(customer.source_id)
-        if before is not None:
-            row["create_ms"] = before["create_ms"]
-            for name in ("name", "email", "phone", "metadata"):
-                row[name] = row[name] or before[name]
-        self._customers[customer.source_id] = row
+    def _add_customer(self, customer: customer_pb2.Customer, at_ms: int) -> None:
+        self._say(
+            customer.source_id,
+            at_ms,
+            customer.name or None,
+            customer.email or None,
+            customer.phone or None,
+            dict(customer.metadata) or None,
+        )
+
+    def _add_change(self, change: event_pb2.CustomerChange) -> None:
+        customer, fields, at_ms = change.customer, change.fields, _milliseconds(change.change_time)
+        if change.erased:
+            self._erase(customer.source_id, at_ms)
+            return
+        self._say(
+            customer.source_id,
+            at_ms,
+            customer.name if "name" in fields else None,
+            customer.email if "email" in fields else None,
+            customer.phone if "phone" in fields else None,
+            dict(customer.metadata) if "metadata" in fields else None,
+        )
+
+    def _say(self, source_id: str, at_ms: int, *said: Any) -> None:  # noqa: ANN401 - texts and the metadata
+        fact = CustomerFact(source_id, ids.customer_id(self._project_id, source_id), at_ms, at_ms, *said)
+        self._customers.setdefault(source_id, []).append(fact)
+
+    def _erase(self, source_id: str, at_ms: int) -> None:
+        known = self._batch.erasures.get(source_id)
+        if known is None or known.at_ms < at_ms:
+            id_ = ids.customer_id(self._project_id, source_id)
+            self._batch.erasures[source_id] = CustomerFact(source_id, id_, at_ms, at_ms)
+
+    def _customer_facts(self) -> Iterator[CustomerFact]:
+        """Yield what was said of each customer since the person was erased, as one fact.
+
+        Entries of one partition come in order, those of several do not.
+        """
+        for source_id, facts in self._customers.items():
+            erased = self._batch.erasures.get(source_id)
+            since = facts if erased is None else [one for one in facts if one.at_ms > erased.at_ms]
+            if len(since) > 1:
+                yield reduce(CustomerFact.followed_by, sorted(since, key=lambda one: one.at_ms))
+            elif since:
+                yield since[0]
 
     def _add_movements(
         self,
@@ -209,6 +247,6 @@ class BatchBuilder:
             row["entry"] = entry.SerializeToString()
         self._batch.redemptions = list(self._redemptions.values())
         self._batch.redemption_items = list(self._items.values())
-        self._batch.customers = list(self._customers.values())
+        self._batch.customers = list(self._customer_facts())
         self._batch.orders = list(self._orders.values())
         return self._batch

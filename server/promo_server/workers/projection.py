@@ -7,13 +7,12 @@ transaction ended.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 import structlog
 
 from promo_server.domain.errors import DomainError
-from promo_server.domain.ledger import Checkpoint, StreamId
+from promo_server.domain.ledger import Checkpoint
 from promo_server.domain.reasons import Reason
 from promo_server.services.archive_ports import ArchiveBatch, Row
 from promo_server.services.ports import Clock, Database, UnitOfWork
@@ -25,9 +24,6 @@ _LOG = structlog.get_logger(__name__)
 
 _AT_ONCE = 1_000
 """Entries in one transaction, more or less: other writers wait for its end."""
-
-_LOOK_SECONDS = 0.02
-"""How often a waiting caller looks how far the archive is."""
 
 Progress = dict[int, list[tuple["Notice", "LedgerFact"]]]
 
@@ -44,7 +40,6 @@ class Projection:
         self._checkpoints: dict[str, dict[int, Checkpoint]] = {}
         self._numbers: dict[str, dict[str, int]] = {}
         self._busy: dict[str, int] = {}
-        self._moved = asyncio.Condition()
 
     async def run_round(self, project_id: str, block_ms: int = 0) -> int:
         """Project what waits in a project's outboxes, and return how many entries that was."""
@@ -66,8 +61,6 @@ class Projection:
         await self._ledger.trim_outbox(project_id, outboxes)
         count = sum(len(some) for some in progress.values())
         self._metrics.projected.inc(count)
-        async with self._moved:
-            self._moved.notify_all()
         return count
 
     async def _known(self, project_id: str) -> dict[int, Checkpoint]:
@@ -178,34 +171,6 @@ class Projection:
             _LOG.error("projection.slot_conflict", project=project_id, limit=conflict["limit_name"])
         self._checkpoints.setdefault(project_id, {}).update(reached)
         return reached
-
-    async def wait_until_projected(
-        self,
-        project_id: str,
-        partition: int,
-        place: StreamId,
-        timeout_seconds: float,
-    ) -> bool:
-        """Return whether the archive has the entry at `place`, waiting for it up to a time.
-
-        Lists call this with the caller's last write, so that a caller finds what it wrote.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_seconds
-        while True:
-            async with self._database.read() as unit:
-                checkpoints = await unit.archive.checkpoints(project_id)
-            if checkpoints.get(partition, Checkpoint()).ledger >= place:
-                return True
-            left = deadline - loop.time()
-            if left <= 0:
-                return False
-            async with self._moved:
-                try:
-                    # A projection of another thread or server does not notify, so look now and then.
-                    await asyncio.wait_for(self._moved.wait(), min(left, _LOOK_SECONDS))
-                except TimeoutError:
-                    continue
 
     def forget(self, project_id: str) -> None:
         """Read the checkpoints again, after trouble."""

@@ -14,6 +14,7 @@ from promo_server.services.bundles import BundlePublisher
 from promo_server.services.ports import Clock, Database
 from promo_server.store.counters import RedisCounters, RestoredCounter
 from promo_server.store.restore import RedisRestore, RestoredPublication
+from promo_server.workers.redaction import holder_record
 from promo_server.workers.verification import PERIODS, limit_of
 
 _AT_ONCE = 1_000
@@ -137,9 +138,6 @@ class StoreRebuild:
 
 
 def _publication(one: ArchivedPublication, number: int) -> RestoredPublication:
-    record = event_pb2.LedgerEntry.FromString(one.entry).publication
-    customer, source_id = record.customer, record.source_id
-    # What follows from the campaign and the positions is not kept with them.
-    for name in ("id", "campaign_id", "campaign", "codes", "expire_time"):
-        record.ClearField(name)
-    return RestoredPublication(number, customer, source_id, one.positions, record.SerializeToString())
+    published = event_pb2.LedgerEntry.FromString(one.entry).publication
+    record = holder_record(one.entry)
+    return RestoredPublication(number, published.customer, published.source_id, one.positions, record)

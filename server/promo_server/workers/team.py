@@ -6,11 +6,14 @@ import asyncio
 
 from prometheus_client import CollectorRegistry
 
+from promo_server.services.freshness import Freshness
 from promo_server.services.ports import Clock
 from promo_server.services.use_cases import UseCases
 from promo_server.sql.database import SqlDatabase
 from promo_server.store.ledger import RedisLedger
+from promo_server.store.publications import RedisPublications
 from promo_server.workers.background import BackgroundThread
+from promo_server.workers.erasure import ErasureRounds
 from promo_server.workers.loop import WorkerLoop
 from promo_server.workers.metrics import WorkerMetrics
 from promo_server.workers.projection import Projection
@@ -25,7 +28,7 @@ from promo_server.workers.rounds import (
 
 
 class Workers:
-    """Projection, trimming, publishing again, cleaning and sweeping.
+    """Projection, trimming, publishing again, cleaning, sweeping and erasing.
 
     Any number of processes may run them: each round takes what is there and leaves what another one did. Projection
     and trimming have a thread, connections and a low priority of their own, since nobody waits for them while the
@@ -36,6 +39,7 @@ class Workers:
         self,
         database: SqlDatabase,
         ledger: RedisLedger,
+        publications: RedisPublications,
         use_cases: UseCases,
         clock: Clock,
         registry: CollectorRegistry,
@@ -49,10 +53,12 @@ class Workers:
         self._metrics = metrics = WorkerMetrics(registry)
         self._retention = retention or LedgerRetention()
         publish = PublishRounds(database, use_cases.publisher, use_cases.runner, metrics)
+        erase = ErasureRounds(database, Freshness(database, ledger), publications, clock)
         self._loops = (
             WorkerLoop("publish", publish, 1.0, metrics),
             WorkerLoop("clean", CleanRounds(database, clock), 600.0, metrics),
             WorkerLoop("sweep", sweep, 1.0, metrics),
+            WorkerLoop("erase", erase, 1.0, metrics),
         )
         self._background = BackgroundThread("projection", self._project)
 

@@ -166,3 +166,17 @@ async def test_a_cancelled_transaction_lets_go_of_its_lock(database: SqlDatabase
             await task
         async with asyncio.timeout(2), database.write() as unit:
             assert await unit.projects.all_ids() == []
+
+
+async def test_callers_that_are_cancelled_while_they_connect_keep_no_connection(database: SqlDatabase) -> None:
+    async def read() -> None:
+        async with database.read() as unit:
+            await unit.projects.all_ids()
+
+    for turn in range(100):
+        task = asyncio.create_task(read())
+        for _ in range(turn % 10):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    assert database._engine.pool.checkedout() == 0  # type: ignore[attr-defined]

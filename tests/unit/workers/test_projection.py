@@ -189,16 +189,6 @@ async def test_a_profile_is_kept_when_a_later_call_says_nothing_about_it(plane: 
     assert (customer["source_id"], customer["name"]) == ("c1", "Ada")
 
 
-async def test_the_archive_waits_for_the_callers_last_write(plane: ControlPlane) -> None:
-    place = (await plane.client.xadd(keys.ledger(plane.project, 2), {"b": b"", "o": ""})).decode()
-    await plane.client.xadd(keys.outbox(plane.project, 2), {"l": place})
-    projection = plane.projection()
-    assert not await projection.wait_until_projected(plane.project, 2, StreamId.parse(place), 0.05)
-    waiting = asyncio.create_task(projection.wait_until_projected(plane.project, 2, StreamId.parse(place), 5))
-    await projection.run_round(plane.project)
-    assert await waiting
-
-
 async def test_the_ledger_is_trimmed_behind_the_archive_only(plane: ControlPlane) -> None:
     for slot in range(1, 301):
         await redeem(plane, 0, slot)
@@ -210,6 +200,16 @@ async def test_the_ledger_is_trimmed_behind_the_archive_only(plane: ControlPlane
     assert await plane.client.xlen(keys.ledger(plane.project, 0)) < 300
     found = await plane.use_cases.archive.redemption(plane.caller, (await rows(plane, archive.REDEMPTIONS))[0]["id"])  # type: ignore[arg-type]
     assert event_pb2.LedgerEntry.FromString(found.entry).redemption.order.amount == 10_000
+
+
+async def test_entries_of_a_time_are_trimmed_to_the_last_one(plane: ControlPlane) -> None:
+    entry = ledger.redemption("c", "C", "n:1")
+    places = [
+        await ledger.append(plane.client, plane.project, 0, "r", entry, f"{n}:{n}:{n},0:{n}:5") for n in range(1, 6)
+    ]
+    await RedisLedger(plane.client, PARTITIONS).trim_ledger(plane.project, {0: StreamId.parse(places[3])}, 1_000)
+    left = await plane.client.xrange(keys.ledger(plane.project, 0))
+    assert [place.decode() for place, _ in left] == places[3:]
 
 
 async def test_the_archive_has_whole_entries_by_id(plane: ControlPlane) -> None:

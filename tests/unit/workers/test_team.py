@@ -19,6 +19,7 @@ from promo_server.services.change_campaign import CampaignTarget
 from promo_server.sql.tables import archive, definitions
 from promo_server.store import keys
 from promo_server.store.ledger import RedisLedger
+from promo_server.store.publications import RedisPublications
 from promo_server.workers.rounds import CleanRounds
 from promo_server.workers.team import Workers
 
@@ -54,9 +55,8 @@ async def test_workers_project_and_publish_until_they_are_stopped(plane: Control
     with pytest.raises(DomainError):
         await plane.campaign(name="late")
     registry = CollectorRegistry()
-    workers = Workers(
-        plane.database, RedisLedger(plane.client, PARTITIONS), plane.use_cases, plane.clock, registry, sweep
-    )
+    streams, published = RedisLedger(plane.client, PARTITIONS), RedisPublications(plane.client, PARTITIONS)
+    workers = Workers(plane.database, streams, published, plane.use_cases, plane.clock, registry, sweep)
     workers.start()
     entry = ledger.redemption("c1", "CODE", "n:1")
     await ledger.append(plane.client, plane.project, 0, entry, "1:1:1,0:1:500")
@@ -92,8 +92,8 @@ async def test_workers_go_on_after_the_store_and_the_database_were_away(
     async def sweep() -> None:
         return
 
-    streams = RedisLedger(plane.client, PARTITIONS)
-    workers = Workers(plane.database, streams, plane.use_cases, plane.clock, CollectorRegistry(), sweep)
+    streams, published = RedisLedger(plane.client, PARTITIONS), RedisPublications(plane.client, PARTITIONS)
+    workers = Workers(plane.database, streams, published, plane.use_cases, plane.clock, CollectorRegistry(), sweep)
     workers.start()
     async with asyncio.timeout(50):
         await ledger.append(plane.client, plane.project, 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")

@@ -14,6 +14,7 @@ from promo.client.calls import Caller
 from promo.client.campaigns import Campaigns
 from promo.client.channel import ChannelTransport
 from promo.client.codes import Codes
+from promo.client.customers import Customers, Orders
 from promo.client.errors import PromoError
 from promo.client.hooks import Hook, Unobserved
 from promo.client.in_process import InProcessTransport, Runtime
@@ -62,6 +63,8 @@ class PromoClient:
         self.access = Access(self._caller)
         self.campaigns = Campaigns(self._caller)
         self.codes = Codes(self._caller)
+        self.customers = Customers(self._caller)
+        self.orders = Orders(self._caller)
         self.publications = Publications(self._caller)
         self.redemptions = Redemptions(self._caller)
         self.sessions = Sessions(self._caller)

@@ -1,22 +1,31 @@
-"""What happened to a code, a customer, a redemption or a hold."""
+"""What happened to a code, a redemption or a hold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from promo.client import methods
+from promo.client.archive_page import archive_page
 from promo.client.calls import Caller
+from promo.client.page import Page
+from promo.client.paging import Listing, listing
 from promo.v1.publication_pb2 import Publication
 from promo.v1.publication_service_pb2 import (
     CountCodesRequest,
     CountCodesResponse,
     GetPublicationRequest,
     ListHeldCodesRequest,
+    ListPublicationsRequest,
 )
-from promo.v1.redemption_pb2 import Redemption
-from promo.v1.redemption_service_pb2 import GetRedemptionRequest
+from promo.v1.redemption_pb2 import Redemption, Rollback
+from promo.v1.redemption_service_pb2 import (
+    GetRedemptionRequest,
+    GetRollbackRequest,
+    ListRedemptionsRequest,
+    ListRollbacksRequest,
+)
 from promo.v1.session_pb2 import Session
-from promo.v1.session_service_pb2 import GetSessionRequest, ReleaseSessionRequest
+from promo.v1.session_service_pb2 import GetSessionRequest, ListSessionsRequest, ReleaseSessionRequest
 from promo.v1.voucher_pb2 import Voucher
 from promo.v1.voucher_service_pb2 import GetVoucherRequest
 
@@ -50,6 +59,37 @@ class Publications:
         answer = await self._caller.unary(methods.LIST_HELD_CODES, request, timeout)
         return tuple(answer.publications)
 
+    def list(
+        self,
+        filter: str = "",  # noqa: A002  the contract's name
+        *,
+        order_by: str = "",
+        page_size: int = 100,
+        page_token: str = "",
+        require_fresh: bool = False,
+        timeout: float | None = None,
+    ) -> Listing[Publication]:
+        """Return publications, newest first, that a filter lets through.
+
+        Example: 'campaign = "spring" AND channel = "braze"'. They come without
+        `expire_time`, which `get` has. With `require_fresh` a page raises
+        ArchiveBehind where it could lack something that happened before the call;
+        `timeout` is that of each page. Raises FieldInvalid, PageTokenInvalid.
+        """
+        return listing(
+            self._caller,
+            methods.LIST_PUBLICATIONS,
+            lambda token: ListPublicationsRequest(
+                filter=filter,
+                order_by=order_by,
+                page_size=page_size,
+                page_token=token,
+            ),
+            lambda answer: archive_page(answer, answer.publications, require_fresh=require_fresh),
+            page_token=page_token,
+            timeout=timeout,
+        )
+
 
 class Redemptions:
     """Looks at redemptions. `client.redemptions`."""
@@ -63,6 +103,70 @@ class Redemptions:
         request = GetRedemptionRequest(id=redemption_id)
         return await self._caller.unary(methods.GET_REDEMPTION, request, timeout)
 
+    def list(
+        self,
+        filter: str = "",  # noqa: A002  the contract's name
+        *,
+        order_by: str = "",
+        page_size: int = 100,
+        page_token: str = "",
+        require_fresh: bool = False,
+        timeout: float | None = None,
+    ) -> Listing[Redemption]:
+        """Return redemptions, newest first, that a filter lets through.
+
+        Example: 'customer = "17850" AND redeem_time >= 2026-11-01T00:00:00Z'. With `require_fresh` a page raises
+        ArchiveBehind where it could lack something that happened before the call;
+        `timeout` is that of each page. Raises FieldInvalid, PageTokenInvalid.
+        """
+        return listing(
+            self._caller,
+            methods.LIST_REDEMPTIONS,
+            lambda token: ListRedemptionsRequest(
+                filter=filter,
+                order_by=order_by,
+                page_size=page_size,
+                page_token=token,
+            ),
+            lambda answer: archive_page(answer, answer.redemptions, require_fresh=require_fresh),
+            page_token=page_token,
+            timeout=timeout,
+        )
+
+    async def get_rollback(self, rollback_id: str, *, timeout: float | None = None) -> Rollback:
+        """Return one rollback. Raises RollbackNotFound."""
+        return await self._caller.unary(methods.GET_ROLLBACK, GetRollbackRequest(id=rollback_id), timeout)
+
+    def list_rollbacks(
+        self,
+        filter: str = "",  # noqa: A002  the contract's name
+        *,
+        order_by: str = "",
+        page_size: int = 100,
+        page_token: str = "",
+        require_fresh: bool = False,
+        timeout: float | None = None,
+    ) -> Listing[Rollback]:
+        """Return rollbacks, newest first, that a filter lets through.
+
+        Example: 'redemption = "r_11019a4c7d3e2000"'. With `require_fresh` a page raises
+        ArchiveBehind where it could lack something that happened before the call;
+        `timeout` is that of each page. Raises FieldInvalid, PageTokenInvalid.
+        """
+        return listing(
+            self._caller,
+            methods.LIST_ROLLBACKS,
+            lambda token: ListRollbacksRequest(
+                filter=filter,
+                order_by=order_by,
+                page_size=page_size,
+                page_token=token,
+            ),
+            lambda answer: archive_page(answer, answer.rollbacks, require_fresh=require_fresh),
+            page_token=page_token,
+            timeout=timeout,
+        )
+
 
 class Sessions:
     """Looks at holds and ends them. `client.sessions`."""
@@ -74,6 +178,24 @@ class Sessions:
     async def get(self, key: str, *, timeout: float | None = None) -> Session:
         """Return a live hold. Raises SessionNotFound."""
         return await self._caller.unary(methods.GET_SESSION, GetSessionRequest(key=key), timeout)
+
+    def list(
+        self,
+        *,
+        customer: str = "",
+        page_size: int = 100,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> Listing[Session]:
+        """Return the live holds, of one customer where one is given; `timeout` is that of each page."""
+        return listing(
+            self._caller,
+            methods.LIST_SESSIONS,
+            lambda token: ListSessionsRequest(customer=customer, page_size=page_size, page_token=token),
+            lambda answer: Page(answer.sessions, answer.next_page_token),
+            page_token=page_token,
+            timeout=timeout,
+        )
 
     async def release(self, key: str, *, request_id: str = "", timeout: float | None = None) -> None:
         """Give back what a hold holds. Raises SessionNotFound."""

@@ -17,6 +17,10 @@ from promo.v1 import (
     campaign_pb2,
     campaign_service_pb2,
     code_service_pb2,
+    customer_pb2,
+    customer_service_pb2,
+    order_service_pb2,
+    placed_order_pb2,
     project_pb2,
     publication_pb2,
     publication_service_pb2,
@@ -139,6 +143,21 @@ GET_REDEMPTION: Final = Method(
     redemption_pb2.Redemption,
     Pace.HOT,
 )
+LIST_REDEMPTIONS: Final = Method(
+    "/promo.v1.RedemptionService/ListRedemptions",
+    redemption_service_pb2.ListRedemptionsRequest,
+    redemption_service_pb2.ListRedemptionsResponse,
+)
+GET_ROLLBACK: Final = Method(
+    "/promo.v1.RedemptionService/GetRollback",
+    redemption_service_pb2.GetRollbackRequest,
+    redemption_pb2.Rollback,
+)
+LIST_ROLLBACKS: Final = Method(
+    "/promo.v1.RedemptionService/ListRollbacks",
+    redemption_service_pb2.ListRollbacksRequest,
+    redemption_service_pb2.ListRollbacksResponse,
+)
 
 PUBLISH: Final = Method(
     "/promo.v1.PublicationService/Publish",
@@ -172,11 +191,22 @@ LIST_HELD_CODES: Final = Method(
     publication_service_pb2.ListHeldCodesResponse,
     Pace.HOT,
 )
+LIST_PUBLICATIONS: Final = Method(
+    "/promo.v1.PublicationService/ListPublications",
+    publication_service_pb2.ListPublicationsRequest,
+    publication_service_pb2.ListPublicationsResponse,
+)
 
 GET_SESSION: Final = Method(
     "/promo.v1.SessionService/GetSession",
     session_service_pb2.GetSessionRequest,
     session_pb2.Session,
+    Pace.HOT,
+)
+LIST_SESSIONS: Final = Method(
+    "/promo.v1.SessionService/ListSessions",
+    session_service_pb2.ListSessionsRequest,
+    session_service_pb2.ListSessionsResponse,
     Pace.HOT,
 )
 RELEASE_SESSION: Final = Method(
@@ -192,6 +222,42 @@ GET_VOUCHER: Final = Method(
     voucher_service_pb2.GetVoucherRequest,
     voucher_pb2.Voucher,
     Pace.HOT,
+)
+
+GET_CUSTOMER: Final = Method(
+    "/promo.v1.CustomerService/GetCustomer",
+    customer_service_pb2.GetCustomerRequest,
+    customer_pb2.Customer,
+)
+LIST_CUSTOMERS: Final = Method(
+    "/promo.v1.CustomerService/ListCustomers",
+    customer_service_pb2.ListCustomersRequest,
+    customer_service_pb2.ListCustomersResponse,
+)
+UPSERT_CUSTOMER: Final = Method(
+    "/promo.v1.CustomerService/UpsertCustomer",
+    customer_service_pb2.UpsertCustomerRequest,
+    customer_pb2.Customer,
+    Pace.HOT,
+    _own,
+)
+ERASE_CUSTOMER: Final = Method(
+    "/promo.v1.CustomerService/EraseCustomer",
+    customer_service_pb2.EraseCustomerRequest,
+    Empty,
+    Pace.HOT,
+    _own,
+)
+
+GET_ORDER: Final = Method(
+    "/promo.v1.OrderService/GetOrder",
+    order_service_pb2.GetOrderRequest,
+    placed_order_pb2.PlacedOrder,
+)
+LIST_ORDERS: Final = Method(
+    "/promo.v1.OrderService/ListOrders",
+    order_service_pb2.ListOrdersRequest,
+    order_service_pb2.ListOrdersResponse,
 )
 
 CREATE_CAMPAIGN: Final = Method(

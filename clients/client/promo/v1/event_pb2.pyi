@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from promo.v1 import customer_pb2 as _customer_pb2
@@ -86,6 +87,7 @@ class LedgerEntry(_message.Message):
     REDEMPTION_FIELD_NUMBER: _builtins.int
     ROLLBACK_FIELD_NUMBER: _builtins.int
     PUBLICATION_FIELD_NUMBER: _builtins.int
+    CUSTOMER_CHANGE_FIELD_NUMBER: _builtins.int
     MOVEMENTS_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
@@ -106,6 +108,10 @@ class LedgerEntry(_message.Message):
         """Codes were handed out."""
 
     @_builtins.property
+    def customer_change(self) -> Global___CustomerChange:
+        """A customer's profile was written or erased."""
+
+    @_builtins.property
     def movements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Movement]:
         """Output only. What it took from or returned to limits and budgets."""
 
@@ -120,19 +126,62 @@ class LedgerEntry(_message.Message):
         redemption: _redemption_pb2.Redemption | None = ...,
         rollback: _redemption_pb2.Rollback | None = ...,
         publication: _publication_pb2.Publication | None = ...,
+        customer_change: Global___CustomerChange | None = ...,
         movements: _abc.Iterable[Global___Movement] | None = ...,
         customer: _customer_pb2.Customer | None = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "fact", b"fact", "publication", b"publication", "redemption", b"redemption", "rollback", b"rollback"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "customer_change", b"customer_change", "fact", b"fact", "publication", b"publication", "redemption", b"redemption", "rollback", b"rollback"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "fact", b"fact", "id", b"id", "movements", b"movements", "publication", b"publication", "redemption", b"redemption", "request_id", b"request_id", "rollback", b"rollback"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "customer_change", b"customer_change", "fact", b"fact", "id", b"id", "movements", b"movements", "publication", b"publication", "redemption", b"redemption", "request_id", b"request_id", "rollback", b"rollback"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["redemption", "rollback", "publication"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["redemption", "rollback", "publication", "customer_change"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 
 Global___LedgerEntry: _TypeAlias = LedgerEntry  # noqa: Y015
+
+@_typing.final
+class CustomerChange(_message.Message):
+    """A profile that was written or erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
+    CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    erased: _builtins.bool
+    """Output only. Whether everything known of the person was erased."""
+    @_builtins.property
+    def customer(self) -> _customer_pb2.Customer:
+        """Output only. The profile; of an erased one only `source_id`."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Output only. The fields of the profile that were written, among name,
+        email, phone, metadata; the others stay as they are.
+        """
+
+    @_builtins.property
+    def change_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When it was changed, UTC."""
+
+    def __init__(
+        self,
+        *,
+        customer: _customer_pb2.Customer | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        erased: _builtins.bool = ...,
+        change_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "customer", b"customer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "customer", b"customer", "erased", b"erased", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerChange: _TypeAlias = CustomerChange  # noqa: Y015
 
 @_typing.final
 class Movement(_message.Message):

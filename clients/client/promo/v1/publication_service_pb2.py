@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from promo.v1 import customer_pb2 as promo_dot_v1_dot_customer__pb2
 from promo.v1 import publication_pb2 as promo_dot_v1_dot_publication__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"promo/v1/publication_service.proto\x12\x08promo.v1\x1a\x17google/rpc/status.proto\x1a\x17promo/v1/customer.proto\x1a\x1apromo/v1/publication.proto\"\xa4\x02\n\x0ePublishRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12$\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32\x12.promo.v1.Customer\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x11\n\tjoin_once\x18\x06 \x01(\x08\x12\x38\n\x08metadata\x18\x07 \x03(\x0b\x32&.promo.v1.PublishRequest.MetadataEntry\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x15\n\rvalidate_only\x18\t \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x13\x42\x61tchPublishRequest\x12*\n\x08requests\x18\x01 \x03(\x0b\x32\x18.promo.v1.PublishRequest\"@\n\x14\x42\x61tchPublishResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.promo.v1.PublishResult\"m\n\rPublishResult\x12,\n\x0bpublication\x18\x01 \x01(\x0b\x32\x15.promo.v1.PublicationH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"#\n\x15GetPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"%\n\x11\x43ountCodesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"^\n\x12\x43ountCodesResponse\x12\x14\n\x0cissued_count\x18\x01 \x01(\x03\x12\x17\n\x0fpublished_count\x18\x02 \x01(\x03\x12\x19\n\x11unpublished_count\x18\x03 \x01(\x03\":\n\x14ListHeldCodesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\t\"D\n\x15ListHeldCodesResponse\x12+\n\x0cpublications\x18\x01 \x03(\x0b\x32\x15.promo.v1.Publication2\x84\x03\n\x12PublicationService\x12:\n\x07Publish\x12\x18.promo.v1.PublishRequest\x1a\x15.promo.v1.Publication\x12M\n\x0c\x42\x61tchPublish\x12\x1d.promo.v1.BatchPublishRequest\x1a\x1e.promo.v1.BatchPublishResponse\x12H\n\x0eGetPublication\x12\x1f.promo.v1.GetPublicationRequest\x1a\x15.promo.v1.Publication\x12G\n\nCountCodes\x12\x1b.promo.v1.CountCodesRequest\x1a\x1c.promo.v1.CountCodesResponse\x12P\n\rListHeldCodes\x12\x1e.promo.v1.ListHeldCodesRequest\x1a\x1f.promo.v1.ListHeldCodesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"promo/v1/publication_service.proto\x12\x08promo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x17promo/v1/customer.proto\x1a\x1apromo/v1/publication.proto\"\xa4\x02\n\x0ePublishRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12$\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32\x12.promo.v1.Customer\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x11\n\tjoin_once\x18\x06 \x01(\x08\x12\x38\n\x08metadata\x18\x07 \x03(\x0b\x32&.promo.v1.PublishRequest.MetadataEntry\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x15\n\rvalidate_only\x18\t \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x13\x42\x61tchPublishRequest\x12*\n\x08requests\x18\x01 \x03(\x0b\x32\x18.promo.v1.PublishRequest\"@\n\x14\x42\x61tchPublishResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.promo.v1.PublishResult\"m\n\rPublishResult\x12,\n\x0bpublication\x18\x01 \x01(\x0b\x32\x15.promo.v1.PublicationH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"#\n\x15GetPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"%\n\x11\x43ountCodesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"^\n\x12\x43ountCodesResponse\x12\x14\n\x0cissued_count\x18\x01 \x01(\x03\x12\x17\n\x0fpublished_count\x18\x02 \x01(\x03\x12\x19\n\x11unpublished_count\x18\x03 \x01(\x03\":\n\x14ListHeldCodesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\t\"D\n\x15ListHeldCodesResponse\x12+\n\x0cpublications\x18\x01 \x03(\x0b\x32\x15.promo.v1.Publication\"b\n\x17ListPublicationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"\x91\x01\n\x18ListPublicationsResponse\x12+\n\x0cpublications\x18\x01 \x03(\x0b\x32\x15.promo.v1.Publication\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0bstale_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xdf\x03\n\x12PublicationService\x12:\n\x07Publish\x12\x18.promo.v1.PublishRequest\x1a\x15.promo.v1.Publication\x12M\n\x0c\x42\x61tchPublish\x12\x1d.promo.v1.BatchPublishRequest\x1a\x1e.promo.v1.BatchPublishResponse\x12H\n\x0eGetPublication\x12\x1f.promo.v1.GetPublicationRequest\x1a\x15.promo.v1.Publication\x12G\n\nCountCodes\x12\x1b.promo.v1.CountCodesRequest\x1a\x1c.promo.v1.CountCodesResponse\x12P\n\rListHeldCodes\x12\x1e.promo.v1.ListHeldCodesRequest\x1a\x1f.promo.v1.ListHeldCodesResponse\x12Y\n\x10ListPublications\x12!.promo.v1.ListPublicationsRequest\x1a\".promo.v1.ListPublicationsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,26 +37,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PUBLISHREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_PUBLISHREQUEST_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_PUBLISHREQUEST']._serialized_start=127
-  _globals['_PUBLISHREQUEST']._serialized_end=419
-  _globals['_PUBLISHREQUEST_METADATAENTRY']._serialized_start=372
-  _globals['_PUBLISHREQUEST_METADATAENTRY']._serialized_end=419
-  _globals['_BATCHPUBLISHREQUEST']._serialized_start=421
-  _globals['_BATCHPUBLISHREQUEST']._serialized_end=486
-  _globals['_BATCHPUBLISHRESPONSE']._serialized_start=488
-  _globals['_BATCHPUBLISHRESPONSE']._serialized_end=552
-  _globals['_PUBLISHRESULT']._serialized_start=554
-  _globals['_PUBLISHRESULT']._serialized_end=663
-  _globals['_GETPUBLICATIONREQUEST']._serialized_start=665
-  _globals['_GETPUBLICATIONREQUEST']._serialized_end=700
-  _globals['_COUNTCODESREQUEST']._serialized_start=702
-  _globals['_COUNTCODESREQUEST']._serialized_end=739
-  _globals['_COUNTCODESRESPONSE']._serialized_start=741
-  _globals['_COUNTCODESRESPONSE']._serialized_end=835
-  _globals['_LISTHELDCODESREQUEST']._serialized_start=837
-  _globals['_LISTHELDCODESREQUEST']._serialized_end=895
-  _globals['_LISTHELDCODESRESPONSE']._serialized_start=897
-  _globals['_LISTHELDCODESRESPONSE']._serialized_end=965
-  _globals['_PUBLICATIONSERVICE']._serialized_start=968
-  _globals['_PUBLICATIONSERVICE']._serialized_end=1356
+  _globals['_PUBLISHREQUEST']._serialized_start=160
+  _globals['_PUBLISHREQUEST']._serialized_end=452
+  _globals['_PUBLISHREQUEST_METADATAENTRY']._serialized_start=405
+  _globals['_PUBLISHREQUEST_METADATAENTRY']._serialized_end=452
+  _globals['_BATCHPUBLISHREQUEST']._serialized_start=454
+  _globals['_BATCHPUBLISHREQUEST']._serialized_end=519
+  _globals['_BATCHPUBLISHRESPONSE']._serialized_start=521
+  _globals['_BATCHPUBLISHRESPONSE']._serialized_end=585
+  _globals['_PUBLISHRESULT']._serialized_start=587
+  _globals['_PUBLISHRESULT']._serialized_end=696
+  _globals['_GETPUBLICATIONREQUEST']._serialized_start=698
+  _globals['_GETPUBLICATIONREQUEST']._serialized_end=733
+  _globals['_COUNTCODESREQUEST']._serialized_start=735
+  _globals['_COUNTCODESREQUEST']._serialized_end=772
+  _globals['_COUNTCODESRESPONSE']._serialized_start=774
+  _globals['_COUNTCODESRESPONSE']._serialized_end=868
+  _globals['_LISTHELDCODESREQUEST']._serialized_start=870
+  _globals['_LISTHELDCODESREQUEST']._serialized_end=928
+  _globals['_LISTHELDCODESRESPONSE']._serialized_start=930
+  _globals['_LISTHELDCODESRESPONSE']._serialized_end=998
+  _globals['_LISTPUBLICATIONSREQUEST']._serialized_start=1000
+  _globals['_LISTPUBLICATIONSREQUEST']._serialized_end=1098
+  _globals['_LISTPUBLICATIONSRESPONSE']._serialized_start=1101
+  _globals['_LISTPUBLICATIONSRESPONSE']._serialized_end=1246
+  _globals['_PUBLICATIONSERVICE']._serialized_start=1249
+  _globals['_PUBLICATIONSERVICE']._serialized_end=1728
 # @@protoc_insertion_point(module_scope)

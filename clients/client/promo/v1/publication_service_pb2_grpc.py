@@ -29,7 +29,7 @@ if _version_not_supported:
 class PublicationServiceStub:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -63,12 +63,17 @@ class PublicationServiceStub:
                 request_serializer=promo_dot_v1_dot_publication__service__pb2.ListHeldCodesRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_publication__service__pb2.ListHeldCodesResponse.FromString,
                 _registered_method=True)
+        self.ListPublications = channel.unary_unary(
+                '/promo.v1.PublicationService/ListPublications',
+                request_serializer=promo_dot_v1_dot_publication__service__pb2.ListPublicationsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_publication__service__pb2.ListPublicationsResponse.FromString,
+                _registered_method=True)
 
 
 class PublicationServiceServicer:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     def Publish(self, request, context):
@@ -115,6 +120,15 @@ class PublicationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPublications(self, request, context):
+        """Lists publications, newest first, from the archive. `expire_time` is left
+        out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
+        Scope: publications.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PublicationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -143,6 +157,11 @@ def add_PublicationServiceServicer_to_server(servicer, server):
                     request_deserializer=promo_dot_v1_dot_publication__service__pb2.ListHeldCodesRequest.FromString,
                     response_serializer=promo_dot_v1_dot_publication__service__pb2.ListHeldCodesResponse.SerializeToString,
             ),
+            'ListPublications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPublications,
+                    request_deserializer=promo_dot_v1_dot_publication__service__pb2.ListPublicationsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_publication__service__pb2.ListPublicationsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'promo.v1.PublicationService', rpc_method_handlers)
@@ -154,7 +173,7 @@ def add_PublicationServiceServicer_to_server(servicer, server):
 class PublicationService:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     @staticmethod
@@ -282,6 +301,33 @@ class PublicationService:
             '/promo.v1.PublicationService/ListHeldCodes',
             promo_dot_v1_dot_publication__service__pb2.ListHeldCodesRequest.SerializeToString,
             promo_dot_v1_dot_publication__service__pb2.ListHeldCodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPublications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.PublicationService/ListPublications',
+            promo_dot_v1_dot_publication__service__pb2.ListPublicationsRequest.SerializeToString,
+            promo_dot_v1_dot_publication__service__pb2.ListPublicationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

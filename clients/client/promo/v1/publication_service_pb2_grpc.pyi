@@ -30,7 +30,7 @@ GRPC_VERSION: str
 class PublicationServiceStub:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -61,12 +61,17 @@ class PublicationServiceStub:
     """Lists the codes of a campaign that a customer holds, oldest first. Fails
     with CAMPAIGN_NOT_FOUND. Scope: publications.read.
     """
+    ListPublications: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.ListPublicationsRequest, _publication_service_pb2.ListPublicationsResponse]
+    """Lists publications, newest first, from the archive. `expire_time` is left
+    out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
+    Scope: publications.read.
+    """
 
 @_typing.type_check_only
 class PublicationServiceAsyncStub(PublicationServiceStub):
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -94,11 +99,16 @@ class PublicationServiceAsyncStub(PublicationServiceStub):
     """Lists the codes of a campaign that a customer holds, oldest first. Fails
     with CAMPAIGN_NOT_FOUND. Scope: publications.read.
     """
+    ListPublications: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.ListPublicationsRequest, _publication_service_pb2.ListPublicationsResponse]  # type: ignore[assignment]
+    """Lists publications, newest first, from the archive. `expire_time` is left
+    out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
+    Scope: publications.read.
+    """
 
 class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod
@@ -153,6 +163,17 @@ class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_publication_service_pb2.ListHeldCodesResponse, _abc.Awaitable[_publication_service_pb2.ListHeldCodesResponse]]:
         """Lists the codes of a campaign that a customer holds, oldest first. Fails
         with CAMPAIGN_NOT_FOUND. Scope: publications.read.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPublications(
+        self,
+        request: _publication_service_pb2.ListPublicationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_publication_service_pb2.ListPublicationsResponse, _abc.Awaitable[_publication_service_pb2.ListPublicationsResponse]]:
+        """Lists publications, newest first, from the archive. `expire_time` is left
+        out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
+        Scope: publications.read.
         """
 
 def add_PublicationServiceServicer_to_server(servicer: PublicationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

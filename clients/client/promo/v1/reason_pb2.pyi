@@ -171,6 +171,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The redemption was made longer ago than a rollback may come. What
     it used stays used, so that nothing is ever returned twice.
     """
+    REASON_CUSTOMER_NOT_FOUND: _Reason.ValueType  # 52
+    """No customer has this source_id, or the customer was erased."""
+    REASON_ORDER_NOT_FOUND: _Reason.ValueType  # 53
+    """No order with this source_id had codes used on it."""
+    REASON_ROLLBACK_NOT_FOUND: _Reason.ValueType  # 54
+    """No rollback has this id."""
+    REASON_ARCHIVE_BEHIND: _Reason.ValueType  # 55
+    """What happened last is not in the archive yet; checkout is not affected."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which the engine says no. This is the only catalogue: the
@@ -294,6 +302,14 @@ REASON_ROLLBACK_TOO_LATE: Reason.ValueType  # 51
 """The redemption was made longer ago than a rollback may come. What
 it used stays used, so that nothing is ever returned twice.
 """
+REASON_CUSTOMER_NOT_FOUND: Reason.ValueType  # 52
+"""No customer has this source_id, or the customer was erased."""
+REASON_ORDER_NOT_FOUND: Reason.ValueType  # 53
+"""No order with this source_id had codes used on it."""
+REASON_ROLLBACK_NOT_FOUND: Reason.ValueType  # 54
+"""No rollback has this id."""
+REASON_ARCHIVE_BEHIND: Reason.ValueType  # 55
+"""What happened last is not in the archive yet; checkout is not affected."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from promo.v1 import customer_pb2 as promo_dot_v1_dot_customer__pb2
 from promo.v1 import order_pb2 as promo_dot_v1_dot_order__pb2
@@ -29,7 +30,7 @@ from promo.v1 import redeemable_pb2 as promo_dot_v1_dot_redeemable__pb2
 from promo.v1 import redemption_pb2 as promo_dot_v1_dot_redemption__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!promo/v1/redemption_service.proto\x12\x08promo.v1\x1a\x17google/rpc/status.proto\x1a\x17promo/v1/customer.proto\x1a\x14promo/v1/order.proto\x1a\x19promo/v1/redeemable.proto\x1a\x19promo/v1/redemption.proto\"\xd3\x02\n\rRedeemRequest\x12)\n\x0bredeemables\x18\x01 \x03(\x0b\x32\x14.promo.v1.Redeemable\x12$\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32\x12.promo.v1.Customer\x12\x1e\n\x05order\x18\x03 \x01(\x0b\x32\x0f.promo.v1.Order\x12\'\n\x04mode\x18\x04 \x01(\x0e\x32\x19.promo.v1.ApplicationMode\x12\x13\n\x0bsession_key\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x37\n\x08metadata\x18\x07 \x03(\x0b\x32%.promo.v1.RedeemRequest.MetadataEntry\x12\x15\n\rvalidate_only\x18\x08 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x12\x42\x61tchRedeemRequest\x12)\n\x08requests\x18\x01 \x03(\x0b\x32\x17.promo.v1.RedeemRequest\">\n\x13\x42\x61tchRedeemResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.promo.v1.RedeemResult\"j\n\x0cRedeemResult\x12*\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.RedemptionH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x86\x01\n\x0fRollbackRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12!\n\x19redeemable_redemption_ids\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\"\n\x14GetRedemptionRequest\x12\n\n\x02id\x18\x01 \x01(\t2\x9a\x02\n\x11RedemptionService\x12\x37\n\x06Redeem\x12\x17.promo.v1.RedeemRequest\x1a\x14.promo.v1.Redemption\x12J\n\x0b\x42\x61tchRedeem\x12\x1c.promo.v1.BatchRedeemRequest\x1a\x1d.promo.v1.BatchRedeemResponse\x12\x39\n\x08Rollback\x12\x19.promo.v1.RollbackRequest\x1a\x12.promo.v1.Rollback\x12\x45\n\rGetRedemption\x12\x1e.promo.v1.GetRedemptionRequest\x1a\x14.promo.v1.Redemptionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!promo/v1/redemption_service.proto\x12\x08promo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x17promo/v1/customer.proto\x1a\x14promo/v1/order.proto\x1a\x19promo/v1/redeemable.proto\x1a\x19promo/v1/redemption.proto\"\xd3\x02\n\rRedeemRequest\x12)\n\x0bredeemables\x18\x01 \x03(\x0b\x32\x14.promo.v1.Redeemable\x12$\n\x08\x63ustomer\x18\x02 \x01(\x0b\x32\x12.promo.v1.Customer\x12\x1e\n\x05order\x18\x03 \x01(\x0b\x32\x0f.promo.v1.Order\x12\'\n\x04mode\x18\x04 \x01(\x0e\x32\x19.promo.v1.ApplicationMode\x12\x13\n\x0bsession_key\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x37\n\x08metadata\x18\x07 \x03(\x0b\x32%.promo.v1.RedeemRequest.MetadataEntry\x12\x15\n\rvalidate_only\x18\x08 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x12\x42\x61tchRedeemRequest\x12)\n\x08requests\x18\x01 \x03(\x0b\x32\x17.promo.v1.RedeemRequest\">\n\x13\x42\x61tchRedeemResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.promo.v1.RedeemResult\"j\n\x0cRedeemResult\x12*\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.RedemptionH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x86\x01\n\x0fRollbackRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12!\n\x19redeemable_redemption_ids\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\"\n\x14GetRedemptionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"a\n\x16ListRedemptionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"\x8e\x01\n\x17ListRedemptionsResponse\x12)\n\x0bredemptions\x18\x01 \x03(\x0b\x32\x14.promo.v1.Redemption\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0bstale_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\" \n\x12GetRollbackRequest\x12\n\n\x02id\x18\x01 \x01(\t\"_\n\x14ListRollbacksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"\x88\x01\n\x15ListRollbacksResponse\x12%\n\trollbacks\x18\x01 \x03(\x0b\x32\x12.promo.v1.Rollback\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0bstale_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x85\x04\n\x11RedemptionService\x12\x37\n\x06Redeem\x12\x17.promo.v1.RedeemRequest\x1a\x14.promo.v1.Redemption\x12J\n\x0b\x42\x61tchRedeem\x12\x1c.promo.v1.BatchRedeemRequest\x1a\x1d.promo.v1.BatchRedeemResponse\x12\x39\n\x08Rollback\x12\x19.promo.v1.RollbackRequest\x1a\x12.promo.v1.Rollback\x12\x45\n\rGetRedemption\x12\x1e.promo.v1.GetRedemptionRequest\x1a\x14.promo.v1.Redemption\x12V\n\x0fListRedemptions\x12 .promo.v1.ListRedemptionsRequest\x1a!.promo.v1.ListRedemptionsResponse\x12?\n\x0bGetRollback\x12\x1c.promo.v1.GetRollbackRequest\x1a\x12.promo.v1.Rollback\x12P\n\rListRollbacks\x12\x1e.promo.v1.ListRollbacksRequest\x1a\x1f.promo.v1.ListRollbacksResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,20 +39,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REDEEMREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_REDEEMREQUEST_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_REDEEMREQUEST']._serialized_start=174
-  _globals['_REDEEMREQUEST']._serialized_end=513
-  _globals['_REDEEMREQUEST_METADATAENTRY']._serialized_start=466
-  _globals['_REDEEMREQUEST_METADATAENTRY']._serialized_end=513
-  _globals['_BATCHREDEEMREQUEST']._serialized_start=515
-  _globals['_BATCHREDEEMREQUEST']._serialized_end=578
-  _globals['_BATCHREDEEMRESPONSE']._serialized_start=580
-  _globals['_BATCHREDEEMRESPONSE']._serialized_end=642
-  _globals['_REDEEMRESULT']._serialized_start=644
-  _globals['_REDEEMRESULT']._serialized_end=750
-  _globals['_ROLLBACKREQUEST']._serialized_start=753
-  _globals['_ROLLBACKREQUEST']._serialized_end=887
-  _globals['_GETREDEMPTIONREQUEST']._serialized_start=889
-  _globals['_GETREDEMPTIONREQUEST']._serialized_end=923
-  _globals['_REDEMPTIONSERVICE']._serialized_start=926
-  _globals['_REDEMPTIONSERVICE']._serialized_end=1208
+  _globals['_REDEEMREQUEST']._serialized_start=207
+  _globals['_REDEEMREQUEST']._serialized_end=546
+  _globals['_REDEEMREQUEST_METADATAENTRY']._serialized_start=499
+  _globals['_REDEEMREQUEST_METADATAENTRY']._serialized_end=546
+  _globals['_BATCHREDEEMREQUEST']._serialized_start=548
+  _globals['_BATCHREDEEMREQUEST']._serialized_end=611
+  _globals['_BATCHREDEEMRESPONSE']._serialized_start=613
+  _globals['_BATCHREDEEMRESPONSE']._serialized_end=675
+  _globals['_REDEEMRESULT']._serialized_start=677
+  _globals['_REDEEMRESULT']._serialized_end=783
+  _globals['_ROLLBACKREQUEST']._serialized_start=786
+  _globals['_ROLLBACKREQUEST']._serialized_end=920
+  _globals['_GETREDEMPTIONREQUEST']._serialized_start=922
+  _globals['_GETREDEMPTIONREQUEST']._serialized_end=956
+  _globals['_LISTREDEMPTIONSREQUEST']._serialized_start=958
+  _globals['_LISTREDEMPTIONSREQUEST']._serialized_end=1055
+  _globals['_LISTREDEMPTIONSRESPONSE']._serialized_start=1058
+  _globals['_LISTREDEMPTIONSRESPONSE']._serialized_end=1200
+  _globals['_GETROLLBACKREQUEST']._serialized_start=1202
+  _globals['_GETROLLBACKREQUEST']._serialized_end=1234
+  _globals['_LISTROLLBACKSREQUEST']._serialized_start=1236
+  _globals['_LISTROLLBACKSREQUEST']._serialized_end=1331
+  _globals['_LISTROLLBACKSRESPONSE']._serialized_start=1334
+  _globals['_LISTROLLBACKSRESPONSE']._serialized_end=1470
+  _globals['_REDEMPTIONSERVICE']._serialized_start=1473
+  _globals['_REDEMPTIONSERVICE']._serialized_end=1990
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.rpc import status_pb2 as _status_pb2
 from promo.v1 import customer_pb2 as _customer_pb2
@@ -253,3 +254,180 @@ class GetRedemptionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRedemptionRequest: _TypeAlias = GetRedemptionRequest  # noqa: Y015
+
+@_typing.final
+class ListRedemptionsRequest(_message.Message):
+    """Asks for a page of redemptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Optional. 1 to 1,000; 100 when absent."""
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the page before, with the same filter and
+    order.
+    """
+    filter: _builtins.str
+    """Optional. Conditions joined by AND, see docs/reference/lists.md, on the
+    fields campaign, customer, voucher, order, state, redeem_time, amount,
+    discount_amount.
+    """
+    order_by: _builtins.str
+    """Optional. One of the fields redeem_time, discount_amount, followed by
+    `desc` or not; `redeem_time desc` when absent.
+    """
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRedemptionsRequest: _TypeAlias = ListRedemptionsRequest  # noqa: Y015
+
+@_typing.final
+class ListRedemptionsResponse(_message.Message):
+    """A page of redemptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REDEMPTIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STALE_SINCE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def redemptions(self) -> _containers.RepeatedCompositeFieldContainer[_redemption_pb2.Redemption]:
+        """The redemptions."""
+
+    @_builtins.property
+    def stale_since(self) -> _timestamp_pb2.Timestamp:
+        """Absent when the list has everything that happened before the call. Else
+        what happened from this time on may be missing from it, UTC: the archive
+        was behind the store and did not catch up within two seconds.
+        """
+
+    def __init__(
+        self,
+        *,
+        redemptions: _abc.Iterable[_redemption_pb2.Redemption] | None = ...,
+        next_page_token: _builtins.str = ...,
+        stale_since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stale_since", b"stale_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "redemptions", b"redemptions", "stale_since", b"stale_since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRedemptionsResponse: _TypeAlias = ListRedemptionsResponse  # noqa: Y015
+
+@_typing.final
+class GetRollbackRequest(_message.Message):
+    """Names a rollback."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Required. Rollback.id."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRollbackRequest: _TypeAlias = GetRollbackRequest  # noqa: Y015
+
+@_typing.final
+class ListRollbacksRequest(_message.Message):
+    """Asks for a page of rollbacks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Optional. 1 to 1,000; 100 when absent."""
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the page before, with the same filter and
+    order.
+    """
+    filter: _builtins.str
+    """Optional. Conditions joined by AND, see docs/reference/lists.md, on the
+    fields redemption, rollback_time, returned_amount.
+    """
+    order_by: _builtins.str
+    """Optional. One of the fields rollback_time, followed by `desc` or not;
+    `rollback_time desc` when absent.
+    """
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRollbacksRequest: _TypeAlias = ListRollbacksRequest  # noqa: Y015
+
+@_typing.final
+class ListRollbacksResponse(_message.Message):
+    """A page of rollbacks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLLBACKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STALE_SINCE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def rollbacks(self) -> _containers.RepeatedCompositeFieldContainer[_redemption_pb2.Rollback]:
+        """The rollbacks."""
+
+    @_builtins.property
+    def stale_since(self) -> _timestamp_pb2.Timestamp:
+        """Absent when the list has everything that happened before the call. Else
+        what happened from this time on may be missing from it, UTC: the archive
+        was behind the store and did not catch up within two seconds.
+        """
+
+    def __init__(
+        self,
+        *,
+        rollbacks: _abc.Iterable[_redemption_pb2.Rollback] | None = ...,
+        next_page_token: _builtins.str = ...,
+        stale_since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stale_since", b"stale_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "rollbacks", b"rollbacks", "stale_since", b"stale_since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRollbacksResponse: _TypeAlias = ListRollbacksResponse  # noqa: Y015

@@ -29,7 +29,8 @@ if _version_not_supported:
 class RedemptionServiceStub:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
+    DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -58,12 +59,28 @@ class RedemptionServiceStub:
                 request_serializer=promo_dot_v1_dot_redemption__service__pb2.GetRedemptionRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_redemption__pb2.Redemption.FromString,
                 _registered_method=True)
+        self.ListRedemptions = channel.unary_unary(
+                '/promo.v1.RedemptionService/ListRedemptions',
+                request_serializer=promo_dot_v1_dot_redemption__service__pb2.ListRedemptionsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_redemption__service__pb2.ListRedemptionsResponse.FromString,
+                _registered_method=True)
+        self.GetRollback = channel.unary_unary(
+                '/promo.v1.RedemptionService/GetRollback',
+                request_serializer=promo_dot_v1_dot_redemption__service__pb2.GetRollbackRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_redemption__pb2.Rollback.FromString,
+                _registered_method=True)
+        self.ListRollbacks = channel.unary_unary(
+                '/promo.v1.RedemptionService/ListRollbacks',
+                request_serializer=promo_dot_v1_dot_redemption__service__pb2.ListRollbacksRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_redemption__service__pb2.ListRollbacksResponse.FromString,
+                _registered_method=True)
 
 
 class RedemptionServiceServicer:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
+    DATABASE_UNAVAILABLE.
     """
 
     def Redeem(self, request, context):
@@ -109,6 +126,30 @@ class RedemptionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRedemptions(self, request, context):
+        """Lists redemptions, newest first, from the archive. Fails with
+        PAGE_TOKEN_INVALID. Scope: redemptions.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRollback(self, request, context):
+        """Returns one rollback. Fails with ROLLBACK_NOT_FOUND.
+        Scope: redemptions.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRollbacks(self, request, context):
+        """Lists rollbacks, newest first, from the archive. Fails with
+        PAGE_TOKEN_INVALID. Scope: redemptions.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RedemptionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -132,6 +173,21 @@ def add_RedemptionServiceServicer_to_server(servicer, server):
                     request_deserializer=promo_dot_v1_dot_redemption__service__pb2.GetRedemptionRequest.FromString,
                     response_serializer=promo_dot_v1_dot_redemption__pb2.Redemption.SerializeToString,
             ),
+            'ListRedemptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRedemptions,
+                    request_deserializer=promo_dot_v1_dot_redemption__service__pb2.ListRedemptionsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_redemption__service__pb2.ListRedemptionsResponse.SerializeToString,
+            ),
+            'GetRollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRollback,
+                    request_deserializer=promo_dot_v1_dot_redemption__service__pb2.GetRollbackRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_redemption__pb2.Rollback.SerializeToString,
+            ),
+            'ListRollbacks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRollbacks,
+                    request_deserializer=promo_dot_v1_dot_redemption__service__pb2.ListRollbacksRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_redemption__service__pb2.ListRollbacksResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'promo.v1.RedemptionService', rpc_method_handlers)
@@ -143,7 +199,8 @@ def add_RedemptionServiceServicer_to_server(servicer, server):
 class RedemptionService:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
+    DATABASE_UNAVAILABLE.
     """
 
     @staticmethod
@@ -244,6 +301,87 @@ class RedemptionService:
             '/promo.v1.RedemptionService/GetRedemption',
             promo_dot_v1_dot_redemption__service__pb2.GetRedemptionRequest.SerializeToString,
             promo_dot_v1_dot_redemption__pb2.Redemption.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRedemptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.RedemptionService/ListRedemptions',
+            promo_dot_v1_dot_redemption__service__pb2.ListRedemptionsRequest.SerializeToString,
+            promo_dot_v1_dot_redemption__service__pb2.ListRedemptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.RedemptionService/GetRollback',
+            promo_dot_v1_dot_redemption__service__pb2.GetRollbackRequest.SerializeToString,
+            promo_dot_v1_dot_redemption__pb2.Rollback.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRollbacks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.RedemptionService/ListRollbacks',
+            promo_dot_v1_dot_redemption__service__pb2.ListRollbacksRequest.SerializeToString,
+            promo_dot_v1_dot_redemption__service__pb2.ListRollbacksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,7 +30,8 @@ GRPC_VERSION: str
 class RedemptionServiceStub:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
+    DATABASE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -64,12 +65,25 @@ class RedemptionServiceStub:
     that the store has forgotten. Fails with REDEMPTION_NOT_FOUND or
     CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.read.
     """
+    ListRedemptions: _grpc.UnaryUnaryMultiCallable[_redemption_service_pb2.ListRedemptionsRequest, _redemption_service_pb2.ListRedemptionsResponse]
+    """Lists redemptions, newest first, from the archive. Fails with
+    PAGE_TOKEN_INVALID. Scope: redemptions.read.
+    """
+    GetRollback: _grpc.UnaryUnaryMultiCallable[_redemption_service_pb2.GetRollbackRequest, _redemption_pb2.Rollback]
+    """Returns one rollback. Fails with ROLLBACK_NOT_FOUND.
+    Scope: redemptions.read.
+    """
+    ListRollbacks: _grpc.UnaryUnaryMultiCallable[_redemption_service_pb2.ListRollbacksRequest, _redemption_service_pb2.ListRollbacksResponse]
+    """Lists rollbacks, newest first, from the archive. Fails with
+    PAGE_TOKEN_INVALID. Scope: redemptions.read.
+    """
 
 @_typing.type_check_only
 class RedemptionServiceAsyncStub(RedemptionServiceStub):
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
+    DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -100,11 +114,24 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
     that the store has forgotten. Fails with REDEMPTION_NOT_FOUND or
     CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.read.
     """
+    ListRedemptions: _aio.UnaryUnaryMultiCallable[_redemption_service_pb2.ListRedemptionsRequest, _redemption_service_pb2.ListRedemptionsResponse]  # type: ignore[assignment]
+    """Lists redemptions, newest first, from the archive. Fails with
+    PAGE_TOKEN_INVALID. Scope: redemptions.read.
+    """
+    GetRollback: _aio.UnaryUnaryMultiCallable[_redemption_service_pb2.GetRollbackRequest, _redemption_pb2.Rollback]  # type: ignore[assignment]
+    """Returns one rollback. Fails with ROLLBACK_NOT_FOUND.
+    Scope: redemptions.read.
+    """
+    ListRollbacks: _aio.UnaryUnaryMultiCallable[_redemption_service_pb2.ListRollbacksRequest, _redemption_service_pb2.ListRollbacksResponse]  # type: ignore[assignment]
+    """Lists rollbacks, newest first, from the archive. Fails with
+    PAGE_TOKEN_INVALID. Scope: redemptions.read.
+    """
 
 class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
+    DATABASE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod
@@ -156,6 +183,36 @@ class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns one redemption from the truth: the store, or the archive for one
         that the store has forgotten. Fails with REDEMPTION_NOT_FOUND or
         CONTROL_PLANE_UNAVAILABLE. Scope: redemptions.read.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRedemptions(
+        self,
+        request: _redemption_service_pb2.ListRedemptionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_redemption_service_pb2.ListRedemptionsResponse, _abc.Awaitable[_redemption_service_pb2.ListRedemptionsResponse]]:
+        """Lists redemptions, newest first, from the archive. Fails with
+        PAGE_TOKEN_INVALID. Scope: redemptions.read.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRollback(
+        self,
+        request: _redemption_service_pb2.GetRollbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_redemption_pb2.Rollback, _abc.Awaitable[_redemption_pb2.Rollback]]:
+        """Returns one rollback. Fails with ROLLBACK_NOT_FOUND.
+        Scope: redemptions.read.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRollbacks(
+        self,
+        request: _redemption_service_pb2.ListRollbacksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_redemption_service_pb2.ListRollbacksResponse, _abc.Awaitable[_redemption_service_pb2.ListRollbacksResponse]]:
+        """Lists rollbacks, newest first, from the archive. Fails with
+        PAGE_TOKEN_INVALID. Scope: redemptions.read.
         """
 
 def add_RedemptionServiceServicer_to_server(servicer: RedemptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from promo.v1 import session_pb2 as promo_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epromo/v1/session_service.proto\x12\x08promo.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x16promo/v1/session.proto\" \n\x11GetSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"8\n\x15ReleaseSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t2\x99\x01\n\x0eSessionService\x12<\n\nGetSession\x12\x1b.promo.v1.GetSessionRequest\x1a\x11.promo.v1.Session\x12I\n\x0eReleaseSession\x12\x1f.promo.v1.ReleaseSessionRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epromo/v1/session_service.proto\x12\x08promo.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x16promo/v1/session.proto\" \n\x11GetSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"8\n\x15ReleaseSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"N\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x03 \x01(\t\"T\n\x14ListSessionsResponse\x12#\n\x08sessions\x18\x01 \x03(\x0b\x32\x11.promo.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe8\x01\n\x0eSessionService\x12<\n\nGetSession\x12\x1b.promo.v1.GetSessionRequest\x1a\x11.promo.v1.Session\x12M\n\x0cListSessions\x12\x1d.promo.v1.ListSessionsRequest\x1a\x1e.promo.v1.ListSessionsResponse\x12I\n\x0eReleaseSession\x12\x1f.promo.v1.ReleaseSessionRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSESSIONREQUEST']._serialized_end=129
   _globals['_RELEASESESSIONREQUEST']._serialized_start=131
   _globals['_RELEASESESSIONREQUEST']._serialized_end=187
-  _globals['_SESSIONSERVICE']._serialized_start=190
-  _globals['_SESSIONSERVICE']._serialized_end=343
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=189
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=267
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=269
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=353
+  _globals['_SESSIONSERVICE']._serialized_start=356
+  _globals['_SESSIONSERVICE']._serialized_end=588
 # @@protoc_insertion_point(module_scope)

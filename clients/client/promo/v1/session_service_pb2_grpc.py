@@ -45,6 +45,11 @@ class SessionServiceStub:
                 request_serializer=promo_dot_v1_dot_session__service__pb2.GetSessionRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_session__pb2.Session.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/promo.v1.SessionService/ListSessions',
+                request_serializer=promo_dot_v1_dot_session__service__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_session__service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
         self.ReleaseSession = channel.unary_unary(
                 '/promo.v1.SessionService/ReleaseSession',
                 request_serializer=promo_dot_v1_dot_session__service__pb2.ReleaseSessionRequest.SerializeToString,
@@ -66,6 +71,14 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """Lists live holds from the truth, in no order that means anything. Fails
+        with PAGE_TOKEN_INVALID. Scope: redemptions.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReleaseSession(self, request, context):
         """Gives back what a hold holds. Fails with SESSION_NOT_FOUND when it was
         redeemed, released or is over. Scope: redemptions.write.
@@ -81,6 +94,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.GetSession,
                     request_deserializer=promo_dot_v1_dot_session__service__pb2.GetSessionRequest.FromString,
                     response_serializer=promo_dot_v1_dot_session__pb2.Session.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=promo_dot_v1_dot_session__service__pb2.ListSessionsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_session__service__pb2.ListSessionsResponse.SerializeToString,
             ),
             'ReleaseSession': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseSession,
@@ -119,6 +137,33 @@ class SessionService:
             '/promo.v1.SessionService/GetSession',
             promo_dot_v1_dot_session__service__pb2.GetSessionRequest.SerializeToString,
             promo_dot_v1_dot_session__pb2.Session.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.SessionService/ListSessions',
+            promo_dot_v1_dot_session__service__pb2.ListSessionsRequest.SerializeToString,
+            promo_dot_v1_dot_session__service__pb2.ListSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

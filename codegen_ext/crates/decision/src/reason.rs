@@ -147,6 +147,14 @@ pub enum Reason {
     /// The redemption was made longer ago than a rollback may come. What it used stays
     /// used, so that nothing is ever returned twice.
     RollbackTooLate = 51,
+    /// No customer has this source_id, or the customer was erased.
+    CustomerNotFound = 52,
+    /// No order with this source_id had codes used on it.
+    OrderNotFound = 53,
+    /// No rollback has this id.
+    RollbackNotFound = 54,
+    /// What happened last is not in the archive yet; checkout is not affected.
+    ArchiveBehind = 55,
 }
 
 impl Reason {
@@ -203,6 +211,10 @@ impl Reason {
         Self::DeadlineTooShort,
         Self::Internal,
         Self::RollbackTooLate,
+        Self::CustomerNotFound,
+        Self::OrderNotFound,
+        Self::RollbackNotFound,
+        Self::ArchiveBehind,
     ];
 
     /// The catalogue entry.
@@ -223,7 +235,7 @@ impl Reason {
     }
 }
 
-static DETAILS: [ReasonDetail; 51] = [
+static DETAILS: [ReasonDetail; 55] = [
     ReasonDetail {
         name: "FIELD_INVALID",
         message: "{field}: {problem}",
@@ -682,5 +694,41 @@ static DETAILS: [ReasonDetail; 51] = [
         http_status: 400,
         rest_key: "rollback_too_late",
         retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "CUSTOMER_NOT_FOUND",
+        message: "there is no customer {customer}",
+        metadata_keys: &["customer"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "ORDER_NOT_FOUND",
+        message: "there is no order {order}",
+        metadata_keys: &["order"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "ROLLBACK_NOT_FOUND",
+        message: "there is no rollback {rollback}",
+        metadata_keys: &["rollback"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "ARCHIVE_BEHIND",
+        message: "the archive has not caught up with the store",
+        metadata_keys: &[],
+        grpc_code: 14,
+        http_status: 503,
+        rest_key: "service_unavailable",
+        retry: Retry::SameRequest,
     },
 ];

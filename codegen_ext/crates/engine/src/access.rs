@@ -80,6 +80,15 @@ pub const METHODS: &[Method] = &[
     managed("/promo.v1.CodeService/CreateCodeBatch", "campaigns.write"),
     managed("/promo.v1.CodeService/ExportCodes", "codes.export"),
     managed("/promo.v1.CodeService/ListCodeBatches", "campaigns.read"),
+    hot("/promo.v1.CustomerService/EraseCustomer", "customers.erase"),
+    managed("/promo.v1.CustomerService/GetCustomer", "customers.read"),
+    managed("/promo.v1.CustomerService/ListCustomers", "customers.read"),
+    hot(
+        "/promo.v1.CustomerService/UpsertCustomer",
+        "customers.write",
+    ),
+    managed("/promo.v1.OrderService/GetOrder", "redemptions.read"),
+    managed("/promo.v1.OrderService/ListOrders", "redemptions.read"),
     hot(
         "/promo.v1.PublicationService/BatchPublish",
         "publications.write",
@@ -96,6 +105,10 @@ pub const METHODS: &[Method] = &[
         "/promo.v1.PublicationService/ListHeldCodes",
         "publications.read",
     ),
+    managed(
+        "/promo.v1.PublicationService/ListPublications",
+        "publications.read",
+    ),
     hot("/promo.v1.PublicationService/Publish", "publications.write"),
     hot(
         "/promo.v1.RedemptionService/BatchRedeem",
@@ -105,9 +118,22 @@ pub const METHODS: &[Method] = &[
         "/promo.v1.RedemptionService/GetRedemption",
         "redemptions.read",
     ),
+    managed(
+        "/promo.v1.RedemptionService/GetRollback",
+        "redemptions.read",
+    ),
+    managed(
+        "/promo.v1.RedemptionService/ListRedemptions",
+        "redemptions.read",
+    ),
+    managed(
+        "/promo.v1.RedemptionService/ListRollbacks",
+        "redemptions.read",
+    ),
     hot("/promo.v1.RedemptionService/Redeem", "redemptions.write"),
     hot("/promo.v1.RedemptionService/Rollback", "redemptions.write"),
     hot("/promo.v1.SessionService/GetSession", "redemptions.read"),
+    hot("/promo.v1.SessionService/ListSessions", "redemptions.read"),
     hot(
         "/promo.v1.SessionService/ReleaseSession",
         "redemptions.write",

@@ -16,12 +16,13 @@ use crate::{
     call::Call,
     config::EngineConfig,
     control::ControlPlane,
+    customers,
     definitions::Definitions,
     growth::Turns,
     guesses::Guard,
     holds,
     keys::{self, Partition},
-    lookup, publish, redeem, rollback, sessions,
+    lookup, publish, redeem, rollback, session_list, sessions,
     store::{Store, StoreError},
     validate,
 };
@@ -191,11 +192,20 @@ impl Engine {
             "/promo.v1.SessionService/GetSession" => {
                 answer(sessions::get(&call, read(&body)?).await)
             }
+            "/promo.v1.SessionService/ListSessions" => {
+                answer(session_list::list(&call, read(&body)?).await)
+            }
             "/promo.v1.SessionService/ReleaseSession" => {
                 answer(sessions::release(&call, read(&body)?).await)
             }
             "/promo.v1.VoucherService/GetVoucher" => {
                 answer(lookup::voucher(&call, read(&body)?).await)
+            }
+            "/promo.v1.CustomerService/UpsertCustomer" => {
+                answer(customers::upsert(&call, read(&body)?).await)
+            }
+            "/promo.v1.CustomerService/EraseCustomer" => {
+                answer(customers::erase(&call, read(&body)?).await)
             }
             _ => Err(Refusal::new(Reason::MethodNotFound).with("method", method)),
         }

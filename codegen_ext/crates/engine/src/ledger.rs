@@ -122,7 +122,7 @@ pub fn whole(mut entry: pb::LedgerEntry, id: LedgerId, results: &str) -> Entry {
                 .filter_map(|text| text.parse().ok())
                 .collect();
         }
-        None => {}
+        Some(pb::ledger_entry::Fact::CustomerChange(_)) | None => {}
     }
     let taken: Vec<Taken> = plan::parse_results(results);
     movements::complete(&mut entry.movements, &taken);

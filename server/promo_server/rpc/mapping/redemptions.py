@@ -21,10 +21,15 @@ def redemption_id(request: redemption_service_pb2.GetRedemptionRequest) -> str:
     return request.id
 
 
+def state_of(name: str) -> redemption_pb2.RedemptionState.ValueType:
+    """Return a state by its name in the archive."""
+    return _STATES.get(name, redemption_pb2.REDEMPTION_STATE_SUCCEEDED)
+
+
 def redemption(value: ArchivedRedemption) -> redemption_pb2.Redemption:
     """Return the message of a redemption with what has become of it."""
     message = event_pb2.LedgerEntry.FromString(value.entry).redemption
-    message.state = _STATES.get(value.state, redemption_pb2.REDEMPTION_STATE_SUCCEEDED)
+    message.state = state_of(value.state)
     message.ClearField("rolled_back_ids")
     message.rolled_back_ids.extend(value.rolled_back_ids)
     return message

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, true, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import and_, bindparam, func, insert, select, true, tuple_, update
 
 from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.services.archive_ports import ArchiveBatch, ArchivedPublication, ArchivedRedemption, LimitUse, Row
 from promo_server.sql.rows.base import Rows
+from promo_server.sql.rows.customers import SqlCustomers
 from promo_server.sql.tables.archive import (
     CHECKPOINTS,
-    CUSTOMERS,
     MOVEMENTS,
     ORDERS,
     PUBLICATIONS,
@@ -24,15 +22,10 @@ from promo_server.sql.tables.archive import (
 )
 
 _ASK = 1_000
-_PROFILE = ("name", "email", "phone")
 
 
 class SqlArchive(Rows):
     """The port `ArchiveRows`."""
-
-    def _upsert(self, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' inserts
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        return dialect.insert(table)
 
     async def checkpoints(self, project_id: str, *, lock: bool = False) -> Mapping[int, Checkpoint]:
         """Return how far each partition is; SQLite has locked the whole database in a writing unit."""
@@ -73,7 +66,9 @@ class SqlArchive(Rows):
         ):
             if rows:
                 await self._connection.insert_many(table, rows)
-        await self._put_customers(batch.customers)
+        customers = SqlCustomers(self._connection)
+        await customers.erase(project_id, list(batch.erasures.values()))
+        await customers.put(project_id, batch.customers)
         await self._put_orders(batch.orders)
 
     async def _undo(self, project_id: str, batch: ArchiveBatch) -> None:
@@ -111,30 +106,15 @@ class SqlArchive(Rows):
                 [{"redemption": id_, "new_state": state} for id_, state in batch.states.items()],
             )
 
-    async def _put_customers(self, rows: Sequence[Row]) -> None:
-        """Add customers, or change what a call has said about them; a call that says nothing changes nothing."""
-        if not rows:
-            return
-        statement = self._upsert(CUSTOMERS)
-        new = statement.excluded
-        said: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), CUSTOMERS.c[name]) for name in _PROFILE}
-        statement = statement.on_conflict_do_update(
-            index_elements=["project_id", "source_id"],
-            set_={**said, "update_ms": new.update_ms},
-            where=or_(*(and_(new[name] != "", new[name] != CUSTOMERS.c[name]) for name in _PROFILE)),
-        )
-        await self._connection.execute(statement, rows)
-
     async def _put_orders(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
         statement = self._upsert(ORDERS)
+        # When the order was first seen does not change, so it stays where it is in lists.
         names = ("customer", "currency", "amount", "discount_amount", "redemption_id", "update_ms")
         new = {name: statement.excluded[name] for name in names}
-        await self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=new),
-            rows,
-        )
+        statement = statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=new)
+        await self._connection.upsert_many(statement, ORDERS, list(rows))
 
     async def active_slots(self, project_id: str, slots: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
         """Return those of the (limit, slot) pairs that are active."""

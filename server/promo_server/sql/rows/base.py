@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, RowMapping, Select
+from sqlalchemy import Column, RowMapping, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.paging import Page, PageOf
 from promo_server.sql.statements import Statements
@@ -19,6 +20,10 @@ class Rows:
     def __init__(self, connection: Statements) -> None:
         """Use the transaction that is open on the connection."""
         self._connection = connection
+
+    def _upsert(self, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' inserts
+        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        return dialect.insert(table)
 
     async def _one(self, query: Select[Any]) -> RowMapping | None:
         row: RowMapping | None = (await self._connection.execute(query)).mappings().first()

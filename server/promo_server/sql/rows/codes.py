@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import RowMapping, insert, select
 
@@ -86,6 +86,18 @@ class SqlStoredCodes(Rows):
             .order_by(STORED_CODES.c.position)
         )
         return (await self._connection.scalars(query)).all()
+
+    async def at(self, campaign_id: str, positions: Collection[int]) -> Mapping[int, str]:
+        """Return the codes at positions."""
+        found: dict[int, str] = {}
+        wanted = list(positions)
+        for start in range(0, len(wanted), _ASK):
+            query = select(STORED_CODES.c.position, STORED_CODES.c.code).where(
+                STORED_CODES.c.campaign_id == campaign_id,
+                STORED_CODES.c.position.in_(wanted[start : start + _ASK]),
+            )
+            found.update((row[0], row[1]) for row in await self._connection.execute(query))
+        return found
 
     async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:
         """Return (campaign id, layout) of every campaign with stored codes, deleted ones included."""

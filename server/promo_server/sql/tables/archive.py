@@ -6,6 +6,8 @@ of each limit a slot is active once at most.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -35,6 +37,21 @@ CHECKPOINTS = Table(
     PrimaryKeyConstraint("project_id", "partition"),
 )
 
+ORDER_GIVEN = "order_source_id <> ''"
+UNDONE = "state <> 'succeeded'"
+SOURCE_ID_GIVEN = "source_id <> ''"
+CHANNEL_GIVEN = "channel <> ''"
+EMAIL_GIVEN = "email <> ''"
+PHONE_GIVEN = "phone <> ''"
+NOT_DONE = "done_ms IS NULL"
+"""What rows of a partial index have in common. A query finds the index when it says the very same."""
+
+
+def partial_index(name: str, condition: str, *columns: Column[Any]) -> Index:
+    """Return an index of the rows that meet a condition, so that others cost nothing."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 REDEMPTIONS = Table(
     "redemptions",
     METADATA,
@@ -53,8 +70,12 @@ REDEMPTIONS = Table(
     Column("entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("project_id", "id"),
 )
-Index("ix_redemptions_time", REDEMPTIONS.c.project_id, REDEMPTIONS.c.redeem_ms)
-Index("ix_redemptions_customer", REDEMPTIONS.c.project_id, REDEMPTIONS.c.customer, REDEMPTIONS.c.redeem_ms)
+_REDEEMED = (REDEMPTIONS.c.redeem_ms, REDEMPTIONS.c.id)
+Index("ix_redemptions_time", REDEMPTIONS.c.project_id, *_REDEEMED)
+Index("ix_redemptions_customer", REDEMPTIONS.c.project_id, REDEMPTIONS.c.customer, *_REDEEMED)
+Index("ix_redemptions_discount", REDEMPTIONS.c.project_id, REDEMPTIONS.c.discount_amount, REDEMPTIONS.c.id)
+partial_index("ix_redemptions_order", ORDER_GIVEN, REDEMPTIONS.c.project_id, REDEMPTIONS.c.order_source_id, *_REDEEMED)
+partial_index("ix_redemptions_undone", UNDONE, REDEMPTIONS.c.project_id, REDEMPTIONS.c.state, *_REDEEMED)
 
 REDEMPTION_ITEMS = Table(
     "redemption_items",
@@ -68,10 +89,16 @@ REDEMPTION_ITEMS = Table(
     Column("code", Text, nullable=False),
     Column("discount_amount", BigInteger, nullable=False),
     Column("rollback_id", Text),
+    # Of its redemption, so that those of a campaign or voucher are in order.
+    Column("redeem_ms", BigInteger, nullable=False),
+    # Whether it is the first of its redemption that is of this campaign.
+    Column("campaign_first", Boolean, nullable=False),
     PrimaryKeyConstraint("project_id", "id"),
 )
+_USED = (REDEMPTION_ITEMS.c.redeem_ms, REDEMPTION_ITEMS.c.redemption_id)
 Index("ix_redemption_items_redemption", REDEMPTION_ITEMS.c.project_id, REDEMPTION_ITEMS.c.redemption_id)
-Index("ix_redemption_items_campaign", REDEMPTION_ITEMS.c.project_id, REDEMPTION_ITEMS.c.campaign_id)
+Index("ix_redemption_items_campaign", REDEMPTION_ITEMS.c.project_id, REDEMPTION_ITEMS.c.campaign_id, *_USED)
+Index("ix_redemption_items_voucher", REDEMPTION_ITEMS.c.project_id, REDEMPTION_ITEMS.c.voucher_id, *_USED)
 
 ROLLBACKS = Table(
     "rollbacks",
@@ -87,7 +114,9 @@ ROLLBACKS = Table(
     Column("entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("project_id", "id"),
 )
-Index("ix_rollbacks_redemption", ROLLBACKS.c.project_id, ROLLBACKS.c.redemption_id)
+_ROLLED_BACK = (ROLLBACKS.c.rollback_ms, ROLLBACKS.c.id)
+Index("ix_rollbacks_time", ROLLBACKS.c.project_id, *_ROLLED_BACK)
+Index("ix_rollbacks_redemption", ROLLBACKS.c.project_id, ROLLBACKS.c.redemption_id, *_ROLLED_BACK)
 
 PUBLICATIONS = Table(
     "publications",
@@ -107,7 +136,14 @@ PUBLICATIONS = Table(
     Column("entry", LargeBinary, nullable=False),
     PrimaryKeyConstraint("project_id", "id"),
 )
-Index("ix_publications_campaign", PUBLICATIONS.c.project_id, PUBLICATIONS.c.campaign_id, PUBLICATIONS.c.publish_ms)
+_PUBLISHED = (PUBLICATIONS.c.publish_ms, PUBLICATIONS.c.id)
+Index("ix_publications_time", PUBLICATIONS.c.project_id, *_PUBLISHED)
+Index("ix_publications_campaign", PUBLICATIONS.c.project_id, PUBLICATIONS.c.campaign_id, *_PUBLISHED)
+Index("ix_publications_customer", PUBLICATIONS.c.project_id, PUBLICATIONS.c.customer, *_PUBLISHED)
+partial_index(
+    "ix_publications_source", SOURCE_ID_GIVEN, PUBLICATIONS.c.project_id, PUBLICATIONS.c.source_id, *_PUBLISHED
+)
+partial_index("ix_publications_channel", CHANNEL_GIVEN, PUBLICATIONS.c.project_id, PUBLICATIONS.c.channel, *_PUBLISHED)
 Index(
     "uq_publications_place",
     PUBLICATIONS.c.project_id,
@@ -115,7 +151,6 @@ Index(
     PUBLICATIONS.c.ledger_id,
     unique=True,
 )
-Index("ix_publications_customer", PUBLICATIONS.c.project_id, PUBLICATIONS.c.customer)
 
 CUSTOMERS = Table(
     "customers",
@@ -129,8 +164,29 @@ CUSTOMERS = Table(
     Column("metadata", DOCUMENT, nullable=False),
     Column("create_ms", BigInteger, nullable=False),
     Column("update_ms", BigInteger, nullable=False),
+    # What happened up to this time says nothing of the person any more; 0 when never erased.
+    Column("erase_ms", BigInteger, nullable=False),
+    # Whether no call has named the customer since.
+    Column("erased", Boolean, nullable=False),
     PrimaryKeyConstraint("project_id", "source_id"),
 )
+_SEEN = (CUSTOMERS.c.create_ms, CUSTOMERS.c.source_id)
+Index("ix_customers_time", CUSTOMERS.c.project_id, *_SEEN)
+partial_index("ix_customers_email", EMAIL_GIVEN, CUSTOMERS.c.project_id, CUSTOMERS.c.email, *_SEEN)
+partial_index("ix_customers_phone", PHONE_GIVEN, CUSTOMERS.c.project_id, CUSTOMERS.c.phone, *_SEEN)
+
+ERASURES = Table(
+    "erasures",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("erase_ms", BigInteger, nullable=False),
+    # When the last entry of the archive was rewritten.
+    Column("done_ms", BigInteger),
+    PrimaryKeyConstraint("project_id", "source_id"),
+)
+partial_index("ix_erasures_not_done", NOT_DONE, ERASURES.c.erase_ms)
+"""Persons that were erased: what is left to do for them, and the proof that it was done."""
 
 ORDERS = Table(
     "orders",
@@ -142,9 +198,13 @@ ORDERS = Table(
     Column("amount", BigInteger, nullable=False),
     Column("discount_amount", BigInteger, nullable=False),
     Column("redemption_id", Text, nullable=False),
+    Column("create_ms", BigInteger, nullable=False),
     Column("update_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("project_id", "source_id"),
 )
+_PLACED = (ORDERS.c.create_ms, ORDERS.c.source_id)
+Index("ix_orders_time", ORDERS.c.project_id, *_PLACED)
+Index("ix_orders_customer", ORDERS.c.project_id, ORDERS.c.customer, *_PLACED)
 
 MOVEMENTS = Table(
     "movements",

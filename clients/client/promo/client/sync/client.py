@@ -19,6 +19,7 @@ from promo.client.sync.calls import Caller
 from promo.client.sync.campaigns import Campaigns
 from promo.client.sync.channel import ChannelTransport
 from promo.client.sync.codes import Codes
+from promo.client.sync.customers import Customers, Orders
 from promo.client.sync.lookups import Publications, Redemptions, Sessions, Vouchers
 from promo.client.sync.transport import Transport
 from promo.client.timeouts import Timeouts
@@ -62,6 +63,8 @@ class SyncPromoClient:
         self.access = Access(self._caller)
         self.campaigns = Campaigns(self._caller)
         self.codes = Codes(self._caller)
+        self.customers = Customers(self._caller)
+        self.orders = Orders(self._caller)
         self.publications = Publications(self._caller)
         self.redemptions = Redemptions(self._caller)
         self.sessions = Sessions(self._caller)

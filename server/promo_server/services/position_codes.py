@@ -1,0 +1,46 @@
+"""The codes at positions of a campaign: computed, or read where they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from promo_server.domain.layout import TakenRange
+from promo_server.services.ports import CodeKernel, UnitOfWork
+
+
+class PositionCodes:
+    """Finds codes of campaigns, deleted ones included."""
+
+    def __init__(self, kernel: CodeKernel) -> None:
+        """Keep the kernel that computes codes."""
+        self._kernel = kernel
+
+    async def __call__(
+        self,
+        unit: UnitOfWork,
+        project_id: str,
+        campaign_id: str,
+        positions: Collection[int],
+    ) -> Mapping[int, str]:
+        """Return the codes by position; one that was never issued is left out."""
+        ranges = await unit.layouts.campaign_ranges(campaign_id)
+        if not ranges:
+            return await unit.stored_codes.at(campaign_id, positions)
+        layouts = {layout.number: layout for layout in await unit.layouts.all_of(project_id)}
+        layout = layouts[ranges[0].layout_number]
+        codec = self._kernel.codec(layout.specification, layout.wrapped_key)
+        found: dict[int, str] = {}
+        for position in positions:
+            index = _index(ranges, position)
+            code = None if index is None else codec.encode(index)
+            if code is not None:
+                found[position] = code
+        return found
+
+
+def _index(ranges: Sequence[TakenRange], position: int) -> int | None:
+    for part in ranges:
+        offset = position - part.first_position
+        if 0 <= offset < part.range.size:
+            return part.range.start + offset
+    return None

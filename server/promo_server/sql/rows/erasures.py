@@ -1,0 +1,85 @@
+"""Queries on what is left to do for persons who were erased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Table, bindparam, select, text, update
+
+from promo_server.services.history_ports import ArchivedEntry, Erasure
+from promo_server.sql.rows.base import Rows
+from promo_server.sql.tables.archive import ERASURES, NOT_DONE, PUBLICATIONS, REDEMPTIONS
+
+
+class SqlErasures(Rows):
+    """The port `ErasureRows`."""
+
+    async def waiting(self, count: int) -> Sequence[Erasure]:
+        """Return erasures of all projects that are not done, oldest first."""
+        query = (
+            select(ERASURES.c.project_id, ERASURES.c.source_id, ERASURES.c.erase_ms)
+            .where(text(NOT_DONE))
+            .order_by(ERASURES.c.erase_ms)
+            .limit(count)
+        )
+        return [Erasure(*row) for row in await self._connection.execute(query)]
+
+    async def finish(self, erasure: Erasure, now_ms: int) -> None:
+        """Note that an erasure is done, unless the person was erased once more meanwhile."""
+        await self._connection.execute(
+            update(ERASURES)
+            .where(
+                ERASURES.c.project_id == erasure.project_id,
+                ERASURES.c.source_id == erasure.source_id,
+                ERASURES.c.erase_ms == erasure.erase_ms,
+            )
+            .values(done_ms=now_ms),
+        )
+
+    async def redemptions(self, erasure: Erasure, after: str, count: int) -> Sequence[ArchivedEntry]:
+        """Return the person's redemptions whose ids follow `after`, by id."""
+        query = (
+            select(REDEMPTIONS.c.id, REDEMPTIONS.c.entry)
+            .where(
+                REDEMPTIONS.c.project_id == erasure.project_id,
+                REDEMPTIONS.c.customer == erasure.source_id,
+                REDEMPTIONS.c.redeem_ms <= erasure.erase_ms,
+                REDEMPTIONS.c.id > after,
+            )
+            .order_by(REDEMPTIONS.c.id)
+            .limit(count)
+        )
+        return [ArchivedEntry(id_, bytes(entry)) for id_, entry in await self._connection.execute(query)]
+
+    async def publications(self, erasure: Erasure, after: str, count: int) -> Sequence[ArchivedEntry]:
+        """Return the person's publications whose ids follow `after`, by id."""
+        query = (
+            select(PUBLICATIONS.c.id, PUBLICATIONS.c.entry, PUBLICATIONS.c.campaign_id, PUBLICATIONS.c.positions)
+            .where(
+                PUBLICATIONS.c.project_id == erasure.project_id,
+                PUBLICATIONS.c.customer == erasure.source_id,
+                PUBLICATIONS.c.publish_ms <= erasure.erase_ms,
+                PUBLICATIONS.c.id > after,
+            )
+            .order_by(PUBLICATIONS.c.id)
+            .limit(count)
+        )
+        rows = await self._connection.execute(query)
+        return [ArchivedEntry(row[0], bytes(row[1]), row[2], tuple(row[3])) for row in rows]
+
+    async def rewrite_redemptions(self, project_id: str, entries: Mapping[str, bytes]) -> None:
+        """Put other ledger entries in the place of those of redemptions, by id."""
+        await self._rewrite(REDEMPTIONS, project_id, entries)
+
+    async def rewrite_publications(self, project_id: str, entries: Mapping[str, bytes]) -> None:
+        """Put other ledger entries in the place of those of publications, by id."""
+        await self._rewrite(PUBLICATIONS, project_id, entries)
+
+    async def _rewrite(self, table: Table, project_id: str, entries: Mapping[str, bytes]) -> None:
+        if entries:
+            await self._connection.execute(
+                update(table)
+                .where(table.c.project_id == project_id, table.c.id == bindparam("row"))
+                .values(entry=bindparam("other")),
+                [{"row": id_, "other": entry} for id_, entry in entries.items()],
+            )

@@ -1,0 +1,44 @@
+"""Rewrites the records of publications, which the store keeps with the first position handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from promo_server.store import keys
+from promo_server.store.client import store_errors
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRecord:
+    """A publication of a campaign: positions handed out, and the record that is kept with the first of them."""
+
+    campaign_number: int
+    positions: tuple[int, ...]
+    record: bytes
+
+
+def holder_value(positions: Sequence[int], record: bytes) -> bytes:
+    """Return what the store has at the first position of a publication."""
+    return ",".join(map(str, positions)).encode() + b"|" + record
+
+
+class RedisPublications:
+    """Publications of every campaign."""
+
+    def __init__(self, client: Redis, partitions: int) -> None:
+        """Use the client; `partitions` must be what the engine uses."""
+        self._client = client
+        self._partitions = partitions
+
+    async def rewrite(self, project_id: str, publications: Sequence[PublishedRecord]) -> None:
+        """Put records in the place of those that are there."""
+        size = keys.positions_per_bucket()
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for one in publications:
+                first = one.positions[0]
+                bucket = keys.holders(project_id, one.campaign_number, first // size, self._partitions)
+                pipe.hset(bucket, str(first % size), holder_value(one.positions, one.record))
+            await pipe.execute()

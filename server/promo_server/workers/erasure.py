@@ -1,0 +1,101 @@
+"""Rewrites what the archive and the store keep of persons who were erased.
+
+The projection empties the customer's own row at once and notes the person; here their redemptions and publications are
+rewritten, some at a time, until none is left. A round that dies is done again from the start: redacting twice is
+redacting once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from promo_server.services.freshness import Freshness
+from promo_server.services.history_ports import ArchivedEntry, Erasure
+from promo_server.services.ports import Clock, Database
+from promo_server.store.publications import PublishedRecord, RedisPublications
+from promo_server.workers.redaction import holder_record, redacted_entry
+
+_LOG = structlog.get_logger(__name__)
+
+_PERSONS_AT_ONCE = 100
+_ENTRIES_AT_ONCE = 200
+"""Entries in one transaction: other writers wait for its end."""
+
+_Read = Callable[[str], Awaitable[Sequence[ArchivedEntry]]]
+
+
+class ErasureRounds:
+    """Does what is left to do for every erased person."""
+
+    def __init__(
+        self,
+        database: Database,
+        freshness: Freshness,
+        publications: RedisPublications,
+        clock: Clock,
+    ) -> None:
+        """Keep what the rounds need."""
+        self._database = database
+        self._freshness = freshness
+        self._publications = publications
+        self._clock = clock
+
+    async def __call__(self) -> None:
+        """Erase until nobody waits whose entries are all in the archive."""
+        while True:
+            async with self._database.read() as unit:
+                waiting = await unit.erasures.waiting(_PERSONS_AT_ONCE)
+            done = [await self._erase(one) for one in waiting]
+            if len(waiting) < _PERSONS_AT_ONCE or not any(done):
+                return
+
+    async def _erase(self, erasure: Erasure) -> bool:
+        """Rewrite everything of one person; return whether nothing is left."""
+        # An entry from before the erasure can still be on its way to the archive, in another partition.
+        if await self._freshness.stale_since(erasure.project_id) is not None:
+            return False
+        async with self._database.read() as unit:
+            numbers = await unit.campaigns.numbers(erasure.project_id)
+        async for redemptions in self._pages(lambda after: self._redemptions(erasure, after)):
+            async with self._database.write() as unit:
+                await unit.erasures.rewrite_redemptions(erasure.project_id, _redacted(redemptions))
+        async for publications in self._pages(lambda after: self._published(erasure, after)):
+            entries = _redacted(publications)
+            # The store first: the entry in the archive is what tells that there is something to do.
+            await self._publications.rewrite(
+                erasure.project_id,
+                [
+                    PublishedRecord(numbers[one.campaign_id], one.positions, holder_record(entries[one.id]))
+                    for one in publications
+                    if one.id in entries
+                ],
+            )
+            async with self._database.write() as unit:
+                await unit.erasures.rewrite_publications(erasure.project_id, entries)
+        async with self._database.write() as unit:
+            await unit.erasures.finish(erasure, self._clock())
+        _LOG.info("customer.erased", project=erasure.project_id)
+        return True
+
+    async def _redemptions(self, erasure: Erasure, after: str) -> Sequence[ArchivedEntry]:
+        async with self._database.read() as unit:
+            return await unit.erasures.redemptions(erasure, after, _ENTRIES_AT_ONCE)
+
+    async def _published(self, erasure: Erasure, after: str) -> Sequence[ArchivedEntry]:
+        async with self._database.read() as unit:
+            return await unit.erasures.publications(erasure, after, _ENTRIES_AT_ONCE)
+
+    @staticmethod
+    async def _pages(read: _Read) -> AsyncIterator[Sequence[ArchivedEntry]]:
+        after = ""
+        while found := await read(after):
+            yield found
+            after = found[-1].id
+
+
+def _redacted(entries: Sequence[ArchivedEntry]) -> Mapping[str, bytes]:
+    """Return the entries that say something of the person, without it, by id."""
+    rewritten = {one.id: redacted_entry(one.entry) for one in entries}
+    return {one.id: rewritten[one.id] for one in entries if rewritten[one.id] != one.entry}

@@ -1,0 +1,233 @@
+"""Customers: what calls say of them, and what is left when they are erased."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+
+import pytest
+from sqlalchemy import Table, select
+from support import ledger
+from support.control_plane import PARTITIONS, ControlPlane
+
+from promo.v1 import event_pb2, publication_pb2
+from promo_server.domain.lists import CUSTOMERS, ListQuery
+from promo_server.services.freshness import Freshness
+from promo_server.services.history_ports import ArchivedCustomer
+from promo_server.sql.tables import archive
+from promo_server.store import keys
+from promo_server.store.ledger import RedisLedger
+from promo_server.store.publications import RedisPublications, holder_value
+from promo_server.workers.erasure import ErasureRounds
+
+pytestmark = pytest.mark.asyncio
+
+AT = 1_795_000_000_000
+
+
+def change(at_ms: int, *, erased: bool = False, **fields: str | Mapping[str, str]) -> event_pb2.LedgerEntry:
+    entry = event_pb2.LedgerEntry()
+    made = entry.customer_change
+    made.change_time.FromMilliseconds(at_ms)
+    made.erased = erased
+    made.customer.source_id = "c1"
+    made.fields.extend(sorted(fields))
+    for name, value in fields.items():
+        if isinstance(value, str):
+            setattr(made.customer, name, value)
+        else:
+            made.customer.metadata.update(value)
+    return entry
+
+
+async def append(plane: ControlPlane, entry: event_pb2.LedgerEntry, partition: int = 0, results: str = "") -> None:
+    await ledger.append(plane.client, plane.project, partition, "c", entry, results)
+
+
+async def project(plane: ControlPlane, *entries: event_pb2.LedgerEntry, at_once: bool = False) -> None:
+    """Project entries, each in a round of its own or all in one."""
+    for entry in entries:
+        await append(plane, entry)
+        if not at_once:
+            await plane.projection().run_round(plane.project)
+    await plane.projection().run_round(plane.project)
+
+
+async def customer(plane: ControlPlane) -> ArchivedCustomer | None:
+    async with plane.database.read() as unit:
+        found = await unit.history.customer(plane.project, "c1")
+        listed = await unit.history.customers(plane.project, ListQuery((), CUSTOMERS.default, 10))
+    assert list(listed.rows) == ([found] if found else [])
+    return found
+
+
+async def column(plane: ControlPlane, table: Table, name: str) -> list[object]:
+    async with plane.database.connection() as connection:
+        return list(await connection.scalars(select(table.c[name])))
+
+
+def seen(at_ms: int, name: str = "") -> event_pb2.LedgerEntry:
+    """A publication that names the customer."""
+    entry = ledger.publication("camp_a", "c1")
+    entry.customer.name = name
+    entry.publication.publish_time.FromMilliseconds(at_ms)
+    return entry
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_fields_that_were_not_written_stay_and_empty_ones_that_were_are_cleared(
+    plane: ControlPlane, *, at_once: bool
+) -> None:
+    await project(
+        plane,
+        change(AT, name="Ada", email="ada@example.com", metadata={"tier": "gold"}),
+        change(AT + 1, phone="+44", name=""),
+        change(AT + 2, metadata={}),
+        change(AT + 3),
+        at_once=at_once,
+    )
+    found = await customer(plane)
+    assert found is not None
+    assert (found.name, found.email, found.phone, found.metadata) == ("", "ada@example.com", "+44", {})
+    assert (found.create_ms, found.update_ms) in {(AT, AT + 2), (AT, AT + 3)}
+    assert found.id.startswith("cust_")
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_what_was_said_last_stands_whenever_it_is_projected(plane: ControlPlane, *, at_once: bool) -> None:
+    await project(plane, change(AT + 5, email="new@example.com"), change(AT, email="old@example.com"), at_once=at_once)
+    found = await customer(plane)
+    assert found is not None
+    assert (found.email, found.update_ms) == ("new@example.com", AT + 5)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_an_erased_customer_is_gone_and_older_words_do_not_bring_them_back(
+    plane: ControlPlane, *, at_once: bool
+) -> None:
+    erasure = change(AT + 5, erased=True)
+    await project(plane, change(AT, email="a@example.com"), erasure, change(AT + 1, name="Ada"), at_once=at_once)
+    assert await customer(plane) is None
+    for name in ("name", "email", "phone"):
+        assert await column(plane, archive.CUSTOMERS, name) == [""]
+    await project(plane, change(AT + 9, phone="+44"))
+    found = await customer(plane)
+    assert found is not None
+    assert (found.name, found.email, found.phone, found.create_ms) == ("", "", "+44", AT + 9)
+
+
+async def test_somebody_unknown_can_be_erased(plane: ControlPlane) -> None:
+    await project(plane, change(AT, erased=True), change(AT - 1, name="Ada"))
+    assert await customer(plane) is None
+    assert await column(plane, archive.CUSTOMERS, "name") == [""]
+
+
+async def test_erasing_again_starts_the_work_again(plane: ControlPlane) -> None:
+    await project(plane, change(AT, erased=True))
+    await rounds(plane)()
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+    await project(plane, change(AT + 5, erased=True))
+    assert await column(plane, archive.ERASURES, "done_ms") == [None]
+    await rounds(plane)()
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+
+
+def rounds(plane: ControlPlane, wait_seconds: float = 2.0) -> ErasureRounds:
+    return ErasureRounds(
+        plane.database,
+        Freshness(plane.database, RedisLedger(plane.client, PARTITIONS), wait_seconds),
+        RedisPublications(plane.client, PARTITIONS),
+        plane.clock,
+    )
+
+
+async def personal_entries(plane: ControlPlane) -> tuple[event_pb2.LedgerEntry, event_pb2.LedgerEntry]:
+    """Write a redemption and a publication that say everything of c1, and return their entries."""
+    campaign = await plane.campaign()
+    used = ledger.redemption("c1", "CODE", "n:1", campaign_id=campaign.id, at_seconds=AT // 1000)
+    used.customer.email = "ada@example.com"
+    used.customer.metadata["secret"] = "one"
+    used.redemption.metadata["secret"] = "two"
+    used.redemption.order.metadata["secret"] = "three"
+    used.redemption.order.items.add(source_id="line", quantity=1).metadata["secret"] = "four"
+    handed_out = ledger.publication(campaign.id, "c1", "s1")
+    handed_out.publication.metadata["secret"] = "five"
+    await append(plane, used, results="1:1:1,0:1:500")
+    await append(plane, handed_out, partition=1, results="35,36")
+    record = publication_pb2.Publication()
+    record.CopyFrom(handed_out.publication)
+    record.ClearField("campaign_id")
+    bucket = keys.holders(plane.project, campaign.number, 0, PARTITIONS)
+    await plane.client.hset(bucket, "35", holder_value((35, 36), record.SerializeToString()))  # type: ignore[misc]
+    return used, handed_out
+
+
+async def entries(plane: ControlPlane) -> list[event_pb2.LedgerEntry]:
+    (used,) = await column(plane, archive.REDEMPTIONS, "entry")
+    (handed_out,) = await column(plane, archive.PUBLICATIONS, "entry")
+    return [event_pb2.LedgerEntry.FromString(bytes(one)) for one in (used, handed_out)]  # type: ignore[arg-type]
+
+
+async def test_entries_of_an_erased_person_say_what_was_used_and_nothing_of_the_person(plane: ControlPlane) -> None:
+    await personal_entries(plane)
+    await project(plane, change(AT + 5, erased=True))
+    await rounds(plane)()
+    used, handed_out = await entries(plane)
+    for entry in (used, handed_out):
+        text = str(entry)
+        assert "secret" not in text
+        assert "ada@example.com" not in text
+        assert "Ada" not in text
+    assert used.redemption.customer == used.customer.source_id == "c1"
+    assert used.redemption.order.amount == 10_000
+    assert used.redemption.order.items[0].source_id == "line"
+    assert [movement.limit for movement in used.movements] == ["n:1", "m:1"]
+    assert handed_out.publication.source_id == "s1"
+    bucket = keys.holders(plane.project, 1, 0, PARTITIONS)
+    positions, _, record = (await plane.client.hget(bucket, "35")).partition(b"|")  # type: ignore[misc]
+    kept = publication_pb2.Publication.FromString(record)
+    assert positions == b"35,36"
+    assert (kept.customer, kept.source_id, dict(kept.metadata)) == ("c1", "s1", {})
+    assert kept.HasField("publish_time")
+
+
+async def test_entries_on_their_way_to_the_archive_are_waited_for(plane: ControlPlane) -> None:
+    projection = plane.projection()
+    await append(plane, change(AT + 5, erased=True), partition=2)
+    await projection.run_round(plane.project)
+    await personal_entries(plane)
+    await rounds(plane, wait_seconds=0.02)()
+    assert await column(plane, archive.ERASURES, "done_ms") == [None]
+    await projection.run_round(plane.project)
+    await rounds(plane)()
+    assert "secret" not in str(await entries(plane))
+    assert await customer(plane) is None
+
+
+async def test_what_comes_after_an_erasure_is_not_touched(plane: ControlPlane) -> None:
+    await project(plane, change(AT - 5, erased=True))
+    await personal_entries(plane)
+    await plane.projection().run_round(plane.project)
+    await rounds(plane)()
+    used, _ = await entries(plane)
+    assert used.customer.email == "ada@example.com"
+    found = await customer(plane)
+    assert found is not None
+    assert found.email == "ada@example.com"
+
+
+async def test_many_entries_are_rewritten_by_rounds_that_are_killed(plane: ControlPlane) -> None:
+    for slot in range(1, 451):
+        entry = ledger.redemption("c1", f"CODE{slot}", "n:1", at_seconds=AT // 1000)
+        entry.redemption.metadata["secret"] = "one"
+        await append(plane, entry, partition=slot % PARTITIONS, results=f"{slot}:{slot}:{slot},0:{slot}:500")
+    await project(plane, change(AT + 5, erased=True))
+    for life in itertools.count(1):
+        task = asyncio.create_task(rounds(plane)())
+        await asyncio.wait([task], timeout=life * 0.005)
+        task.cancel()
+        await asyncio.wait([task])
+        if await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]:
+            break
+    assert b"secret" not in b"".join(await column(plane, archive.REDEMPTIONS, "entry"))  # type: ignore[arg-type]
