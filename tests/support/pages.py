@@ -68,7 +68,7 @@ def script(page: Path, port: int, *, from_nothing: bool) -> str:
 
 _HEAD = """\
 set -euo pipefail
-export PROMO_GRPC__LISTEN=127.0.0.1:{port} PROMO_TELEMETRY__LISTEN=127.0.0.1:0
+export PROMO_GRPC__LISTEN=127.0.0.1:{port} PROMO_TELEMETRY__LISTEN=127.0.0.1:0 PROMO_HTTP__LISTEN=
 server=
 stop() {{
     [ -z "$server" ] && return
