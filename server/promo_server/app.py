@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import signal
 import time
@@ -12,7 +13,8 @@ from typing import TypeVar
 
 import structlog
 
-from promo_server.data_plane import rest_config, runtime_config
+from promo_server.child import Child
+from promo_server.data_plane import archive_config, rest_config, runtime_config
 from promo_server.domain.operation import Operation
 from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
 from promo_server.rest.processes import RestProcesses
@@ -33,10 +35,12 @@ from promo_server.store.publications import RedisPublications
 from promo_server.telemetry.endpoint import TelemetryEndpoint
 from promo_server.telemetry.interceptor import CallTimer
 from promo_server.telemetry.metrics import ControlPlaneMetrics, health_page, metrics_page
-from promo_server.workers.rounds import LedgerRetention
+from promo_server.telemetry.metrics_file import read_metrics
 from promo_server.workers.team import Workers
 
-_HOUR_MS = 3_600_000
+_ARCHIVE_PROCESS = "promo_server.workers.archive_process"
+_ARCHIVE_STOP_SECONDS = 5.0
+"""How long a round of archiving may go on when the server stops; what it leaves, the next start finds."""
 _CONNECT_SECONDS = 5.0
 
 Result = TypeVar("Result")
@@ -49,7 +53,9 @@ class StartError(Exception):
 
 
 class Server:
-    """One server process: store (when embedded), control plane, data plane, workers, telemetry; and REST processes.
+    """One server process: store (when embedded), control plane, data plane, workers, telemetry.
+
+    Beside it run a process that fills the archive, and those of the REST API.
 
     `start` must run on the main thread, on which the embedded store's life hangs.
     """
@@ -105,6 +111,7 @@ class Server:
         self._stack.push_async_callback(use_cases.runner.stop)
         await self._bootstrap(use_cases)
         # Before gRPC is at work, which does not like to be forked.
+        await self._start_archiving(store_url)
         rest = await self._start_rest(store_url, master)
         await self._start_control_plane(use_cases)
         runtime = await self._start_data_plane(store_url, master)
@@ -116,7 +123,6 @@ class Server:
             _now_ms,
             self._metrics.registry,
             runtime.sweep,
-            LedgerRetention(self._settings.store.ledger_hours * _HOUR_MS, self._settings.store.ledger_entries),
         )
         workers.start()
         self._stack.push_async_callback(workers.stop)
@@ -151,11 +157,14 @@ class Server:
         return store.url
 
     async def _open_database(self) -> SqlDatabase:
-        given = self._settings.sql.url
-        database = SqlDatabase(given.get_secret_value() if given else f"sqlite:///{self.state.database}")
+        database = SqlDatabase(self._sql_url())
         self._stack.push_async_callback(database.close)
         await migrate(database)
         return database
+
+    def _sql_url(self) -> str:
+        given = self._settings.sql.url
+        return given.get_secret_value() if given else f"sqlite:///{self.state.database}"
 
     async def _bootstrap(self, use_cases: UseCases) -> None:
         keys = self._settings.auth.parsed_keys() or (self.state.make_admin_key(),)
@@ -180,6 +189,16 @@ class Server:
         await runtime.until_healthy(_CONNECT_SECONDS)
         return runtime
 
+    async def _start_archiving(self, store_url: str) -> None:
+        self.state.archive_metrics.unlink(missing_ok=True)
+        config = archive_config(self._settings, store_url, self._sql_url(), self.state.archive_metrics)
+        child = Child(_ARCHIVE_PROCESS, json.dumps(config).encode(), (), _ARCHIVE_STOP_SECONDS)
+        self._stack.push_async_callback(child.stop)
+        try:
+            await child.start()
+        except OSError as error:
+            raise StartError(str(error)) from None
+
     async def _start_rest(self, store_url: str, master: bytes) -> RestProcesses | None:
         if not self._settings.http.listen:
             return None
@@ -195,7 +214,9 @@ class Server:
     def _start_telemetry(self, runtime: Runtime) -> None:
         host, _, port = self._settings.telemetry.listen.rpartition(":")
         pages = {
-            "/metrics": metrics_page(self._metrics.registry, runtime.metrics),
+            "/metrics": metrics_page(
+                self._metrics.registry, runtime.metrics, lambda: read_metrics(self.state.archive_metrics)
+            ),
             "/healthz": health_page(lambda: {"store": runtime.healthy()}),
         }
         endpoint = TelemetryEndpoint(host.strip("[]"), int(port), pages)

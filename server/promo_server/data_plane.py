@@ -54,6 +54,22 @@ def rest_config(
     }
 
 
+def archive_config(settings: Settings, store_url: str, sql_url: str, metrics_file: Path) -> dict[str, object]:
+    """Return the document that the archiving process reads; its database URL may have a password."""
+    store = settings.store
+    return {
+        "sql_url": sql_url,
+        "store_url": store_url,
+        "store_timeout_seconds": store.timeout_ms / 1000,
+        "partitions": store.partitions,
+        "ledger_age_ms": store.ledger_hours * _HOUR_MS,
+        "ledger_entries": store.ledger_entries,
+        "metrics_file": str(metrics_file),
+        "log_level": settings.telemetry.log_level,
+        "log_format": settings.telemetry.log_format,
+    }
+
+
 def _engine(store: StoreSettings, limits: LimitsSettings) -> dict[str, object]:
     return {
         "store_timeout_ms": store.timeout_ms,

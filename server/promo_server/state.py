@@ -66,6 +66,11 @@ class StateDir:
         """Socket of the control plane."""
         return self.sockets / "control.sock"
 
+    @property
+    def archive_metrics(self) -> Path:
+        """What the archiving process measures, for the server's metrics page."""
+        return self.path / "archive.prom"
+
     def prepare(self) -> None:
         """Make the folders, open to their owner alone; refuse a folder that somebody else owns."""
         for folder in (self.path, self.sockets):

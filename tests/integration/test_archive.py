@@ -18,7 +18,7 @@ from promo_server.state import StateDir
 from promo_server.store.client import connect
 from promo_server.store.counters import RedisCounters
 from promo_server.store.ledger import RedisLedger
-from promo_server.workers.metrics import WorkerMetrics
+from promo_server.workers.metrics import ArchiveMetrics
 from promo_server.workers.projection import Projection
 from promo_server.workers.verification import LedgerVerification, Report
 
@@ -51,7 +51,7 @@ async def verified(server: ServerProcess) -> Report:
     async with verifier(server) as (database, ledger, verify):
         async with database.read() as unit:
             (project,) = await unit.projects.all_ids()
-        projection = Projection(database, ledger, now_ms, WorkerMetrics(CollectorRegistry()))
+        projection = Projection(database, ledger, now_ms, ArchiveMetrics(CollectorRegistry()))
         while await projection.run_round(project) or await ledger.waiting(project):
             await asyncio.sleep(0.02)
         return await verify(project)

@@ -30,7 +30,7 @@ from promo_server.sql.migrate import migrate
 from promo_server.store.client import connect
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
-from promo_server.workers.metrics import WorkerMetrics
+from promo_server.workers.metrics import ArchiveMetrics
 from promo_server.workers.projection import Projection
 
 PARTITIONS = 4
@@ -79,7 +79,7 @@ class ControlPlane:
     def projection(self) -> Projection:
         """Return a projection of its own, as another process would have."""
         ledger = RedisLedger(self.client, PARTITIONS)
-        return Projection(self.database, ledger, self.clock, WorkerMetrics(CollectorRegistry()))
+        return Projection(self.database, ledger, self.clock, ArchiveMetrics(CollectorRegistry()))
 
 
 @dataclass

@@ -38,7 +38,7 @@ class StreamId:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far the archive is in one partition: the outbox entry to read on after, and the last ledger entry archived."""
+    """How far the archive is in one partition: the outbox entry to read on after, and the last ledger entry in it."""
 
     outbox: StreamId = StreamId()
     ledger: StreamId = StreamId()

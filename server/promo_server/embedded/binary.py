@@ -19,8 +19,9 @@ ALLOCATOR = (
 )
 """An environment variable that tunes the C library's allocator, which the bundled store is built with, for a store.
 
-What is freed is used again soon: more small pieces stay at hand, and the heap grows and shrinks in large steps. It costs
-some tens of MiB at most, and takes a tenth off what a commit costs. Stores with an allocator of their own do not notice.
+What is freed is used again soon: more small pieces stay at hand, and the heap grows and shrinks in large steps. It
+costs some tens of MiB at most, and takes a tenth off what a commit costs. Stores with an allocator of their own do not
+notice.
 """
 
 

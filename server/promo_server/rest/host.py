@@ -17,7 +17,7 @@ from promo.client import InProcessTransport
 from promo_adapters.base.serving import serve
 from promo_adapters.rest.app import create_app
 from promo_adapters.rest.call import Limits
-from promo_server.rest.child import READY
+from promo_server.child import READY
 from promo_server.runtime import Runtime
 from promo_server.telemetry.logs import configure_logs
 

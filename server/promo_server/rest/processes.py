@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from promo_server.rest.child import Child
+from promo_server.child import Child
 
 _HOST = "promo_server.rest.host"
 _BACKLOG = 2_048

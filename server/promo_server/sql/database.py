@@ -75,16 +75,11 @@ class SqlDatabase:
 
     def __init__(self, url: str) -> None:
         """Prepare for the URL; nothing is opened before the first transaction."""
-        self._url = url
         self._engine = create_engine(url)
         self._writing_engine = self._engine.execution_options(promo_writes=True)
         # SQLite has one writer: waiting here is fair and does not poll, unlike its busy timeout.
         sqlite = self._engine.dialect.name == "sqlite"
         self._writer = asyncio.Lock() if sqlite else None
-
-    def twin(self) -> SqlDatabase:
-        """Return the same database with connections of its own, for another thread."""
-        return SqlDatabase(self._url)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:

@@ -36,19 +36,6 @@ def connect(url: str, *, timeout_seconds: float = 2.0) -> Redis:
     return Redis.from_pool(pool)
 
 
-def twin(client: Redis) -> Redis:
-    """Return a client of the same server with connections of its own, for another thread."""
-    pool = client.connection_pool
-    return Redis.from_pool(
-        BlockingConnectionPool(
-            max_connections=_CONNECTIONS,
-            timeout=pool.connection_kwargs.get("socket_timeout"),
-            connection_class=pool.connection_class,
-            **pool.connection_kwargs,
-        ),
-    )
-
-
 @asynccontextmanager
 async def store_errors() -> AsyncIterator[None]:
     """Turn every trouble with the store into STORE_UNAVAILABLE."""

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.store import keys
-from promo_server.store.client import store_errors, twin
+from promo_server.store.client import store_errors
 from promo_server.store.ids import place_of_rollback, whole_entry
 
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
@@ -45,14 +45,6 @@ class RedisLedger:
         """Use the client; `partitions` must be what the engine uses."""
         self._client = client
         self.partitions = partitions
-
-    def twin(self) -> RedisLedger:
-        """Return the same streams with connections of their own, for another thread."""
-        return RedisLedger(twin(self._client), self.partitions)
-
-    async def close(self) -> None:
-        """Close the connections of a twin."""
-        await self._client.aclose()
 
     async def notices(
         self,

@@ -57,14 +57,14 @@ class _Restarts(Collector):
         return [CounterMetricFamily(name, "Times that the embedded store died and was restarted.", self._restarts())]
 
 
-def metrics_page(control: CollectorRegistry, data_plane: Callable[[], str]) -> Page:
-    """Return the /metrics page: the data plane's text, then the control plane's."""
+def metrics_page(control: CollectorRegistry, data_plane: Callable[[], str], others: Callable[[], bytes]) -> Page:
+    """Return the /metrics page: the data plane's text, then the control plane's, then that of other processes."""
 
     def page() -> tuple[HTTPStatus, str, bytes]:
         text = data_plane()
         if text and not text.endswith("\n"):
             text += "\n"
-        return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, text.encode() + generate_latest(control)
+        return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, text.encode() + generate_latest(control) + others()
 
     return page
 

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
+from prometheus_client import Counter
 
 from promo_server.domain.errors import DomainError
-from promo_server.workers.metrics import WorkerMetrics
 
 _LOG = structlog.get_logger(__name__)
 
@@ -26,13 +26,13 @@ class WorkerLoop:
         name: str,
         run_round: Callable[[], Awaitable[object]],
         pause_seconds: float,
-        metrics: WorkerMetrics,
+        failures: Counter,
     ) -> None:
-        """Prepare; nothing runs before `start`."""
+        """Prepare; nothing runs before `start`. `failures` counts, by worker, the rounds that failed."""
         self._name = name
         self._run_round = run_round
         self._pause_seconds = pause_seconds
-        self._metrics = metrics
+        self._failures = failures
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
@@ -60,7 +60,7 @@ class WorkerLoop:
             except Exception as error:  # noqa: BLE001 - a worker outlives every error of a round
                 failures += 1
                 pause = min(_LONGEST_PAUSE_SECONDS, max(pause, 0.1) * 2**failures)
-                self._metrics.failures.labels(self._name).inc()
+                self._failures.labels(self._name).inc()
                 self._log(error, pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)

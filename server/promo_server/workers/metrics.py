@@ -1,12 +1,12 @@
-"""What the workers measure."""
+"""What the workers measure. The two kinds of them run in two processes, so no metric may be in both."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
-class WorkerMetrics:
-    """Metrics of the workers, in the registry that is passed in."""
+class ArchiveMetrics:
+    """Metrics of what fills the archive, in the registry that is passed in."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the metrics."""
@@ -30,6 +30,19 @@ class WorkerMetrics:
             "Ledger entries that the outbox names and the ledger does not have.",
             registry=registry,
         )
+        self.failures = Counter(
+            "promo_archive_failures_total",
+            "Rounds of the projection or the trimming that failed and are tried again.",
+            ["worker"],
+            registry=registry,
+        )
+
+
+class WorkerMetrics:
+    """Metrics of the workers in the server's own process, in the registry that is passed in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics."""
         self.failures = Counter(
             "promo_worker_failures_total",
             "Rounds of a worker that failed and are tried again.",

@@ -18,7 +18,7 @@ from promo_server.services.archive_ports import ArchiveBatch, Row
 from promo_server.services.ports import Clock, Database, UnitOfWork
 from promo_server.store.ledger import LedgerFact, Notice, RedisLedger
 from promo_server.workers.facts import BatchBuilder
-from promo_server.workers.metrics import WorkerMetrics
+from promo_server.workers.metrics import ArchiveMetrics
 
 _LOG = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ Progress = dict[int, list[tuple["Notice", "LedgerFact"]]]
 class Projection:
     """Projects the ledgers of one project at a time."""
 
-    def __init__(self, database: Database, ledger: RedisLedger, clock: Clock, metrics: WorkerMetrics) -> None:
+    def __init__(self, database: Database, ledger: RedisLedger, clock: Clock, metrics: ArchiveMetrics) -> None:
         """Keep what projecting needs."""
         self._database = database
         self._ledger = ledger

@@ -10,7 +10,7 @@ from promo_server.services.bundles import BundlePublisher
 from promo_server.services.operations import OperationRunner
 from promo_server.services.ports import Clock, Database
 from promo_server.store.ledger import RedisLedger
-from promo_server.workers.metrics import WorkerMetrics
+from promo_server.workers.metrics import ArchiveMetrics, WorkerMetrics
 from promo_server.workers.projection import Projection
 
 _EXPIRED_AT_ONCE = 10_000
@@ -56,7 +56,7 @@ class TrimRounds:
         database: Database,
         ledger: RedisLedger,
         clock: Clock,
-        metrics: WorkerMetrics,
+        metrics: ArchiveMetrics,
         retention: LedgerRetention,
     ) -> None:
         """Keep what the rounds need."""

@@ -22,7 +22,7 @@ def freshness(plane: ControlPlane, seconds: float) -> Freshness:
 
 async def redeem(plane: ControlPlane, partition: int, slot: int) -> None:
     entry = ledger.redemption("c1", "CODE", "n:1")
-    await ledger.append(plane.client, plane.project, partition, "r", entry, f"{slot}:{slot}:{slot},0:{slot}:5")
+    await ledger.append(plane.client, plane.project, partition, entry, f"{slot}:{slot}:{slot},0:{slot}:5")
 
 
 async def test_nothing_is_waited_for_where_nothing_happened(plane: ControlPlane) -> None:

@@ -23,7 +23,7 @@ def endpoint() -> Iterator[TelemetryEndpoint]:
     metrics.observe_call("/promo.v1.CampaignService/GetCampaign", "OK", 0.01)
     metrics.count_restarts(lambda: 3)
     pages = {
-        "/metrics": metrics_page(metrics.registry, lambda: "promo_calls_total 7"),
+        "/metrics": metrics_page(metrics.registry, lambda: "promo_calls_total 7", lambda: b"promo_others 3\n"),
         "/healthz": health_page(lambda: HEALTH),
         "/broken": broken,
     }
@@ -41,11 +41,12 @@ def get(endpoint: TelemetryEndpoint, path: str, method: str = "GET") -> tuple[in
     return response.status, body
 
 
-def test_metrics_of_both_planes_are_on_one_page(endpoint: TelemetryEndpoint) -> None:
+def test_metrics_of_both_planes_and_of_other_processes_are_on_one_page(endpoint: TelemetryEndpoint) -> None:
     status, text = get(endpoint, "/metrics?x=1")
     assert status == 200
     lines = text.splitlines()
     assert "promo_calls_total 7" in lines
+    assert "promo_others 3" in lines
     assert "promo_embedded_store_restarts_total 3.0" in lines
     assert any(line.startswith("promo_control_call_seconds_count{") and line.endswith(" 1.0") for line in lines)
 

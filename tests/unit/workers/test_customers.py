@@ -42,7 +42,7 @@ def change(at_ms: int, *, erased: bool = False, **fields: str | Mapping[str, str
 
 
 async def append(plane: ControlPlane, entry: event_pb2.LedgerEntry, partition: int = 0, results: str = "") -> None:
-    await ledger.append(plane.client, plane.project, partition, "c", entry, results)
+    await ledger.append(plane.client, plane.project, partition, entry, results)
 
 
 async def project(plane: ControlPlane, *entries: event_pb2.LedgerEntry, at_once: bool = False) -> None:

@@ -25,7 +25,7 @@ async def test_a_worker_goes_on_after_failures_and_stops_after_its_round() -> No
         await asyncio.sleep(0.05)
         finished.append(True)
 
-    loop = WorkerLoop("w", one_round, 0.001, WorkerMetrics(registry))
+    loop = WorkerLoop("w", one_round, 0.001, WorkerMetrics(registry).failures)
     loop.start()
     await asyncio.wait_for(ran.wait(), 10)
     await loop.stop()
@@ -40,7 +40,7 @@ async def test_a_round_that_never_ends_does_not_keep_the_worker() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    loop = WorkerLoop("w", hang, 0.001, WorkerMetrics(CollectorRegistry()))
+    loop = WorkerLoop("w", hang, 0.001, WorkerMetrics(CollectorRegistry()).failures)
     loop.start()
     await started.wait()
     async with asyncio.timeout(5):

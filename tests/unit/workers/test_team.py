@@ -20,6 +20,7 @@ from promo_server.sql.tables import archive, definitions
 from promo_server.store import keys
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.publications import RedisPublications
+from promo_server.workers.archiver import Archiver
 from promo_server.workers.rounds import CleanRounds
 from promo_server.workers.team import Workers
 
@@ -57,14 +58,16 @@ async def test_workers_project_and_publish_until_they_are_stopped(plane: Control
     registry = CollectorRegistry()
     streams, published = RedisLedger(plane.client, PARTITIONS), RedisPublications(plane.client, PARTITIONS)
     workers = Workers(plane.database, streams, published, plane.use_cases, plane.clock, registry, sweep)
+    archiver = Archiver(plane.database, streams, plane.clock, registry)
     workers.start()
+    archiver.start()
     entry = ledger.redemption("c1", "CODE", "n:1")
     await ledger.append(plane.client, plane.project, 0, entry, "1:1:1,0:1:500")
     async with asyncio.timeout(20):
         await swept.wait()
         await until(plane, archive.REDEMPTIONS, 1)
         await until(plane, definitions.PENDING_BUNDLES, 0)
-    await workers.stop()
+    await asyncio.gather(workers.stop(), archiver.stop())
     assert await plane.client.exists(keys.bundle(plane.project, 1, PARTITIONS))
     assert registry.get_sample_value("promo_projection_entries_total") == 1
 
@@ -84,17 +87,13 @@ async def test_expired_answers_are_forgotten(plane: ControlPlane) -> None:
 
 
 @pytest.mark.skipif("PROMO_TEST_DATABASE_URL" in os.environ, reason="locks a SQLite file")
-async def test_workers_go_on_after_the_store_and_the_database_were_away(
+async def test_the_archiver_goes_on_after_the_store_and_the_database_were_away(
     plane: ControlPlane,
     embedded_store: EmbeddedStore,
     tmp_path: Path,
 ) -> None:
-    async def sweep() -> None:
-        return
-
-    streams, published = RedisLedger(plane.client, PARTITIONS), RedisPublications(plane.client, PARTITIONS)
-    workers = Workers(plane.database, streams, published, plane.use_cases, plane.clock, CollectorRegistry(), sweep)
-    workers.start()
+    archiver = Archiver(plane.database, RedisLedger(plane.client, PARTITIONS), plane.clock, CollectorRegistry())
+    archiver.start()
     async with asyncio.timeout(50):
         await ledger.append(plane.client, plane.project, 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
         await until(plane, archive.REDEMPTIONS, 1)
@@ -110,6 +109,6 @@ async def test_workers_go_on_after_the_store_and_the_database_were_away(
         other.execute("ROLLBACK")
         other.close()
         await until(plane, archive.REDEMPTIONS, 3)
-    await workers.stop()
+    await archiver.stop()
     assert await count(plane, archive.SLOT_CONFLICTS) == 0
     assert await count(plane, archive.MOVEMENTS) == 6

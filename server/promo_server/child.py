@@ -73,8 +73,6 @@ class Child:
             self._module,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            # Control-C in a terminal goes to the whole group; the server says when to stop.
-            start_new_session=True,
             pass_fds=self._descriptors,
         )
         assert process.stdin is not None  # noqa: S101 - asked for above

@@ -1,0 +1,48 @@
+"""Fills the archive from the ledger, and trims the ledger behind it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import CollectorRegistry
+
+from promo_server.services.ports import Clock
+from promo_server.sql.database import SqlDatabase
+from promo_server.store.ledger import RedisLedger
+from promo_server.workers.loop import WorkerLoop
+from promo_server.workers.metrics import ArchiveMetrics
+from promo_server.workers.projection import Projection
+from promo_server.workers.rounds import LedgerRetention, ProjectionRounds, TrimRounds
+
+
+class Archiver:
+    """Projection and trimming, each in rounds.
+
+    Any number of processes may run one: each round takes what is there and leaves what another one did.
+    """
+
+    def __init__(
+        self,
+        database: SqlDatabase,
+        ledger: RedisLedger,
+        clock: Clock,
+        registry: CollectorRegistry,
+        retention: LedgerRetention | None = None,
+    ) -> None:
+        """Prepare; nothing runs before `start`."""
+        metrics = ArchiveMetrics(registry)
+        projection = ProjectionRounds(database, Projection(database, ledger, clock, metrics))
+        trim = TrimRounds(database, ledger, clock, metrics, retention or LedgerRetention())
+        self._loops = (
+            WorkerLoop("projection", projection, 0.02, metrics.failures),
+            WorkerLoop("trim", trim, 10.0, metrics.failures),
+        )
+
+    def start(self) -> None:
+        """Begin both."""
+        for loop in self._loops:
+            loop.start()
+
+    async def stop(self) -> None:
+        """Let running rounds finish, then end."""
+        await asyncio.gather(*(loop.stop() for loop in self._loops))

@@ -1,0 +1,57 @@
+"""The process that fills the archive: it is the server's, and nothing is lost or doubled when it dies."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+from support.server_process import KEY, ServerProcess
+from support.shop import CART, new_campaign
+
+from promo.client import PromoClient
+
+pytestmark = pytest.mark.asyncio
+
+MODULE = "promo_server.workers.archive_process"
+
+
+def archive_process(server: ServerProcess) -> psutil.Process:
+    """Return it, waiting for one that is just being started."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = [child for child in psutil.Process(server.process.pid).children() if MODULE in child.cmdline()]
+        if found:
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError("there is no archive process")
+
+
+def metric(server: ServerProcess, name: str) -> float:
+    connection = http.client.HTTPConnection(server.http, timeout=10)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+async def test_a_killed_archive_process_is_replaced_and_loses_nothing(new_server: Callable[..., ServerProcess]) -> None:
+    server = new_server()
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        campaign = await new_campaign(client)
+        for customer in range(60):
+            published = await client.publish(campaign=campaign.name, customer=f"c{customer}")
+            await client.redeem(codes=published.codes, customer=f"c{customer}", order=CART)
+            if customer % 20 == 10:
+                archive_process(server).kill()
+        listed = [one.id async for one in client.redemptions.list(require_fresh=True, timeout=30.0)]
+    assert len(listed) == len(set(listed)) == 60
+    deadline = time.monotonic() + 30
+    while metric(server, "promo_projection_lag_seconds") or not metric(server, "promo_projection_entries_total"):
+        assert time.monotonic() < deadline, "the metrics of the archive process did not arrive"
+        time.sleep(0.1)
+    process = archive_process(server)
+    assert server.stop() == 0
+    assert not process.is_running()
