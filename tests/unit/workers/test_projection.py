@@ -204,9 +204,7 @@ async def test_the_ledger_is_trimmed_behind_the_archive_only(plane: ControlPlane
 
 async def test_entries_of_a_time_are_trimmed_to_the_last_one(plane: ControlPlane) -> None:
     entry = ledger.redemption("c", "C", "n:1")
-    places = [
-        await ledger.append(plane.client, plane.project, 0, entry, f"{n}:{n}:{n},0:{n}:5") for n in range(1, 6)
-    ]
+    places = [await ledger.append(plane.client, plane.project, 0, entry, f"{n}:{n}:{n},0:{n}:5") for n in range(1, 6)]
     await RedisLedger(plane.client, PARTITIONS).trim_ledger(plane.project, {0: StreamId.parse(places[3])}, 1_000)
     left = await plane.client.xrange(keys.ledger(plane.project, 0))
     assert [place.decode() for place, _ in left] == places[3:]
