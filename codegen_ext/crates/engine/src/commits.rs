@@ -26,10 +26,10 @@ const MOST_UNDER_WAY: usize = 2;
 
 /// Plans in one call. It bounds for how long nobody else is served: a plan takes
 /// the store some 30 microseconds.
-const MOST_PLANS: usize = 64;
+const MOST_PLANS: usize = 128;
 
 /// Keys in one call; a Lua function takes no more than 8,000 arguments.
-const MOST_KEYS: usize = 1_500;
+const MOST_KEYS: usize = 3_000;
 
 /// Bytes of arguments in one call.
 const MOST_BYTES: usize = 1 << 20;
