@@ -86,6 +86,7 @@ class Server:
         store = connect(store_url, timeout_seconds=self._settings.store.timeout_ms / 1000)
         self._stack.push_async_callback(store.aclose)
         partitions = self._settings.store.partitions
+        ledger = RedisLedger(store, partitions)
         use_cases = wire(
             Ports(
                 database=database,
@@ -96,6 +97,7 @@ class Server:
                 entropy=secrets.token_bytes,
                 partitions=partitions,
                 operation_failed=_log_operation,
+                ledger=ledger,
             ),
         )
         self._stack.push_async_callback(use_cases.runner.stop)
@@ -104,7 +106,7 @@ class Server:
         runtime = await self._start_data_plane(store_url, master)
         workers = Workers(
             database,
-            RedisLedger(store, partitions),
+            ledger,
             use_cases,
             _now_ms,
             self._metrics.registry,

@@ -34,6 +34,8 @@ EXPORTED = {
     "Tls",
     "Transport",
     "Violation",
+    "Voucher",
+    "VoucherFilter",
     "amount_off",
     "exceptions",
     "fixed_price",

@@ -149,6 +149,7 @@ async def _control_plane(url: str, store_url: str) -> AsyncIterator[ControlPlane
                 entropy=secrets.token_bytes,
                 partitions=PARTITIONS,
                 operation_failed=note,
+                ledger=RedisLedger(client, PARTITIONS),
             ),
         )
         project = await use_cases.bootstrap("default", [("admin", "secret")])

@@ -14,6 +14,7 @@ from promo.v1 import (
     campaign_service_pb2_grpc,
     code_service_pb2_grpc,
     redemption_service_pb2_grpc,
+    voucher_service_pb2_grpc,
 )
 from promo_server.rpc.access import AccessServicer
 from promo_server.rpc.campaigns import CampaignServicer
@@ -23,6 +24,7 @@ from promo_server.rpc.health import Health
 from promo_server.rpc.interceptor import CallInterceptor
 from promo_server.rpc.operations import OperationsServicer
 from promo_server.rpc.redemptions import ArchivedRedemptionServicer
+from promo_server.rpc.vouchers import VoucherServicer
 from promo_server.services.use_cases import UseCases
 
 _CONCURRENT_CALLS = 256
@@ -51,7 +53,9 @@ class ControlPlaneServer:
         codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
-        # The data plane serves the other methods and never forwards them.
+        # The data plane serves the other methods of these two services and never forwards them.
+        vouchers = VoucherServicer(use_cases.list_vouchers)  # type: ignore[abstract]
+        voucher_service_pb2_grpc.add_VoucherServiceServicer_to_server(vouchers, self._server)
         redemptions = ArchivedRedemptionServicer(use_cases.archive)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)
         self._server.add_generic_rpc_handlers(DataPlaneRequests(use_cases.archive, use_cases.auto_grow).handlers())

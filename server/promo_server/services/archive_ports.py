@@ -37,6 +37,7 @@ class ArchiveBatch:
     movements: list[Row] = field(default_factory=list)
     customers: list[Row] = field(default_factory=list)
     orders: list[Row] = field(default_factory=list)
+    vouchers: list[Row] = field(default_factory=list)
     undone: list[Undone] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
 
@@ -70,6 +71,16 @@ class ArchivedPublication:
     campaign_id: str
     positions: tuple[int, ...]
     entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EditedVoucher:
+    """What a voucher has of its own: the promo.v1.VoucherOverride, serialized."""
+
+    campaign_id: str
+    position: int
+    deleted: bool
+    record: bytes
 
 
 class ArchiveRows(Protocol):
@@ -123,6 +134,15 @@ class ArchiveRows(Protocol):
 
     async def publications(self, project_id: str, after: str, count: int) -> Sequence[ArchivedPublication]:
         """Return publications whose ids follow `after`, by id, up to `count` of them."""
+        ...
+
+    async def edited_vouchers(
+        self,
+        project_id: str,
+        after: tuple[str, int],
+        count: int,
+    ) -> Sequence[EditedVoucher]:
+        """Return vouchers that were edited, those that follow (campaign id, position), up to `count` of them."""
         ...
 
     async def rolled_back_items(self, project_id: str, after: str, count: int) -> Sequence[str]:

@@ -24,6 +24,7 @@ from promo_server.services.row_ports import (
     ProjectRows,
     StoredCodeRows,
 )
+from promo_server.services.voucher_ports import VoucherRows
 
 
 class Clock(Protocol):
@@ -65,6 +66,8 @@ class UnitOfWork(Protocol):
     def pending(self) -> PendingRows: ...  # noqa: D102
     @property
     def archive(self) -> ArchiveRows: ...  # noqa: D102
+    @property
+    def vouchers(self) -> VoucherRows: ...  # noqa: D102
 
     async def rollback(self) -> None:
         """Undo everything so far; the unit is over."""

@@ -100,6 +100,10 @@ class CampaignRows(Protocol):
         """Return campaigns, newest first."""
         ...
 
+    async def single_use(self, project_id: str) -> set[int]:
+        """Return the numbers of campaigns whose codes are single-use, deleted ones included."""
+        ...
+
     async def numbers(self, project_id: str) -> Mapping[str, int]:
         """Return the number of every campaign by id, deleted ones included."""
         ...
@@ -154,6 +158,10 @@ class StoredCodeRows(Protocol):
 
     async def slice(self, campaign_id: str, first_position: int, count: int) -> Sequence[str]:
         """Return codes by position."""
+        ...
+
+    async def at(self, campaign_id: str, positions: Sequence[int]) -> dict[int, str]:
+        """Return the codes at positions, by position."""
         ...
 
     async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:

@@ -15,7 +15,9 @@ from promo_server.services.code_batches import CodeBatches
 from promo_server.services.code_issue import CodeIssue
 from promo_server.services.create_campaign import CreateCampaign
 from promo_server.services.export_codes import ExportCodes
+from promo_server.services.freshness import Freshness, Outboxes
 from promo_server.services.grow_campaign import GrowCampaign
+from promo_server.services.list_vouchers import ListVouchers
 from promo_server.services.operations import FailureLog, OperationRunner, Operations
 from promo_server.services.ports import (
     Clock,
@@ -40,6 +42,7 @@ class Ports:
     entropy: Entropy
     partitions: int
     operation_failed: FailureLog
+    ledger: Outboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class UseCases:
     operations: Operations
     archive: ReadArchive
     auto_grow: AutoGrow
+    list_vouchers: ListVouchers
 
 
 def wire(ports: Ports) -> UseCases:
@@ -80,4 +84,5 @@ def wire(ports: Ports) -> UseCases:
         operations=Operations(ports.database, runner),
         archive=ReadArchive(ports.database),
         auto_grow=AutoGrow(changes, grow),
+        list_vouchers=ListVouchers(ports.database, ports.code_kernel, Freshness(ports.database, ports.ledger)),
     )

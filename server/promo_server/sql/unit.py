@@ -14,6 +14,7 @@ from promo_server.sql.rows.operations import SqlOperations
 from promo_server.sql.rows.pending import SqlPending
 from promo_server.sql.rows.projects import SqlProjects
 from promo_server.sql.rows.totals import SqlTotals
+from promo_server.sql.rows.vouchers import SqlVouchers
 from promo_server.sql.statements import Statements
 
 
@@ -73,6 +74,11 @@ class Unit:
     def archive(self) -> SqlArchive:
         """What happened."""
         return SqlArchive(self._connection)
+
+    @cached_property
+    def vouchers(self) -> SqlVouchers:
+        """What is known of single vouchers."""
+        return SqlVouchers(self._connection)
 
     @cached_property
     def totals(self) -> SqlTotals:

@@ -124,6 +124,14 @@ class RedisLedger:
                     pipe.xtrim(name, maxlen=most_entries, approximate=True)
             await pipe.execute()
 
+    async def newest_waiting(self, project_id: str) -> Mapping[int, StreamId]:
+        """Return the newest outbox entry of each partition that has one."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for partition in range(self.partitions):
+                pipe.xrevrange(keys.outbox(project_id, partition), count=1)
+            found = await pipe.execute()
+        return {partition: StreamId.parse(entries[0][0].decode()) for partition, entries in enumerate(found) if entries}
+
     async def oldest_waiting(self, project_id: str) -> Mapping[int, StreamId]:
         """Return the oldest outbox entry of each partition that has one."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:

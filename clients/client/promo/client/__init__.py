@@ -33,6 +33,8 @@ from promo.v1.campaign_pb2 import Campaign, CodeLayout
 from promo.v1.customer_pb2 import Customer
 from promo.v1.limit_pb2 import Limits
 from promo.v1.order_pb2 import Order, OrderItem
+from promo.v1.voucher_pb2 import Voucher
+from promo.v1.voucher_service_pb2 import VoucherFilter
 
 __all__ = [
     "Campaign",
@@ -55,6 +57,8 @@ __all__ = [
     "Tls",
     "Transport",
     "Violation",
+    "Voucher",
+    "VoucherFilter",
     "amount_off",
     "exceptions",
     "fixed_price",

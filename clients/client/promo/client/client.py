@@ -16,10 +16,11 @@ from promo.client.channel import ChannelTransport, Tls
 from promo.client.codes import Codes
 from promo.client.errors import PromoError
 from promo.client.in_process import InProcessTransport, Runtime
-from promo.client.lookups import Publications, Redemptions, Sessions, Vouchers
+from promo.client.lookups import Publications, Redemptions, Sessions
 from promo.client.methods import Request
 from promo.client.retry import RetryPolicy
 from promo.client.transport import Transport
+from promo.client.vouchers import Vouchers
 from promo.v1.customer_pb2 import Customer
 from promo.v1.order_pb2 import Order
 from promo.v1.publication_pb2 import Publication

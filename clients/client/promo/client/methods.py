@@ -193,6 +193,35 @@ GET_VOUCHER: Final = Method(
     voucher_pb2.Voucher,
     Pace.HOT,
 )
+LIST_VOUCHERS: Final = Method(
+    "/promo.v1.VoucherService/ListVouchers",
+    voucher_service_pb2.ListVouchersRequest,
+    voucher_service_pb2.ListVouchersResponse,
+)
+UPDATE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/UpdateVoucher",
+    voucher_service_pb2.UpdateVoucherRequest,
+    voucher_pb2.Voucher,
+    identify=_own,
+)
+ENABLE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/EnableVoucher",
+    voucher_service_pb2.EnableVoucherRequest,
+    voucher_pb2.Voucher,
+    identify=_own,
+)
+DISABLE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/DisableVoucher",
+    voucher_service_pb2.DisableVoucherRequest,
+    voucher_pb2.Voucher,
+    identify=_own,
+)
+DELETE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/DeleteVoucher",
+    voucher_service_pb2.DeleteVoucherRequest,
+    Empty,
+    identify=_own,
+)
 
 CREATE_CAMPAIGN: Final = Method(
     "/promo.v1.CampaignService/CreateCampaign",

@@ -159,6 +159,10 @@ class Reason(enum.IntEnum):
 
     The server's log has the details under the id.
     """
+    VOUCHER_DISABLED = 51
+    """The voucher itself was switched off."""
+    CODE_ALREADY_EXISTS = 52
+    """The code is that of another voucher of the project, or was once."""
 
     @property
     def detail(self) -> ReasonDetail:
@@ -566,6 +570,22 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             grpc_code=13,
             http_status=500,
             rest_key="internal_error",
+            retry=Retry.NEVER,
+        ),
+        Reason.VOUCHER_DISABLED: ReasonDetail(
+            message="voucher {code} is disabled",
+            metadata_keys=("code",),
+            grpc_code=9,
+            http_status=400,
+            rest_key="voucher_disabled",
+            retry=Retry.NEVER,
+        ),
+        Reason.CODE_ALREADY_EXISTS: ReasonDetail(
+            message="there is a voucher {code} in the project",
+            metadata_keys=("code",),
+            grpc_code=6,
+            http_status=409,
+            rest_key="duplicate_found",
             retry=Retry.NEVER,
         ),
     },

@@ -162,6 +162,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """
     REASON_INTERNAL: _Reason.ValueType  # 50
     """A defect. The server's log has the details under the id."""
+    REASON_VOUCHER_DISABLED: _Reason.ValueType  # 51
+    """The voucher itself was switched off."""
+    REASON_CODE_ALREADY_EXISTS: _Reason.ValueType  # 52
+    """The code is that of another voucher of the project, or was once."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which the engine says no. This is the only catalogue: the
@@ -276,6 +280,10 @@ the same request id.
 """
 REASON_INTERNAL: Reason.ValueType  # 50
 """A defect. The server's log has the details under the id."""
+REASON_VOUCHER_DISABLED: Reason.ValueType  # 51
+"""The voucher itself was switched off."""
+REASON_CODE_ALREADY_EXISTS: Reason.ValueType  # 52
+"""The code is that of another voucher of the project, or was once."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

@@ -141,6 +141,10 @@ pub enum Reason {
     DeadlineTooShort = 49,
     /// A defect. The server's log has the details under the id.
     Internal = 50,
+    /// The voucher itself was switched off.
+    VoucherDisabled = 51,
+    /// The code is that of another voucher of the project, or was once.
+    CodeAlreadyExists = 52,
 }
 
 impl Reason {
@@ -196,6 +200,8 @@ impl Reason {
         Self::Draining,
         Self::DeadlineTooShort,
         Self::Internal,
+        Self::VoucherDisabled,
+        Self::CodeAlreadyExists,
     ];
 
     /// The catalogue entry.
@@ -216,7 +222,7 @@ impl Reason {
     }
 }
 
-static DETAILS: [ReasonDetail; 50] = [
+static DETAILS: [ReasonDetail; 52] = [
     ReasonDetail {
         name: "FIELD_INVALID",
         message: "{field}: {problem}",
@@ -665,6 +671,24 @@ static DETAILS: [ReasonDetail; 50] = [
         grpc_code: 13,
         http_status: 500,
         rest_key: "internal_error",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "VOUCHER_DISABLED",
+        message: "voucher {code} is disabled",
+        metadata_keys: &["code"],
+        grpc_code: 9,
+        http_status: 400,
+        rest_key: "voucher_disabled",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "CODE_ALREADY_EXISTS",
+        message: "there is a voucher {code} in the project",
+        metadata_keys: &["code"],
+        grpc_code: 6,
+        http_status: 409,
+        rest_key: "duplicate_found",
         retry: Retry::Never,
     },
 ];

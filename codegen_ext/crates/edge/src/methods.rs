@@ -67,10 +67,16 @@ impl Methods {
         &self.all
     }
 
-    /// The services with a hot method, or those with another one.
+    /// The services with a hot method, which serve while the store answers, or
+    /// those without one, which serve while the control plane does.
     pub fn services(&self, hot: bool) -> BTreeSet<&'static str> {
-        let chosen = self.all.iter().filter(|method| method.hot == hot);
-        chosen.map(Method::service).collect()
+        let engine = self.all.iter().filter(|method| method.hot);
+        let engine: BTreeSet<_> = engine.map(Method::service).collect();
+        if hot {
+            return engine;
+        }
+        let all: BTreeSet<_> = self.all.iter().map(Method::service).collect();
+        &all - &engine
     }
 }
 

@@ -117,7 +117,12 @@ pub const METHODS: &[Method] = &[
         "redemptions.read",
     ),
     hot("/promo.v1.ValidationService/Validate", "redemptions.read"),
+    hot("/promo.v1.VoucherService/DeleteVoucher", "vouchers.write"),
+    hot("/promo.v1.VoucherService/DisableVoucher", "vouchers.write"),
+    hot("/promo.v1.VoucherService/EnableVoucher", "vouchers.write"),
     hot("/promo.v1.VoucherService/GetVoucher", "vouchers.read"),
+    managed("/promo.v1.VoucherService/ListVouchers", "vouchers.read"),
+    hot("/promo.v1.VoucherService/UpdateVoucher", "vouchers.write"),
 ];
 
 /// The method with this path.

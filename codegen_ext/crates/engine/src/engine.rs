@@ -21,7 +21,7 @@ use crate::{
     keys::{self, Partition},
     lookup, publish, redeem, rollback, sessions,
     store::{Store, StoreError},
-    validate,
+    validate, vouchers,
 };
 
 /// What keeps the engine from starting.
@@ -185,7 +185,19 @@ impl Engine {
                 answer(sessions::release(&call, read(&body)?).await)
             }
             "/promo.v1.VoucherService/GetVoucher" => {
-                answer(lookup::voucher(&call, read(&body)?).await)
+                answer(vouchers::get(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/UpdateVoucher" => {
+                answer(vouchers::update(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/EnableVoucher" => {
+                answer(vouchers::enable(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/DisableVoucher" => {
+                answer(vouchers::disable(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/DeleteVoucher" => {
+                answer(vouchers::delete(&call, read(&body)?).await)
             }
             _ => Err(Refusal::new(Reason::MethodNotFound).with("method", method)),
         }

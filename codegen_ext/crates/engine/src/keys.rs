@@ -126,6 +126,15 @@ impl Keys {
         self.named(&format!("c:{}:{customer}", base36(campaign.into())))
     }
 
+    /// What a voucher that was edited has in place of its campaign's terms.
+    pub fn voucher_override(&self, campaign: u32, position: u64) -> String {
+        self.named(&format!(
+            "e:{}:{}",
+            base36(campaign.into()),
+            base36(position)
+        ))
+    }
+
     /// First position of the publication with a caller's own id.
     pub fn source(&self, campaign: u32, source_id: &str) -> String {
         self.named(&format!(

@@ -53,7 +53,7 @@ pub fn whole(mut entry: pb::LedgerEntry, id: LedgerId, results: &str) -> Entry {
                 .filter_map(|text| text.parse().ok())
                 .collect();
         }
-        None => {}
+        Some(pb::ledger_entry::Fact::Voucher(_)) | None => {}
     }
     let taken: Vec<Taken> = plan::parse_results(results);
     movements::complete(&mut entry.movements, &taken);

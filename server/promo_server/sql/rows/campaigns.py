@@ -114,6 +114,12 @@ class SqlCampaigns(Rows):
         query = select(CAMPAIGNS).where(CAMPAIGNS.c.project_id == project_id, CAMPAIGNS.c.deleted == false())
         return await self._page(query, CAMPAIGNS.c.sequence, page, _campaign)
 
+    async def single_use(self, project_id: str) -> set[int]:
+        """Return the numbers of campaigns whose codes are single-use, deleted ones included."""
+        query = select(CAMPAIGNS.c.number, CAMPAIGNS.c.definition).where(CAMPAIGNS.c.project_id == project_id)
+        rows = await self._connection.execute(query)
+        return {row[0] for row in rows if DEFINITION.validate_python(row[1]).limits.per_code == 1}
+
     async def numbers(self, project_id: str) -> Mapping[str, int]:
         """Return the number of every campaign by id, deleted ones included."""
         query = select(CAMPAIGNS.c.id, CAMPAIGNS.c.number).where(CAMPAIGNS.c.project_id == project_id)

@@ -87,6 +87,21 @@ class SqlStoredCodes(Rows):
         )
         return (await self._connection.scalars(query)).all()
 
+    async def at(self, campaign_id: str, positions: Sequence[int]) -> dict[int, str]:
+        """Return the codes at positions, by position."""
+        found: dict[int, str] = {}
+        for start in range(0, len(positions), _ASK):
+            query = (
+                select(STORED_CODES.c.position, STORED_CODES.c.code)
+                .where(
+                    STORED_CODES.c.campaign_id == campaign_id,
+                    STORED_CODES.c.position.in_(positions[start : start + _ASK]),
+                )
+                .order_by(STORED_CODES.c.position)
+            )
+            found.update((row[0], row[1]) for row in await self._connection.execute(query))
+        return found
+
     async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:
         """Return (campaign id, layout) of every campaign with stored codes, deleted ones included."""
         query = select(CAMPAIGNS.c.id, CAMPAIGNS.c.layout).where(

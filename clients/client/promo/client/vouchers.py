@@ -1,0 +1,136 @@
+"""Single codes: looked at, listed and changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from promo.client import methods
+from promo.client.calls import Caller
+from promo.v1.voucher_pb2 import Voucher
+from promo.v1.voucher_service_pb2 import (
+    DeleteVoucherRequest,
+    DisableVoucherRequest,
+    EnableVoucherRequest,
+    GetVoucherRequest,
+    ListVouchersRequest,
+    ListVouchersResponse,
+    UpdateVoucherRequest,
+    VoucherFilter,
+)
+
+
+class Vouchers:
+    """Looks at single codes and changes them. `client.vouchers`."""
+
+    def __init__(self, caller: Caller) -> None:
+        """Call through `caller`."""
+        self._caller = caller
+
+    async def get(self, code: str, *, timeout: float | None = None) -> Voucher:
+        """Return the voucher of a code as a person would type it. Raises CodeNotFound."""
+        return await self._caller.unary(methods.GET_VOUCHER, GetVoucherRequest(code=code), timeout)
+
+    async def page(
+        self,
+        campaign: str,
+        *,
+        filter: VoucherFilter | None = None,  # noqa: A002 - as the contract calls it
+        first_position: int = 0,
+        page_size: int = 100,
+        page_token: str = "",
+        timeout: float | None = None,
+    ) -> ListVouchersResponse:
+        """Return a page of a campaign's vouchers, by position. Raises CampaignNotFound, PageTokenInvalid."""
+        request = ListVouchersRequest(
+            campaign=campaign,
+            filter=filter,
+            first_position=first_position,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return await self._caller.unary(methods.LIST_VOUCHERS, request, timeout)
+
+    async def list(
+        self,
+        campaign: str,
+        *,
+        filter: VoucherFilter | None = None,  # noqa: A002 - as the contract calls it
+        first_position: int = 0,
+        page_size: int = 100,
+        timeout: float | None = None,
+    ) -> AsyncIterator[Voucher]:
+        """Yield the vouchers of a campaign by position; `timeout` is that of each page."""
+        token = ""
+        while True:
+            page = await self.page(
+                campaign,
+                filter=filter,
+                first_position=0 if token else first_position,
+                page_size=page_size,
+                page_token=token,
+                timeout=timeout,
+            )
+            for voucher in page.vouchers:
+                yield voucher
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def update(
+        self,
+        voucher: Voucher,
+        fields: Sequence[str],
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> Voucher:
+        """Return the voucher with the named fields changed to those given; one that is absent is the campaign's again.
+
+        `voucher` has a code, and an etag where nobody may have changed it since. Raises CodeNotFound, EtagMismatch.
+        """
+        request = UpdateVoucherRequest(
+            voucher=voucher,
+            update_mask=FieldMask(paths=fields),
+            request_id=request_id,
+            validate_only=validate_only,
+        )
+        return await self._caller.unary(methods.UPDATE_VOUCHER, request, timeout)
+
+    async def enable(
+        self,
+        code: str,
+        *,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Voucher:
+        """Return the voucher, which can be used now as far as its campaign can."""
+        request = EnableVoucherRequest(code=code, etag=etag, request_id=request_id)
+        return await self._caller.unary(methods.ENABLE_VOUCHER, request, timeout)
+
+    async def disable(
+        self,
+        code: str,
+        *,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Voucher:
+        """Return the voucher, which is refused from the next call on."""
+        request = DisableVoucherRequest(code=code, etag=etag, request_id=request_id)
+        return await self._caller.unary(methods.DISABLE_VOUCHER, request, timeout)
+
+    async def delete(
+        self,
+        code: str,
+        *,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> None:
+        """Delete the voucher; its code is unknown from the next call on."""
+        request = DeleteVoucherRequest(code=code, etag=etag, request_id=request_id)
+        await self._caller.unary(methods.DELETE_VOUCHER, request, timeout)
