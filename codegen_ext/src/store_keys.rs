@@ -112,6 +112,13 @@ pub fn positions_per_bucket() -> u64 {
     keys::HOLDERS_PER_BUCKET
 }
 
+/// Position of the first code that a caller named in a campaign with computed
+/// codes.
+#[pyfunction]
+pub fn named_from() -> u64 {
+    keys::NAMED_FROM
+}
+
 /// Key of how far the publication of a campaign's codes is.
 #[pyfunction]
 pub fn cursor_key(project: &str, number: u32, partitions: u8) -> String {

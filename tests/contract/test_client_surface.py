@@ -30,6 +30,7 @@ EXPORTED = {
     "Retry",
     "RetryPolicy",
     "Runtime",
+    "StandaloneTerms",
     "Timeouts",
     "Tls",
     "Transport",

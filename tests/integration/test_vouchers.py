@@ -202,9 +202,9 @@ async def test_a_deleted_voucher_is_unknown_and_never_handed_out(server: ServerP
             assert await ending(client.vouchers.get(code)) == "CODE_NOT_FOUND"
             assert await ending(client.vouchers.enable(code)) == "CODE_NOT_FOUND"
         await client.rollback(used.id)
-        published = [(await client.publish(campaign.name, customer=f"c{n}")).codes[0] for n in range(2)]
+        published = [(await client.publish(campaign=campaign.name, customer=f"c{n}")).codes[0] for n in range(2)]
         assert published == codes[2:]
-        assert await ending(client.publish(campaign.name, customer="c3")) == "CODES_EXHAUSTED"
+        assert await ending(client.publish(campaign=campaign.name, customer="c3")) == "CODES_EXHAUSTED"
         assert account_of(server, campaign).uses == 0
 
 
@@ -270,7 +270,7 @@ async def test_a_list_has_every_voucher_by_position_with_what_is_known_of_it(cli
     campaign = await new_campaign(client, SINGLE, code_count=250)
     codes = await codes_of(client, campaign, 250)
     for number in range(3):
-        await client.publish(campaign.name, customer=f"customer-{number}")
+        await client.publish(campaign=campaign.name, customer=f"customer-{number}")
     used = await client.redeem(codes=[codes[5]], order=CART)
     await client.redeem(codes=[codes[6]], order=CART)
     await client.rollback(used.id)

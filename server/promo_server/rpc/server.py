@@ -50,11 +50,13 @@ class ControlPlaneServer:
         )
         campaigns = CampaignServicer(use_cases.create_campaign, use_cases.change_campaign, use_cases.read_campaigns)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, self._server)
-        codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
+        codes = CodeServicer(
+            use_cases.code_batches, use_cases.export_codes, use_cases.import_codes, use_cases.verification_keys
+        )
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
         # The data plane serves the other methods of these two services and never forwards them.
-        vouchers = VoucherServicer(use_cases.list_vouchers)  # type: ignore[abstract]
+        vouchers = VoucherServicer(use_cases.create_voucher, use_cases.list_vouchers)  # type: ignore[abstract]
         voucher_service_pb2_grpc.add_VoucherServiceServicer_to_server(vouchers, self._server)
         redemptions = ArchivedRedemptionServicer(use_cases.archive)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)

@@ -6,6 +6,7 @@ others is put on top.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,8 +50,9 @@ class VoucherPage:
 class ListVouchers:
     """Lists vouchers of the caller's project."""
 
-    def __init__(self, database: Database, kernel: CodeKernel, freshness: Freshness) -> None:
-        """Keep what listing needs."""
+    def __init__(self, database: Database, kernel: CodeKernel, freshness: Freshness, named_from: int) -> None:
+        """Keep what listing needs; named codes of campaigns with computed ones have positions from `named_from`."""
+        self._named_from = named_from
         self._database = database
         self._kernel = kernel
         self._freshness = freshness
@@ -69,7 +71,7 @@ class ListVouchers:
 
     async def _codes(self, unit: UnitOfWork, campaign: Campaign) -> _Codes:
         if campaign.layout_number is None:
-            return _Codes(unit, campaign, None, ())
+            return _Codes(unit, campaign, None, (), self._named_from)
         layout = next(
             layout
             for layout in await unit.layouts.all_of(campaign.project_id)
@@ -78,7 +80,8 @@ class ListVouchers:
         key = (layout.specification, layout.wrapped_key)
         if key not in self._codecs:
             self._codecs[key] = self._kernel.codec(*key)
-        return _Codes(unit, campaign, self._codecs[key], await unit.layouts.campaign_ranges(campaign.id))
+        ranges = await unit.layouts.campaign_ranges(campaign.id)
+        return _Codes(unit, campaign, self._codecs[key], ranges, self._named_from)
 
     @staticmethod
     async def _touched(
@@ -104,8 +107,8 @@ class ListVouchers:
     ) -> tuple[list[ListedVoucher], int | None]:
         campaign, found = codes.campaign, list[ListedVoucher]()
         for _ in range(_MOST_WINDOWS):
-            end = min(first + (size + 1 if not found else _WINDOW), codes.end)
-            if first >= end:
+            first, end = codes.window(first, size + 1 if not found else _WINDOW)
+            if first == end:
                 return found, None
             known = {
                 state.position: state
@@ -118,31 +121,50 @@ class ListVouchers:
                     return found, found[-1].state.position
                 found.append(ListedVoucher(code, matching[position]))
             first = end
-        return found, first - 1 if first < codes.end else None
+        return found, first - 1
 
 
 class _Codes:
     """Spells the codes of one campaign by position."""
 
-    def __init__(self, unit: UnitOfWork, campaign: Campaign, codec: Codec | None, ranges: Sequence[TakenRange]) -> None:
+    def __init__(
+        self,
+        unit: UnitOfWork,
+        campaign: Campaign,
+        codec: Codec | None,
+        ranges: Sequence[TakenRange],
+        named_from: int,
+    ) -> None:
         self._unit = unit
+        self._named_from = named_from
         self.campaign = campaign
         self._codec = codec
         self._ranges = ranges
 
-    @property
-    def end(self) -> int:
-        """The position after the last; those of words that a blocklist leaves out count."""
+    def window(self, first: int, size: int) -> tuple[int, int]:
+        """Return the next positions from `first` on that can have codes, at most `size`; equal ends say there is none.
+
+        Positions of words that a blocklist leaves out count. Named codes lie behind a wide gap.
+        """
         if self._codec is None:
-            return self.campaign.code_count
-        return self._ranges[-1].first_position + self._ranges[-1].range.size if self._ranges else 0
+            issued = self.campaign.code_count
+        else:
+            issued = self._ranges[-1].first_position + self._ranges[-1].range.size if self._ranges else 0
+        end = issued
+        if first >= issued and self.campaign.named_count:
+            first, end = max(first, self._named_from), self._named_from + self.campaign.named_count
+        return (first, min(first + size, end)) if first < end else (first, first)
 
     async def at(self, positions: Sequence[int]) -> dict[int, str]:
         """Return the codes at ascending positions; a position that a blocklist leaves out has none."""
         if self._codec is None:
             return await self._unit.stored_codes.at(self.campaign.id, positions)
-        spelled = ((position, self._codec.encode(index)) for position, index in self._indices(positions))
-        return {position: code for position, code in spelled if code is not None}
+        issued = positions[: bisect_left(positions, self._named_from)]
+        spelled = ((position, self._codec.encode(index)) for position, index in self._indices(issued))
+        codes = {position: code for position, code in spelled if code is not None}
+        if len(issued) < len(positions):
+            codes |= await self._unit.stored_codes.at(self.campaign.id, positions[len(issued) :])
+        return codes
 
     def _indices(self, positions: Sequence[int]) -> Iterator[tuple[int, int]]:
         ranges = iter(self._ranges)

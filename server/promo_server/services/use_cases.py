@@ -14,9 +14,12 @@ from promo_server.services.changes import Changes
 from promo_server.services.code_batches import CodeBatches
 from promo_server.services.code_issue import CodeIssue
 from promo_server.services.create_campaign import CreateCampaign
+from promo_server.services.create_voucher import CreateVoucher
 from promo_server.services.export_codes import ExportCodes
 from promo_server.services.freshness import Freshness, Outboxes
+from promo_server.services.given_codes import GivenCodes
 from promo_server.services.grow_campaign import GrowCampaign
+from promo_server.services.import_codes import ImportCodes
 from promo_server.services.list_vouchers import ListVouchers
 from promo_server.services.operations import FailureLog, OperationRunner, Operations
 from promo_server.services.ports import (
@@ -28,6 +31,7 @@ from promo_server.services.ports import (
     Entropy,
 )
 from promo_server.services.read_campaigns import ReadCampaigns
+from promo_server.services.verification_keys import VerificationKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Ports:
     partitions: int
     operation_failed: FailureLog
     ledger: Outboxes
+    named_from: int
+    """Position of the first code that is named in a campaign with computed codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,19 @@ class UseCases:
     archive: ReadArchive
     auto_grow: AutoGrow
     list_vouchers: ListVouchers
+    create_voucher: CreateVoucher
+    import_codes: ImportCodes
+    verification_keys: VerificationKeys
 
 
 def wire(ports: Ports) -> UseCases:
     """Return the use cases over these ports."""
-    publisher = BundlePublisher(ports.database, ports.store, ports.partitions)
+    publisher = BundlePublisher(ports.database, ports.store, ports.partitions, ports.named_from)
     changes = Changes(ports.database, publisher, ports.clock)
     codes = CodeIssue(ports.code_kernel, ports.entropy)
     grow = GrowCampaign(codes)
+    given = GivenCodes(ports.code_kernel)
+    freshness = Freshness(ports.database, ports.ledger)
     runner = OperationRunner(ports.database, publisher, grow, ports.clock, ports.operation_failed)
     return UseCases(
         publisher=publisher,
@@ -84,5 +95,8 @@ def wire(ports: Ports) -> UseCases:
         operations=Operations(ports.database, runner),
         archive=ReadArchive(ports.database),
         auto_grow=AutoGrow(changes, grow),
-        list_vouchers=ListVouchers(ports.database, ports.code_kernel, Freshness(ports.database, ports.ledger)),
+        list_vouchers=ListVouchers(ports.database, ports.code_kernel, freshness, ports.named_from),
+        create_voucher=CreateVoucher(changes, given, ports.definition_kernel, ports.entropy, ports.named_from),
+        import_codes=ImportCodes(ports.database, ports.store, changes, publisher, given, ports.clock, ports.entropy),
+        verification_keys=VerificationKeys(ports.database, ports.code_kernel, ports.clock),
     )

@@ -8,6 +8,7 @@ from promo_server.sql.rows.answers import SqlKeptAnswers
 from promo_server.sql.rows.archive import SqlArchive
 from promo_server.sql.rows.campaigns import SqlCampaigns
 from promo_server.sql.rows.codes import SqlCodeBatches, SqlStoredCodes
+from promo_server.sql.rows.imports import SqlImports
 from promo_server.sql.rows.keys import SqlApiKeys
 from promo_server.sql.rows.layouts import SqlLayouts
 from promo_server.sql.rows.operations import SqlOperations
@@ -74,6 +75,11 @@ class Unit:
     def archive(self) -> SqlArchive:
         """What happened."""
         return SqlArchive(self._connection)
+
+    @cached_property
+    def imports(self) -> SqlImports:
+        """Imports of codes."""
+        return SqlImports(self._connection)
 
     @cached_property
     def vouchers(self) -> SqlVouchers:

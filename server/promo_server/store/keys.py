@@ -63,6 +63,11 @@ def positions_per_bucket() -> int:
     return _native.positions_per_bucket()
 
 
+def named_from() -> int:
+    """Return the position of the first code that a caller named in a campaign with computed codes."""
+    return _native.named_from()
+
+
 def voucher_override(project: str, number: int, position: int, partitions: int) -> str:
     """Return the key of what a voucher that was edited has of its own."""
     return _native.voucher_override_key(project, number, position, partitions)

@@ -54,8 +54,9 @@ class Report:
 def limit_of(use: LimitUse, single_use_campaigns: Collection[int]) -> Limit:
     """Return in which form the store counts a limit of the archive."""
     per_code = use.kind == event_pb2.LIMIT_KIND_PER_CODE
-    single_use = per_code and keys.campaign_of_limit(use.limit) in single_use_campaigns
     # A single-use code's bit has no sequence of movements.
+    has_bit = use.highest_sequence == 0 or keys.campaign_of_limit(use.limit) in single_use_campaigns
+    single_use = per_code and has_bit
     return Limit(use.limit, use.kind in _MONEY, single_use, further=single_use and use.highest_sequence > 0)
 
 

@@ -34,7 +34,7 @@ from promo.v1.customer_pb2 import Customer
 from promo.v1.limit_pb2 import Limits
 from promo.v1.order_pb2 import Order, OrderItem
 from promo.v1.voucher_pb2 import Voucher
-from promo.v1.voucher_service_pb2 import VoucherFilter
+from promo.v1.voucher_service_pb2 import StandaloneTerms, VoucherFilter
 
 __all__ = [
     "Campaign",
@@ -53,6 +53,7 @@ __all__ = [
     "Retry",
     "RetryPolicy",
     "Runtime",
+    "StandaloneTerms",
     "Timeouts",
     "Tls",
     "Transport",

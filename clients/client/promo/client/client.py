@@ -15,6 +15,7 @@ from promo.client.campaigns import Campaigns
 from promo.client.channel import ChannelTransport, Tls
 from promo.client.codes import Codes
 from promo.client.errors import PromoError
+from promo.client.imports import Imports
 from promo.client.in_process import InProcessTransport, Runtime
 from promo.client.lookups import Publications, Redemptions, Sessions
 from promo.client.methods import Request
@@ -53,6 +54,7 @@ class PromoClient:
         self.access = Access(self._caller)
         self.campaigns = Campaigns(self._caller)
         self.codes = Codes(self._caller)
+        self.imports = Imports(self._caller)
         self.publications = Publications(self._caller)
         self.redemptions = Redemptions(self._caller)
         self.sessions = Sessions(self._caller)

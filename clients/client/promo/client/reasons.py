@@ -163,6 +163,12 @@ class Reason(enum.IntEnum):
     """The voucher itself was switched off."""
     CODE_ALREADY_EXISTS = 52
     """The code is that of another voucher of the project, or was once."""
+    IMPORT_NOT_FOUND = 53
+    """No import of the project has this id."""
+    IMPORT_IN_PROGRESS = 54
+    """While codes are imported into a campaign, it gets no others."""
+    IMPORT_ENDED = 55
+    """The import was finished or aborted before."""
 
     @property
     def detail(self) -> ReasonDetail:
@@ -586,6 +592,30 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             grpc_code=6,
             http_status=409,
             rest_key="duplicate_found",
+            retry=Retry.NEVER,
+        ),
+        Reason.IMPORT_NOT_FOUND: ReasonDetail(
+            message="there is no import {import}",
+            metadata_keys=("import",),
+            grpc_code=5,
+            http_status=404,
+            rest_key="not_found",
+            retry=Retry.NEVER,
+        ),
+        Reason.IMPORT_IN_PROGRESS: ReasonDetail(
+            message="campaign {campaign} has import {import} in progress; finish or abort it",
+            metadata_keys=("campaign", "import"),
+            grpc_code=9,
+            http_status=400,
+            rest_key="resource_in_use",
+            retry=Retry.NEVER,
+        ),
+        Reason.IMPORT_ENDED: ReasonDetail(
+            message="import {import} is {state}",
+            metadata_keys=("import", "state"),
+            grpc_code=9,
+            http_status=400,
+            rest_key="resource_in_use",
             retry=Retry.NEVER,
         ),
     },

@@ -10,12 +10,14 @@ from promo.client import methods
 from promo.client.calls import Caller
 from promo.v1.voucher_pb2 import Voucher
 from promo.v1.voucher_service_pb2 import (
+    CreateVoucherRequest,
     DeleteVoucherRequest,
     DisableVoucherRequest,
     EnableVoucherRequest,
     GetVoucherRequest,
     ListVouchersRequest,
     ListVouchersResponse,
+    StandaloneTerms,
     UpdateVoucherRequest,
     VoucherFilter,
 )
@@ -31,6 +33,27 @@ class Vouchers:
     async def get(self, code: str, *, timeout: float | None = None) -> Voucher:
         """Return the voucher of a code as a person would type it. Raises CodeNotFound."""
         return await self._caller.unary(methods.GET_VOUCHER, GetVoucherRequest(code=code), timeout)
+
+    async def create(
+        self,
+        code: str,
+        *,
+        campaign: str = "",
+        standalone: StandaloneTerms | None = None,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> Voucher:
+        """Return a new voucher with this very code: of a campaign, or with terms of its own.
+
+        Raises CodeAlreadyExists, CampaignNotFound, ImportInProgress.
+        """
+        request = CreateVoucherRequest(code=code, request_id=request_id, validate_only=validate_only)
+        if standalone is not None:
+            request.standalone.CopyFrom(standalone)
+        if campaign:
+            request.campaign = campaign
+        return await self._caller.unary(methods.CREATE_VOUCHER, request, timeout)
 
     async def page(
         self,

@@ -166,6 +166,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The voucher itself was switched off."""
     REASON_CODE_ALREADY_EXISTS: _Reason.ValueType  # 52
     """The code is that of another voucher of the project, or was once."""
+    REASON_IMPORT_NOT_FOUND: _Reason.ValueType  # 53
+    """No import of the project has this id."""
+    REASON_IMPORT_IN_PROGRESS: _Reason.ValueType  # 54
+    """While codes are imported into a campaign, it gets no others."""
+    REASON_IMPORT_ENDED: _Reason.ValueType  # 55
+    """The import was finished or aborted before."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which the engine says no. This is the only catalogue: the
@@ -284,6 +290,12 @@ REASON_VOUCHER_DISABLED: Reason.ValueType  # 51
 """The voucher itself was switched off."""
 REASON_CODE_ALREADY_EXISTS: Reason.ValueType  # 52
 """The code is that of another voucher of the project, or was once."""
+REASON_IMPORT_NOT_FOUND: Reason.ValueType  # 53
+"""No import of the project has this id."""
+REASON_IMPORT_IN_PROGRESS: Reason.ValueType  # 54
+"""While codes are imported into a campaign, it gets no others."""
+REASON_IMPORT_ENDED: Reason.ValueType  # 55
+"""The import was finished or aborted before."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

@@ -9,6 +9,9 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from promo.v1 import discount_pb2 as _discount_pb2
+from promo.v1 import limit_pb2 as _limit_pb2
+from promo.v1 import validity_pb2 as _validity_pb2
 from promo.v1 import voucher_pb2 as _voucher_pb2
 import builtins as _builtins
 import sys
@@ -44,6 +47,120 @@ class GetVoucherRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetVoucherRequest: _TypeAlias = GetVoucherRequest  # noqa: Y015
+
+@_typing.final
+class CreateVoucherRequest(_message.Message):
+    """Asks for a voucher with a given code."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    STANDALONE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Required. The code, 1 to 128 bytes of text that can be printed, as it is to
+    be typed. No code of the project is or was equal to it.
+    """
+    campaign: _builtins.str
+    """Id or name of a campaign. A campaign with stored codes hands the code out
+    after those that it has; one with computed codes never does by itself.
+    """
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id."""
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
+    @_builtins.property
+    def standalone(self) -> Global___StandaloneTerms:
+        """The voucher stands alone."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        standalone: Global___StandaloneTerms | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "standalone", b"standalone", "terms", b"terms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "code", b"code", "request_id", b"request_id", "standalone", b"standalone", "terms", b"terms", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_terms: _TypeAlias = _typing.Literal["campaign", "standalone"]  # noqa: Y015
+    _WhichOneofArgType_terms: _TypeAlias = _typing.Literal["terms", b"terms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_terms) -> _WhichOneofReturnType_terms | None: ...
+
+Global___CreateVoucherRequest: _TypeAlias = CreateVoucherRequest  # noqa: Y015
+
+@_typing.final
+class StandaloneTerms(_message.Message):
+    """The terms of a voucher that stands alone. It is kept as a campaign of its own,
+    whose id Voucher.campaign_id has and which lists of campaigns leave out.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    VALIDITY_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    currency_code: _builtins.str
+    """Required. See Campaign.currency_code."""
+    @_builtins.property
+    def discount(self) -> _discount_pb2.Discount:
+        """Required. What the code gives."""
+
+    @_builtins.property
+    def validity(self) -> _validity_pb2.Validity:
+        """Optional. When the code may be used."""
+
+    @_builtins.property
+    def limits(self) -> _limit_pb2.Limits:
+        """Optional. How often and for how much; without, by everybody and for ever."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional. Up to 64 caller-defined entries, see Customer.metadata."""
+
+    def __init__(
+        self,
+        *,
+        currency_code: _builtins.str = ...,
+        discount: _discount_pb2.Discount | None = ...,
+        validity: _validity_pb2.Validity | None = ...,
+        limits: _limit_pb2.Limits | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "limits", b"limits", "validity", b"validity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency_code", b"currency_code", "discount", b"discount", "limits", b"limits", "metadata", b"metadata", "validity", b"validity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandaloneTerms: _TypeAlias = StandaloneTerms  # noqa: Y015
 
 @_typing.final
 class ListVouchersRequest(_message.Message):

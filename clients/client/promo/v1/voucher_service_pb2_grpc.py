@@ -44,6 +44,11 @@ class VoucherServiceStub:
                 request_serializer=promo_dot_v1_dot_voucher__service__pb2.GetVoucherRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
                 _registered_method=True)
+        self.CreateVoucher = channel.unary_unary(
+                '/promo.v1.VoucherService/CreateVoucher',
+                request_serializer=promo_dot_v1_dot_voucher__service__pb2.CreateVoucherRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+                _registered_method=True)
         self.ListVouchers = channel.unary_unary(
                 '/promo.v1.VoucherService/ListVouchers',
                 request_serializer=promo_dot_v1_dot_voucher__service__pb2.ListVouchersRequest.SerializeToString,
@@ -80,6 +85,16 @@ class VoucherServiceServicer:
     def GetVoucher(self, request, context):
         """Returns one voucher from the truth, not from a projection. Fails with
         CODE_NOT_FOUND. Scope: vouchers.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateVoucher(self, request, context):
+        """Creates one voucher with a code that the caller gives: in a campaign, or
+        standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+        CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+        REQUEST_ID_REUSED. Scope: vouchers.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +155,11 @@ def add_VoucherServiceServicer_to_server(servicer, server):
                     request_deserializer=promo_dot_v1_dot_voucher__service__pb2.GetVoucherRequest.FromString,
                     response_serializer=promo_dot_v1_dot_voucher__pb2.Voucher.SerializeToString,
             ),
+            'CreateVoucher': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateVoucher,
+                    request_deserializer=promo_dot_v1_dot_voucher__service__pb2.CreateVoucherRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_voucher__pb2.Voucher.SerializeToString,
+            ),
             'ListVouchers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListVouchers,
                     request_deserializer=promo_dot_v1_dot_voucher__service__pb2.ListVouchersRequest.FromString,
@@ -195,6 +215,33 @@ class VoucherService:
             target,
             '/promo.v1.VoucherService/GetVoucher',
             promo_dot_v1_dot_voucher__service__pb2.GetVoucherRequest.SerializeToString,
+            promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateVoucher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.VoucherService/CreateVoucher',
+            promo_dot_v1_dot_voucher__service__pb2.CreateVoucherRequest.SerializeToString,
             promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
             options,
             channel_credentials,

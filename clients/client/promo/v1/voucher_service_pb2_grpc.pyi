@@ -42,6 +42,12 @@ class VoucherServiceStub:
     """Returns one voucher from the truth, not from a projection. Fails with
     CODE_NOT_FOUND. Scope: vouchers.read.
     """
+    CreateVoucher: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.CreateVoucherRequest, _voucher_pb2.Voucher]
+    """Creates one voucher with a code that the caller gives: in a campaign, or
+    standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+    CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+    REQUEST_ID_REUSED. Scope: vouchers.write.
+    """
     ListVouchers: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.ListVouchersRequest, _voucher_service_pb2.ListVouchersResponse]
     """Lists the vouchers of a campaign by position, from the archive. Fails with
     CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
@@ -81,6 +87,12 @@ class VoucherServiceAsyncStub(VoucherServiceStub):
     GetVoucher: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.GetVoucherRequest, _voucher_pb2.Voucher]  # type: ignore[assignment]
     """Returns one voucher from the truth, not from a projection. Fails with
     CODE_NOT_FOUND. Scope: vouchers.read.
+    """
+    CreateVoucher: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.CreateVoucherRequest, _voucher_pb2.Voucher]  # type: ignore[assignment]
+    """Creates one voucher with a code that the caller gives: in a campaign, or
+    standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+    CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+    REQUEST_ID_REUSED. Scope: vouchers.write.
     """
     ListVouchers: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.ListVouchersRequest, _voucher_service_pb2.ListVouchersResponse]  # type: ignore[assignment]
     """Lists the vouchers of a campaign by position, from the archive. Fails with
@@ -124,6 +136,18 @@ class VoucherServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_voucher_pb2.Voucher, _abc.Awaitable[_voucher_pb2.Voucher]]:
         """Returns one voucher from the truth, not from a projection. Fails with
         CODE_NOT_FOUND. Scope: vouchers.read.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateVoucher(
+        self,
+        request: _voucher_service_pb2.CreateVoucherRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voucher_pb2.Voucher, _abc.Awaitable[_voucher_pb2.Voucher]]:
+        """Creates one voucher with a code that the caller gives: in a campaign, or
+        standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+        CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+        REQUEST_ID_REUSED. Scope: vouchers.write.
         """
 
     @_abc_1.abstractmethod

@@ -145,6 +145,12 @@ pub enum Reason {
     VoucherDisabled = 51,
     /// The code is that of another voucher of the project, or was once.
     CodeAlreadyExists = 52,
+    /// No import of the project has this id.
+    ImportNotFound = 53,
+    /// While codes are imported into a campaign, it gets no others.
+    ImportInProgress = 54,
+    /// The import was finished or aborted before.
+    ImportEnded = 55,
 }
 
 impl Reason {
@@ -202,6 +208,9 @@ impl Reason {
         Self::Internal,
         Self::VoucherDisabled,
         Self::CodeAlreadyExists,
+        Self::ImportNotFound,
+        Self::ImportInProgress,
+        Self::ImportEnded,
     ];
 
     /// The catalogue entry.
@@ -222,7 +231,7 @@ impl Reason {
     }
 }
 
-static DETAILS: [ReasonDetail; 52] = [
+static DETAILS: [ReasonDetail; 55] = [
     ReasonDetail {
         name: "FIELD_INVALID",
         message: "{field}: {problem}",
@@ -689,6 +698,33 @@ static DETAILS: [ReasonDetail; 52] = [
         grpc_code: 6,
         http_status: 409,
         rest_key: "duplicate_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "IMPORT_NOT_FOUND",
+        message: "there is no import {import}",
+        metadata_keys: &["import"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "IMPORT_IN_PROGRESS",
+        message: "campaign {campaign} has import {import} in progress; finish or abort it",
+        metadata_keys: &["campaign", "import"],
+        grpc_code: 9,
+        http_status: 400,
+        rest_key: "resource_in_use",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "IMPORT_ENDED",
+        message: "import {import} is {state}",
+        metadata_keys: &["import", "state"],
+        grpc_code: 9,
+        http_status: 400,
+        rest_key: "resource_in_use",
         retry: Retry::Never,
     },
 ];

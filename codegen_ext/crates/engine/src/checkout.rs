@@ -289,7 +289,9 @@ async fn publication_times(
     let holders = reading.run(&call.engine.store).await?;
     for ((at, one), holder) in asked.into_iter().zip(holders) {
         times[at] = match holder {
-            redis::Value::BulkString(holder) => publications::published_ms(call, &one.campaign, &holder).await?,
+            redis::Value::BulkString(holder) => {
+                publications::published_ms(call, &one.campaign, &holder).await?
+            }
             _ => None,
         };
     }

@@ -15,6 +15,10 @@ pub const PAGE_SIZE: u64 = 1 << 20;
 /// encoding of every server's defaults.
 pub const HOLDERS_PER_BUCKET: u64 = 64;
 
+/// Positions of codes that callers named in a campaign with computed codes begin
+/// here, behind all that its ranges can ever have.
+pub const NAMED_FROM: u64 = 1 << 40;
+
 /// Field name to API key document, for all projects.
 pub const AUTH: &str = "promo:auth";
 

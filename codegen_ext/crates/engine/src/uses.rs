@@ -48,7 +48,9 @@ pub fn bit(campaign: &IssuedCampaign, position: u64) -> (String, u64) {
 /// The last bit that the page of a position needs.
 pub fn last_bit(campaign: &IssuedCampaign, position: u64) -> u64 {
     let page = position / PAGE_SIZE;
-    let last = (campaign.issued() - page * PAGE_SIZE).min(PAGE_SIZE) - 1;
+    // Named codes lie beyond what was issued, where a page grows as it must.
+    let issued = campaign.issued().saturating_sub(page * PAGE_SIZE);
+    let last = issued.min(PAGE_SIZE).saturating_sub(1);
     last.max(position % PAGE_SIZE)
 }
 

@@ -380,7 +380,10 @@ const FIELDS: [&str; 5] = [
 fn check_fields(voucher: &pb::Voucher, paths: &[String], violations: &mut Violations) {
     if paths.is_empty() {
         let list = FIELDS.join(", ");
-        violations.add("update_mask", format!("names no field; name some of {list}"));
+        violations.add(
+            "update_mask",
+            format!("names no field; name some of {list}"),
+        );
     }
     for path in paths {
         if present(path).is_none_or(|path| !FIELDS.contains(&path)) {
@@ -393,7 +396,8 @@ fn check_fields(voucher: &pb::Voucher, paths: &[String], violations: &mut Violat
         ("voucher.expire_time", &voucher.expire_time),
     ] {
         let valid = time.as_ref().is_none_or(|time| {
-            (0..=253_402_300_799).contains(&time.seconds) && (0..1_000_000_000).contains(&time.nanos)
+            (0..=253_402_300_799).contains(&time.seconds)
+                && (0..1_000_000_000).contains(&time.nanos)
         });
         if !valid {
             violations.add(field, "must be a time from 1970 to 9999");

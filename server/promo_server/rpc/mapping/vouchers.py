@@ -6,12 +6,14 @@ from typing import Literal
 
 from promo.v1 import voucher_pb2, voucher_service_pb2
 from promo_server.domain.campaign import Campaign
+from promo_server.domain.definition import CampaignDefinition
 from promo_server.domain.paging import Page
 from promo_server.rpc.mapping import definitions, times
 from promo_server.rpc.mapping.campaigns import campaign_name
 from promo_server.rpc.mapping.checks import Checks
+from promo_server.services.create_voucher import CreatedVoucher, StandaloneTerms
 from promo_server.services.list_vouchers import ListedVoucher
-from promo_server.services.voucher_ports import VoucherFilter
+from promo_server.services.voucher_ports import VoucherFilter, VoucherState
 from promo_server.store import ids
 
 LIST = "vouchers"
@@ -35,6 +37,26 @@ def list_request(
     if request.first_position:
         page = Page(page.size, request.first_position - 1)
     return name, wanted, page, scope
+
+
+def standalone_terms(
+    checks: Checks,
+    message: voucher_service_pb2.StandaloneTerms,
+) -> StandaloneTerms:
+    """Return the terms of a voucher that stands alone; refuse those whose shape is wrong."""
+    discount = definitions.discount_from(checks, "standalone.discount", message.discount)
+    validity = definitions.validity_from(checks, "standalone.validity", message.validity)
+    checks.text("standalone.currency_code", message.currency_code, 3, required=True)
+    metadata = checks.metadata("standalone.metadata", message.metadata)
+    checks.finish()
+    assert discount is not None  # noqa: S101 - its absence is a violation, so `finish` has refused
+    limits = definitions.limits_from(message.limits)
+    return StandaloneTerms(CampaignDefinition(message.currency_code, discount, validity, limits), metadata)
+
+
+def created(new: CreatedVoucher) -> voucher_pb2.Voucher:
+    """Return the message of a voucher that was just created."""
+    return voucher(new.campaign, ListedVoucher(new.code, VoucherState(new.position)))
 
 
 def _filter(message: voucher_service_pb2.VoucherFilter) -> VoucherFilter:

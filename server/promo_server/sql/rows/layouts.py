@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.layout import IndexRange, RegisteredLayout, TakenRange
 from promo_server.sql.rows.base import Rows
@@ -110,7 +111,9 @@ class SqlLayouts(Rows):
             for index in indices
         ]
         if rows:
-            await self._connection.execute(insert(LAYOUT_SKIPS), rows)
+            # Two stored codes that differ in case can be spelled by one index.
+            dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+            await self._connection.execute(dialect.insert(LAYOUT_SKIPS).on_conflict_do_nothing(), rows)
 
     async def skips_from(self, project_id: str, layout_number: int, index: int, end: int) -> Sequence[int]:
         """Return the skipped indices in `[index, end)`, ascending."""
