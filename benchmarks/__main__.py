@@ -5,7 +5,19 @@ import sys
 
 from benchmarks import results
 
-BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "report")
+BENCHES = {
+    "codes": "codes",
+    "campaign": "campaign",
+    "redeem": "redeem",
+    "batch": "batch",
+    "latency": "latency",
+    "publish": "publish",
+    "import": "code_import",
+    "export": "export",
+    "list": "lists",
+    "report": "report",
+}
+"""Modules by name of the bench."""
 
 
 def main() -> int:
@@ -14,7 +26,7 @@ def main() -> int:
         print(f"usage: python -m benchmarks {{{','.join(BENCHES)}}} [--json] [--quick]", file=sys.stderr)
         return 2
     name, arguments = sys.argv[1], sys.argv[2:]
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = importlib.import_module(f"benchmarks.{BENCHES[name]}")
     with results.kept(name, arguments):
         module.main(arguments)
     return 0
