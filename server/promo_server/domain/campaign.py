@@ -24,7 +24,8 @@ class Campaign:
     """One campaign as SQL has it.
 
     `number` is unique in the project and never reused; keys in the store carry it. `version` grows with every change.
-    `layout_number` is None for stored codes.
+    `layout_number` is None for stored codes. A `standalone` one is to people no campaign but a voucher. `given_codes`
+    says whether it has codes that callers gave; `named_count` is how many of those it has beside computed ones.
     """
 
     id: str
@@ -46,6 +47,9 @@ class Campaign:
     metadata: Mapping[str, str] = field(default_factory=dict)
     enabled: bool = True
     deleted: bool = False
+    standalone: bool = False
+    given_codes: bool = False
+    named_count: int = 0
 
     @property
     def etag(self) -> str:

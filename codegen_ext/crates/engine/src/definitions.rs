@@ -120,7 +120,12 @@ impl IssuedCampaign {
     /// The position of a place, none when it is not this campaign's.
     pub fn position(&self, place: Place) -> Option<u64> {
         let index = match place {
-            Place::Position(position) => return Some(position),
+            // What the store has of an import counts when the campaign says so.
+            Place::Position(position) => {
+                let issued = position < self.issued() && self.codec.is_none();
+                let named = position >= keys::NAMED_FROM && self.codec.is_some();
+                return (issued || named).then_some(position);
+            }
             Place::Index(index) => index,
         };
         let mut before = 0;

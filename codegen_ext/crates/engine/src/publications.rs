@@ -15,11 +15,16 @@ enum Holder {
     First(Vec<u64>, Box<pb::Publication>),
     /// The first position of the publication that this one belongs to.
     Further(u64),
+    /// None: the position is not to be handed out.
+    Withheld,
 }
 
 fn parse(value: &[u8]) -> Result<Holder, StoreError> {
     let malformed = || StoreError::Unexpected("malformed holder".into());
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+    if value == b"-" {
+        return Ok(Holder::Withheld);
+    }
     if let Some(first) = value.strip_prefix(b">") {
         return Ok(Holder::Further(number(first).ok_or_else(malformed)?));
     }
@@ -86,6 +91,7 @@ pub async fn published_ms(
             Some(Holder::First(_, record)) => record,
             _ => return Ok(None),
         },
+        Holder::Withheld => return Ok(None),
     };
     Ok(record.publish_time.as_ref().map(convert::milliseconds))
 }
