@@ -122,8 +122,32 @@ pub async fn whole(
     })
 }
 
-/// The codes at positions: computed, or read where they are stored.
+/// The codes at positions.
 pub async fn codes(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    positions: &[u64],
+) -> Result<Vec<String>, StoreError> {
+    let issued = campaign.issued();
+    if positions.iter().all(|position| *position < issued) {
+        return issued_codes(call, campaign, positions).await;
+    }
+    // Another process has handed out codes that were added since this one read
+    // the campaign.
+    let definitions = &call.engine.definitions;
+    let newer = match definitions.refresh(&call.identity.project).await? {
+        Some(project) => {
+            let number = campaign.campaign.number;
+            definitions.campaign(&project, number).await?
+        }
+        None => None,
+    };
+    issued_codes(call, newer.as_deref().unwrap_or(campaign), positions).await
+}
+
+/// The codes at positions that the campaign has: computed, or read where they
+/// are stored.
+async fn issued_codes(
     call: &Call<'_>,
     campaign: &IssuedCampaign,
     positions: &[u64],
