@@ -61,6 +61,14 @@ class Campaign:
         if etag and etag != self.etag:
             raise DomainError(Reason.ETAG_MISMATCH, etag=self.etag)
 
+    def end_ms(self, publish_ms: int | None) -> int | None:
+        """Return when a code that was published then ends: with the campaign or with the time after publishing."""
+        validity = self.definition.validity
+        ends = [] if validity.expire_ms is None else [validity.expire_ms]
+        if publish_ms is not None and validity.activity_after_publishing_ms:
+            ends.append(publish_ms + validity.activity_after_publishing_ms)
+        return min(ends, default=None)
+
     def changed(self, now_ms: int, **changes: object) -> Campaign:
         """Return the campaign with some fields changed, as the next version."""
         return replace(self, update_ms=now_ms, version=self.version + 1, **changes)  # type: ignore[arg-type]

@@ -91,7 +91,7 @@ def voucher(campaign: Campaign, listed: ListedVoucher) -> voucher_pb2.Voucher:
         etag=f"{voucher_id}.{own.revision}",
         update_time=own.update_time if own.HasField("update_time") else None,
     )
-    start_ms, end_ms = definition.validity.start_ms, _end_ms(campaign, state.publish_ms)
+    start_ms, end_ms = definition.validity.start_ms, campaign.end_ms(state.publish_ms)
     if own.HasField("start_time"):
         message.start_time.CopyFrom(own.start_time)
     elif start_ms is not None:
@@ -101,12 +101,3 @@ def voucher(campaign: Campaign, listed: ListedVoucher) -> voucher_pb2.Voucher:
     elif end_ms is not None:
         message.expire_time.CopyFrom(times.timestamp(end_ms))
     return message
-
-
-def _end_ms(campaign: Campaign, publish_ms: int | None) -> int | None:
-    """Return the earlier of the campaign's expiry and of the end of the time after publishing."""
-    validity = campaign.definition.validity
-    ends = [] if validity.expire_ms is None else [validity.expire_ms]
-    if publish_ms is not None and validity.activity_after_publishing_ms:
-        ends.append(publish_ms + validity.activity_after_publishing_ms)
-    return min(ends, default=None)
