@@ -7,7 +7,7 @@ others is put on top.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promo_server.domain.access import Caller
@@ -155,7 +155,7 @@ class _Codes:
             first, end = max(first, self._named_from), self._named_from + self.campaign.named_count
         return (first, min(first + size, end)) if first < end else (first, first)
 
-    async def at(self, positions: Sequence[int]) -> dict[int, str]:
+    async def at(self, positions: Sequence[int]) -> Mapping[int, str]:
         """Return the codes at ascending positions; a position that a blocklist leaves out has none."""
         if self._codec is None:
             return await self._unit.stored_codes.at(self.campaign.id, positions)
