@@ -5,7 +5,21 @@ import sys
 
 from benchmarks import results
 
-BENCHES = ("codes", "campaign", "redeem", "batch", "latency", "publish", "rest-publish", "list", "report")
+BENCHES = {
+    "codes": "codes",
+    "campaign": "campaign",
+    "redeem": "redeem",
+    "batch": "batch",
+    "latency": "latency",
+    "publish": "publish",
+    "rest-publish": "rest_publish",
+    "list": "list",
+    "list-vouchers": "list_vouchers",
+    "import": "code_import",
+    "export": "export",
+    "report": "report",
+}
+"""Modules by name of the bench."""
 
 
 def main() -> int:
@@ -14,7 +28,7 @@ def main() -> int:
         print(f"usage: python -m benchmarks {{{','.join(BENCHES)}}} [--json] [--quick]", file=sys.stderr)
         return 2
     name, arguments = sys.argv[1], sys.argv[2:]
-    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
+    module = importlib.import_module(f"benchmarks.{BENCHES[name]}")
     with results.kept(name, arguments):
         module.main(arguments)
     return 0

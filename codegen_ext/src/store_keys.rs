@@ -112,6 +112,13 @@ pub fn positions_per_bucket() -> u64 {
     keys::HOLDERS_PER_BUCKET
 }
 
+/// Position of the first code that a caller named in a campaign with computed
+/// codes.
+#[pyfunction]
+pub fn named_from() -> u64 {
+    keys::NAMED_FROM
+}
+
 /// Key of how far the publication of a campaign's codes is.
 #[pyfunction]
 pub fn cursor_key(project: &str, number: u32, partitions: u8) -> String {
@@ -138,6 +145,12 @@ pub fn limit_key(
     Ok((campaign.named(&page), Some(position % keys::PAGE_SIZE)))
 }
 
+/// Number of the campaign that a limit is of, by its name in the ledger.
+#[pyfunction]
+pub fn campaign_of_limit(limit: &str) -> Option<u32> {
+    keys::campaign_of_limit(limit)
+}
+
 /// Key of the slots that were given back to a limit.
 #[pyfunction]
 pub fn free_slots_key(project: &str, limit: &str, partitions: u8) -> PyResult<String> {
@@ -150,6 +163,24 @@ pub fn free_slots_key(project: &str, limit: &str, partitions: u8) -> PyResult<St
 #[pyfunction]
 pub fn customer_id(project: &str, source_id: &str) -> String {
     ids::customer(project, source_id)
+}
+
+/// Key of what a voucher that was edited has of its own.
+#[pyfunction]
+pub fn voucher_override_key(project: &str, number: u32, position: u64, partitions: u8) -> String {
+    of_campaign(project, number, partitions).voucher_override(number, position)
+}
+
+/// Id of the voucher at a position of a campaign.
+#[pyfunction]
+pub fn voucher_id(campaign: u32, position: u64) -> String {
+    ids::voucher(campaign, position)
+}
+
+/// Campaign number and position of the voucher with this id.
+#[pyfunction]
+pub fn parse_voucher_id(id: &str) -> Option<(u32, u64)> {
+    ids::parse_voucher(id)
 }
 
 /// Id of the publication that began at a position of a campaign.

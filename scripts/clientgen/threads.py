@@ -18,7 +18,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-MODULES: Final = ("access", "calls", "campaigns", "client", "codes", "customers", "lookups", "paging", "transport")
+MODULES: Final = (
+    "access",
+    "calls",
+    "campaigns",
+    "client",
+    "codes",
+    "customers",
+    "imports",
+    "lookups",
+    "paging",
+    "transport",
+    "vouchers",
+)
 """Modules of promo.client that are made for threads."""
 
 WRITTEN: Final = ("channel", "waiting")

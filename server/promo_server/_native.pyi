@@ -15,6 +15,7 @@ __all__ = [
     "build_info",
     "bundle_key",
     "bundle_version_key",
+    "campaign_of_limit",
     "check_definition",
     "check_layout",
     "complete_entry",
@@ -32,9 +33,11 @@ __all__ = [
     "ledger_key",
     "limit_key",
     "listen",
+    "named_from",
     "new_wrapped_key",
     "outbox_key",
     "parse_redemption_id",
+    "parse_voucher_id",
     "positions_per_bucket",
     "project_bundle_key",
     "project_version_key",
@@ -44,6 +47,8 @@ __all__ = [
     "source_key",
     "stored_code_key",
     "stored_codes_key",
+    "voucher_id",
+    "voucher_override_key",
 ]
 
 # build_info.rs
@@ -142,6 +147,11 @@ def parse_redemption_id(id: str) -> tuple[int, str] | None: ...
 def positions_per_bucket() -> int: ...
 def project_bundle_key(project: str) -> str: ...
 def project_version_key(project: str, partition: int) -> str: ...
+def named_from() -> int: ...
+def campaign_of_limit(limit: str) -> int | None: ...
+def voucher_override_key(project: str, number: int, position: int, partitions: int) -> str: ...
+def voucher_id(campaign: int, position: int) -> str: ...
+def parse_voucher_id(id: str) -> tuple[int, int] | None: ...
 def publication_id(campaign: int, first_position: int) -> str: ...
 def rolled_back_key(project: str, partition: int, stream_id: str) -> str: ...
 def source_key(project: str, number: int, source_id: str, partitions: int) -> str: ...

@@ -28,6 +28,7 @@ from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase
 from promo_server.sql.migrate import migrate
 from promo_server.state import StateDir
+from promo_server.store import keys
 from promo_server.store.client import connect
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
@@ -106,6 +107,7 @@ class Server:
                 partitions=partitions,
                 operation_failed=_log_operation,
                 ledger=ledger,
+                named_from=keys.named_from(),
             ),
         )
         self._stack.push_async_callback(use_cases.runner.stop)

@@ -10,6 +10,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.commit import (
+    CHANGED,
     FAILED,
     FRESH,
     REFUSED,
@@ -37,11 +38,26 @@ def record(tag: str, blob: bytes = b"x") -> Operation:
     return "L", Other(f"{tag}ledger"), Other(f"{tag}outbox"), blob
 
 
+def neighbours(*keys: Other) -> Plan:
+    """Return a plan that names keys for the first time, so that they stand side by side."""
+    return [("T", key, 10**9) for key in keys]
+
+
+def buckets_of(tag: str) -> list[Other]:
+    return [Other(f"{tag}h:{n}") for n in range(3)]
+
+
+def withholding(tag: str, position: int) -> Plan:
+    """Return a plan that has one of the first four positions never be handed out."""
+    buckets = buckets_of(tag)
+    return [*neighbours(*buckets), ("J", buckets[0], position)]
+
+
 def publication(tag: str, bound: int) -> Plan:
     """Return a plan that hands a position out, once for a customer."""
-    buckets = [Other(f"{tag}h:{n}") for n in range(3)]
+    buckets = buckets_of(tag)
     pages = [Other(f"{tag}p:{n}") for n in range(2)]
-    named: Plan = [("T", key, 10**9) for key in (*buckets, *pages)]
+    named = neighbours(*buckets, *pages)
     window = (4, 0, len(buckets), buckets[0], 16, 0, len(pages), pages[0])
     return [*named, ("N", Text(f"{tag}x"), 1, bound, *window, "", b"rec"), ("G", Text(f"{tag}of"), 0)]
 
@@ -62,6 +78,11 @@ def operation_of(random: Random, tag: str, active: dict[str, set[int]]) -> Opera
             ("M", Text(f"{tag}sum"), random.randint(0, 6), 10, 0),
             ("B", Other(f"{tag}p:0"), slot, 15, random.randint(0, 1)),
             ("Z", Other(f"{tag}p:0"), slot),
+            ("F", Other(f"{tag}p:0"), slot, 15, Text(f"{tag}further:{slot}"), Other(f"{tag}f:further:{slot}"), limit),
+            ("F", Other(f"{tag}p:0"), slot, 15, Text(f"{tag}further:{slot}"), Other(f"{tag}f:further:{slot}"), limit),
+            ("A", Text(f"{tag}override")),
+            ("E", Text(f"{tag}override"), b"\x02"),
+            ("H", Text(f"{tag}override"), b"\x02", 0),
             ("O", Other(f"{tag}once"), slot),
             ("A", Text(f"{tag}hold")),
             ("E", Text(f"{tag}hold"), b"\x01"),
@@ -78,6 +99,8 @@ def plan_of(random: Random, tag: str, active: dict[str, set[int]]) -> Plan:
     plan = list(body.values())[: random.randint(1, 3)]
     if random.random() < 0.5:
         plan.insert(0, ("I", Text(f"{tag}i:{random.choice('ab')}"), random.choice(FINGERPRINTS), 60_000))
+    if random.random() < 0.2:
+        plan += withholding(tag, random.randint(0, 3))
     if random.random() < 0.5:
         plan += publication(tag, random.randint(1, 8))
     return [*plan, record(tag)]
@@ -87,10 +110,13 @@ def follow(active: dict[str, set[int]], tag: str, plan: Plan, answer: list[Any])
     """Bring the slots that are in use up to date with a plan."""
     if answer[0] != FRESH:
         return
-    limits = [operation for operation in plan if operation[0] in "CPKUMWBZ"]
+    limits = [operation for operation in plan if operation[0] in "CPKUMWBZF"]
     for operation, result in zip(limits, answer[2].decode().split(","), strict=False):
         letter, key, slot = operation[0], operation[1], int(result.split(":")[0])
-        if letter in "CP":
+        if letter == "F":
+            # The first use is the bit, which the counter's slot 1 stands for.
+            key = operation[4]
+        if letter in "CP" or (letter == "F" and slot > 1):
             active.setdefault(key.name[len(tag) :], set()).add(slot)
         elif letter == "U":
             active[key.name[len(tag) :]].discard(slot)
@@ -101,10 +127,13 @@ def without_places(answer: list[Any]) -> list[Any]:
     return [answer[0], *([answer[2]] if answer[0] == FRESH else [] if answer[0] == REPLAYED else answer[1:])]
 
 
+FURTHER = tuple(f"further:{offset}" for offset in range(1, 5))
+"""Counters of the uses that codes have beyond their bits."""
+
 KEYS: dict[str, tuple[str, ...]] = {
-    "GET": ("n", "m", "day", "sum", "hold", "of", "x", "p:0", "p:1", "once"),
-    "PTTL": ("day", "hold", "n"),
-    "ZRANGE": ("f:n", "f:m", "f:day"),
+    "GET": ("n", "m", "day", "sum", "hold", "of", "x", "p:0", "p:1", "once", "override", *FURTHER),
+    "PTTL": ("day", "hold", "n", "override", *FURTHER),
+    "ZRANGE": ("f:n", "f:m", "f:day", *(f"f:{name}" for name in FURTHER)),
     "HGETALL": ("h:0", "h:1", "h:2"),
     "XRANGE": ("ledger",),
 }
@@ -201,3 +230,49 @@ def test_limits_are_shared_to_the_last_use_within_a_group(store: redis.Redis, ta
     assert [answer[0] for answer in answers] == [FRESH] * 50 + [REFUSED] * 14
     assert store.get(f"{tag}n") == b"50:50:0"
     assert store.xlen(f"{tag}ledger") == 50
+
+
+def further_use(tag: str, limit: int) -> Operation:
+    return "F", Other(f"{tag}p:0"), 3, 15, Text(f"{tag}further"), Other(f"{tag}f:further"), limit
+
+
+def test_uses_beyond_a_bit_are_counted_with_it_and_undone_with_their_plan(store: redis.Redis, tag: str) -> None:
+    commit(store, use(tag, "full", 1))
+    refused: Plan = [further_use(tag, 9), further_use(tag, 8), use(tag, "full", 1)]
+    answers = commit_group(store, refused, *([further_use(tag, 3), record(tag)] for _ in range(2)), refused)
+    assert [answer[0] for answer in answers] == [REFUSED, FRESH, FRESH, REFUSED]
+    assert [results(answer) for answer in answers[1:3]] == [[(1, 0, 1)], [(2, 1, 2)]]
+    assert store.get(f"{tag}further") == b"2:1:0"
+    answers = commit_group(store, *([further_use(tag, 3), record(tag)] for _ in range(2)))
+    assert [answer[0] for answer in answers] == [FRESH, REFUSED]
+    assert store.getbit(f"{tag}p:0", 3) == 1
+    assert store.get(f"{tag}further") == b"3:2:0"
+
+
+def test_a_bit_that_is_given_back_is_the_first_to_be_taken_again(store: redis.Redis, tag: str) -> None:
+    take, give = further_use(tag, 2), ("Z", Other(f"{tag}p:0"), 3)
+    answers = commit_group(store, [take], [take], [take], [give], [take], [take])
+    assert [answer[0] for answer in answers] == [FRESH, FRESH, REFUSED, FRESH, FRESH, REFUSED]
+    assert results(answers[4]) == [(1, 0, 1)]
+    assert store.get(f"{tag}further") == b"2:1:0"
+
+
+def test_plans_see_records_that_plans_before_them_in_their_group_kept(store: redis.Redis, tag: str) -> None:
+    key = Text(f"{tag}override")
+    edit: Plan = [("A", key), ("H", key, b"\x02", 0)]
+    answers = commit_group(store, [("A", key), use(tag, "n", 9)], edit, edit, [("A", key)], [("E", key, b"\x02")])
+    assert [answer[0] for answer in answers] == [FRESH, FRESH, CHANGED, CHANGED, FRESH]
+    assert store.get(key.name) == b"\x02"
+    assert store.pttl(key.name) == -1
+
+
+def test_a_withheld_position_is_not_handed_out_to_plans_of_its_group(store: redis.Redis, tag: str) -> None:
+    withhold: Plan = [*withholding(tag, 0), record(tag)]
+    refused: Plan = [*withholding(tag, 1), use(tag, "full", 0)]
+    answers = commit_group(store, withhold, refused, publication(tag, 8), publication(tag, 8))
+    assert [answer[0] for answer in answers] == [FRESH, REFUSED, FRESH, FRESH]
+    assert [answer[2] for answer in answers[2:]] == [b"1", b"2"]
+    assert store.hget(f"{tag}h:0", "0") == b"-"
+    # What was handed out before stays handed out.
+    commit(store, *withholding(tag, 1))
+    assert store.hget(f"{tag}h:0", "1") != b"-"

@@ -480,7 +480,7 @@ WRONG_CAMPAIGNS: dict[str, dict[str, Any]] = {
     "units of nothing": {"discount": free_units(1, price=1)},
     "no units": {"discount": free_units(0, price=1, product_id="p")},
     "too many products": {"discount": amount_off(1, effect="items", product_ids=[f"p{n}" for n in range(1_001)])},
-    "no codes": {"code_count": 0},
+    "fewer codes than none": {"code_count": -1},
     "a negative number of codes": {"code_count": -1},
     "too many codes": {"code_count": 1_000_000_001},
     "a negative limit": {"limits": Limits(per_code=-1)},

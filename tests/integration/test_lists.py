@@ -14,7 +14,7 @@ import pytest
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign
 
-from promo.client import Customer, Limits, PromoClient, RetryPolicy, exceptions, item, order, validate_request
+from promo.client import Customer, Limits, PromoClient, RetryPolicy, exceptions, item, order, validate_request, validity
 from promo.client.access import RoleName
 from promo.v1 import redemption_service_pb2
 from promo.v1.redemption_pb2 import RedemptionState
@@ -87,10 +87,11 @@ async def test_pages_follow_each_other_in_any_order(client: PromoClient) -> None
 
 
 async def test_publications_are_listed_by_what_the_caller_said(client: PromoClient) -> None:
-    campaign = await new_campaign(client)
+    campaign = await new_campaign(client, validity=validity(after_publishing=timedelta(days=1)))
     customer = somebody()
     first = await client.publish(campaign=campaign.name, customer=customer, channel=customer, source_id=customer)
     second = await client.publish(campaign=campaign.name, customer=customer, metadata={"a": "b"})
+    assert first.HasField("expire_time")
     after = (first.publish_time.ToDatetime(UTC) - timedelta(seconds=1)).isoformat(timespec="milliseconds")
     for text, wanted in (
         (f"campaign = {campaign.name}", [second, first]),

@@ -27,6 +27,7 @@ from promo_server.services.kernel_definitions import KernelDefinitions
 from promo_server.services.use_cases import Ports, UseCases, wire
 from promo_server.sql.database import SqlDatabase, normalised_url
 from promo_server.sql.migrate import migrate
+from promo_server.store import keys
 from promo_server.store.client import connect
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
@@ -150,6 +151,7 @@ async def _control_plane(url: str, store_url: str) -> AsyncIterator[ControlPlane
                 partitions=PARTITIONS,
                 operation_failed=note,
                 ledger=RedisLedger(client, PARTITIONS),
+                named_from=keys.named_from(),
             ),
         )
         project = await use_cases.bootstrap("default", [("admin", "secret")])

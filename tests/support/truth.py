@@ -15,6 +15,7 @@ from support.server_process import ServerProcess
 from promo.client import Campaign
 from promo.v1.event_pb2 import LedgerEntry, LimitKind, Movement
 from promo.v1.redeemable_pb2 import RedeemableStatus
+from promo.v1.voucher_pb2 import VoucherOverride
 from promo_server.state import StateDir
 from promo_server.store import keys
 
@@ -90,7 +91,7 @@ class _Ledger:
 
     def _add(self, partition: str, place: str, fields: dict[bytes, bytes]) -> None:
         entry = LedgerEntry.FromString(fields[b"b"])
-        if entry.WhichOneof("fact") == "publication":
+        if entry.WhichOneof("fact") in {"publication", "voucher"}:
             return
         for movement, result in zip(entry.movements, fields[b"o"].decode().split(","), strict=False):
             movement.slot, movement.sequence, movement.total = map(int, result.split(":"))
@@ -138,9 +139,9 @@ def _check_return(taken: list[Movement], returned: list[Movement]) -> None:
 
 def _check_limit(store: Redis, project: str, campaign: Campaign, name: str, movements: list[Movement]) -> None:
     kind = LimitKind.ValueType(movements[0].kind) if movements else None
-    limit = getattr(campaign.limits, LIMIT_FIELDS[kind]) if kind is not None else 0
+    limit = _limit(store, project, campaign, name, kind) if kind is not None else 0
     total = sum(movement.amount for movement in movements)
-    stored = _stored(store, project, name)
+    stored = _stored(store, project, campaign, name)
     assert stored == total, f"{name}: the ledger says {total}, the counter {stored}"
     assert not limit or total <= limit, f"{name}: {total} of {limit}"
     if kind is not None and kind not in MONEY:
@@ -150,14 +151,26 @@ def _check_limit(store: Redis, project: str, campaign: Campaign, name: str, move
         assert not limit or max(slots) <= limit, f"{name}: slot {max(slots)} of {limit}"
 
 
-def _stored(store: Redis, project: str, name: str) -> int:
-    """Return what a counter, a sum or a single-use bit says."""
+def _limit(store: Redis, project: str, campaign: Campaign, name: str, kind: LimitKind.ValueType) -> int:
+    """Return a campaign's limit, or that which a voucher has of its own."""
+    limit = int(getattr(campaign.limits, LIMIT_FIELDS[kind]))
+    if kind == LimitKind.LIMIT_KIND_PER_CODE:
+        number, position = (int(part, 36) for part in name.split(":")[1:3])
+        record = store.get(keys.voucher_override(project, number, position, PARTITIONS))
+        own = VoucherOverride.FromString(record or b"")
+        return own.redemption_limit if own.HasField("redemption_limit") else limit
+    return limit
+
+
+def _stored(store: Redis, project: str, campaign: Campaign, name: str) -> int:
+    """Return what a counter, a sum or a single-use bit says, or a bit and the counter of further uses beside it."""
     key, _ = keys.limit(project, name, PARTITIONS, single_use=False)
     value = store.get(key)
-    if value is not None:
-        return int(value.split(b":")[0])
-    if not name.startswith("k:"):
-        return 0
+    single_use = name.startswith("k:") and campaign.limits.per_code == 1
+    counted = 0 if value is None else int(value.split(b":")[0])
+    if not single_use:
+        return counted
     page, offset = keys.limit(project, name, PARTITIONS, single_use=True)
     assert offset is not None
-    return int(store.getbit(page, offset))
+    # Slot 1 of the counter stands for the bit.
+    return int(store.getbit(page, offset)) + max(counted - 1, 0)

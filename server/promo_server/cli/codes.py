@@ -15,6 +15,7 @@ from cyclopts.validators import Number
 
 from promo_server.cli.code_file import HEADER, CodeFile, Export, Format, rows
 from promo_server.cli.failure import CommandError
+from promo_server.cli.local_export import export_locally
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import Json, print_json, print_line
 from promo_server.cli.progress import Progress
@@ -23,9 +24,10 @@ _FORMATS: dict[str, Format] = {".csv": "csv", ".txt": "txt"}
 
 
 def export(  # noqa: PLR0913 - one parameter for each option
-    campaign: str,
+    campaign: str | None = None,
     /,
     *,
+    key: Path | None = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     format: Format | None = None,  # noqa: A002 - the name of the option
     first: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
@@ -40,7 +42,9 @@ def export(  # noqa: PLR0913 - one parameter for each option
     Parameters
     ----------
     campaign
-        Id or name.
+        Id or name; not needed with --key.
+    key
+        File of the campaign's verification key: codes are computed here, without a server. Only with --output.
     output
         File to write; standard output when absent.
     format
@@ -53,6 +57,10 @@ def export(  # noqa: PLR0913 - one parameter for each option
         Go on where an interrupted export to the same file was.
 
     """
+    if key is not None:
+        return _with_key(key, output, format, first, count, resume=resume, json=json)
+    if campaign is None:
+        raise CommandError("say which campaign, by id or name, or give its --key")
     if output is None:
         if json or resume:
             raise CommandError(f"{'--json' if json else '--resume'} needs a file; add --output codes.csv")
@@ -66,9 +74,30 @@ def export(  # noqa: PLR0913 - one parameter for each option
     wanted = Export(campaign, first, count, format or _FORMATS.get(output.suffix, "txt"))
     begun = time.monotonic()
     codes, size = uvloop.run(_to_file(wanted, CodeFile(output, wanted), server, settings, resume=resume))
-    seconds = round(time.monotonic() - begun, 3)
+    return _tell(campaign, output, codes, size, time.monotonic() - begun, json=json)
+
+
+def _with_key(
+    key: Path,
+    output: Path | None,
+    format_: Format | None,
+    first: int,
+    count: int,
+    *,
+    resume: bool,
+    json: bool,
+) -> int:
+    if output is None or format_ == "csv" or (format_ is None and output.suffix == ".csv"):
+        raise CommandError("--key writes a file with a code on each line; add --output codes.txt")
+    begun = time.monotonic()
+    codes, size = export_locally(key, output, first, count, resume=resume)
+    return _tell(str(key), output, codes, size, time.monotonic() - begun, json=json)
+
+
+def _tell(source: str, output: Path, codes: int, size: int, took: float, *, json: bool) -> int:
+    seconds = round(took, 3)
     if json:
-        print_json({"campaign": campaign, "file": str(output), "codes": codes, "bytes": size, "seconds": seconds})
+        print_json({"campaign": source, "file": str(output), "codes": codes, "bytes": size, "seconds": seconds})
     else:
         print_line(f"{codes:,} codes in {output} ({size:,} bytes, {seconds} s).")
     return 0

@@ -104,3 +104,33 @@ counters move under the comparison.
     promo ledger verify
     promo ledger verify --project default --json
 """
+
+CODES_IMPORT = """Import codes that exist already into a campaign with stored codes.
+
+None of them can be used before the import is finished. Lines that cannot be taken in (no code, or one that the project
+has) are reported with their line numbers, the others are imported. What was interrupted goes on with --resume.
+
+    promo codes import codes.csv --campaign "Old shop"
+    promo codes import codes.csv --campaign "Old shop" --resume
+    promo codes import codes.json --campaign "Old shop" --refused refused.csv --json
+    promo codes import codes.csv --campaign "Old shop" --abort
+"""
+
+CODES_KEY = """Write the key with which codes of a campaign are verified without a server.
+
+The key can make every code of the campaign: keep it as secret as the codes. It knows the codes that were issued before
+it was written. Needs a key with the scope codes.export.
+
+    promo codes key "Spring sale" -o spring.key
+"""
+
+CODES_VERIFY = """Tell without any connection whether codes were issued, with the key of their campaign.
+
+"Issued" means: this campaign has the code. It does not mean that the code can still be used: it may have been used,
+disabled or deleted since, or the campaign may be over; only the server knows. A made-up code passes with the odds that
+--json shows: the codes issued over all that the layout spells. Codes issued after the key was written are not known.
+The exit status is 1 when a code was not issued.
+
+    promo codes verify --key spring.key K7XQ2MNP4R
+    promo codes verify --key spring.key < codes.txt
+"""

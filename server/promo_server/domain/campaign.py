@@ -24,7 +24,8 @@ class Campaign:
     """One campaign as SQL has it.
 
     `number` is unique in the project and never reused; keys in the store carry it. `version` grows with every change.
-    `layout_number` is None for stored codes.
+    `layout_number` is None for stored codes. A `standalone` one is to people no campaign but a voucher. `given_codes`
+    says whether it has codes that callers gave; `named_count` is how many of those it has beside computed ones.
     """
 
     id: str
@@ -46,6 +47,9 @@ class Campaign:
     metadata: Mapping[str, str] = field(default_factory=dict)
     enabled: bool = True
     deleted: bool = False
+    standalone: bool = False
+    given_codes: bool = False
+    named_count: int = 0
 
     @property
     def etag(self) -> str:
@@ -56,6 +60,14 @@ class Campaign:
         """Refuse with ETAG_MISMATCH unless `etag` is empty or the current one."""
         if etag and etag != self.etag:
             raise DomainError(Reason.ETAG_MISMATCH, etag=self.etag)
+
+    def end_ms(self, publish_ms: int | None) -> int | None:
+        """Return when a code that was published then ends: with the campaign or with the time after publishing."""
+        validity = self.definition.validity
+        ends = [] if validity.expire_ms is None else [validity.expire_ms]
+        if publish_ms is not None and validity.activity_after_publishing_ms:
+            ends.append(publish_ms + validity.activity_after_publishing_ms)
+        return min(ends, default=None)
 
     def changed(self, now_ms: int, **changes: object) -> Campaign:
         """Return the campaign with some fields changed, as the next version."""

@@ -53,6 +53,10 @@ class ModeChoice:
     reason: str
 
 
+GIVEN = ModeChoice(CodeMode.STORED, "codes are stored one by one: callers give them")
+"""Of a campaign that is created without codes."""
+
+
 def choose_mode(shortage: Shortage | None, count: int) -> ModeChoice:
     """Return how `count` codes are kept, or refuse with CODE_SPACE_TOO_SMALL and the smallest change that helps."""
     if shortage is None:

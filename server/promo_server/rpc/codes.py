@@ -12,10 +12,13 @@ from promo.v1 import code_service_pb2, code_service_pb2_grpc
 from promo_server.domain.paging import encode_token
 from promo_server.rpc import identity
 from promo_server.rpc.mapping import codes as mapping
+from promo_server.rpc.mapping import imports
 from promo_server.rpc.mapping.campaigns import campaign_name
 from promo_server.rpc.mapping.checks import Checks
 from promo_server.services.code_batches import CodeBatches
 from promo_server.services.export_codes import ExportCodes
+from promo_server.services.import_codes import ImportCodes
+from promo_server.services.verification_keys import VerificationKeys
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -24,10 +27,18 @@ if TYPE_CHECKING:
 class CodeServicer(code_service_pb2_grpc.CodeServiceServicer):
     """Issues and exports codes."""
 
-    def __init__(self, batches: CodeBatches, export: ExportCodes) -> None:
+    def __init__(
+        self,
+        batches: CodeBatches,
+        export: ExportCodes,
+        imports: ImportCodes,
+        keys: VerificationKeys,
+    ) -> None:
         """Keep the use cases."""
         self._batches = batches
         self._export = export
+        self._imports = imports
+        self._keys = keys
 
     async def CreateCodeBatch(
         self,
@@ -66,3 +77,67 @@ class CodeServicer(code_service_pb2_grpc.CodeServiceServicer):
                 total_count=piece.total_count,
                 resume_token=piece.resume_token,
             )
+
+    async def GetVerificationKey(
+        self,
+        request: code_service_pb2.GetVerificationKeyRequest,
+        _context: Context,
+    ) -> code_service_pb2.VerificationKey:
+        document = await self._keys(identity.current(), campaign_name(request.campaign))
+        return code_service_pb2.VerificationKey(document=document)
+
+    async def StartImport(
+        self,
+        request: code_service_pb2.StartImportRequest,
+        _context: Context,
+    ) -> code_service_pb2.CodeImport:
+        campaign, source, repeat = imports.start_request(request)
+        dry_run = request.validate_only
+        new = await self._imports.start(identity.current(), campaign, source, repeat, validate_only=dry_run)
+        return imports.code_import(new)
+
+    async def GetImport(
+        self,
+        request: code_service_pb2.GetImportRequest,
+        _context: Context,
+    ) -> code_service_pb2.CodeImport:
+        return imports.code_import(await self._imports.get(identity.current(), imports.import_id(request.id)))
+
+    async def AppendImport(
+        self,
+        request: code_service_pb2.AppendImportRequest,
+        _context: Context,
+    ) -> code_service_pb2.AppendImportResponse:
+        id_, first_row, codes = imports.append_request(request)
+        current, refused = await self._imports.append(identity.current(), id_, first_row, codes)
+        return code_service_pb2.AppendImportResponse(
+            code_import=imports.code_import(current),
+            refused_rows=map(imports.refused, refused),
+        )
+
+    async def FinishImport(
+        self,
+        request: code_service_pb2.FinishImportRequest,
+        _context: Context,
+    ) -> code_service_pb2.CodeImport:
+        return imports.code_import(await self._imports.finish(identity.current(), imports.import_id(request.id)))
+
+    async def AbortImport(
+        self,
+        request: code_service_pb2.AbortImportRequest,
+        _context: Context,
+    ) -> code_service_pb2.CodeImport:
+        return imports.code_import(await self._imports.abort(identity.current(), imports.import_id(request.id)))
+
+    async def ListRefusedRows(
+        self,
+        request: code_service_pb2.ListRefusedRowsRequest,
+        _context: Context,
+    ) -> code_service_pb2.ListRefusedRowsResponse:
+        caller = identity.current()
+        id_, page, scope = imports.page_request(request, caller.project)
+        found = await self._imports.refused(caller, id_, page)
+        return code_service_pb2.ListRefusedRowsResponse(
+            refused_rows=map(imports.refused, found.rows),
+            next_page_token=encode_token(imports.LIST, scope, found.last),
+        )

@@ -17,6 +17,7 @@ from promo.v1 import (
     order_service_pb2_grpc,
     publication_service_pb2_grpc,
     redemption_service_pb2_grpc,
+    voucher_service_pb2_grpc,
 )
 from promo_server.rpc.access import AccessServicer
 from promo_server.rpc.campaigns import CampaignServicer
@@ -29,6 +30,7 @@ from promo_server.rpc.operations import OperationsServicer
 from promo_server.rpc.orders import OrderServicer
 from promo_server.rpc.publications import ArchivedPublicationServicer
 from promo_server.rpc.redemptions import ArchivedRedemptionServicer
+from promo_server.rpc.vouchers import VoucherServicer
 from promo_server.services.use_cases import UseCases
 
 _CONCURRENT_CALLS = 256
@@ -54,12 +56,16 @@ class ControlPlaneServer:
         )
         campaigns = CampaignServicer(use_cases.create_campaign, use_cases.change_campaign, use_cases.read_campaigns)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, self._server)
-        codes = CodeServicer(use_cases.code_batches, use_cases.export_codes)
+        codes = CodeServicer(
+            use_cases.code_batches, use_cases.export_codes, use_cases.import_codes, use_cases.verification_keys
+        )
         code_service_pb2_grpc.add_CodeServiceServicer_to_server(codes, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(AccessServicer(use_cases.access), self._server)
         orders = OrderServicer(use_cases.history)
         order_service_pb2_grpc.add_OrderServiceServicer_to_server(orders, self._server)
         # The data plane serves the other methods of these and never forwards them.
+        vouchers = VoucherServicer(use_cases.create_voucher, use_cases.list_vouchers)  # type: ignore[abstract]
+        voucher_service_pb2_grpc.add_VoucherServiceServicer_to_server(vouchers, self._server)
         redemptions = ArchivedRedemptionServicer(use_cases.archive, use_cases.history)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)
         publications = ArchivedPublicationServicer(use_cases.history)  # type: ignore[abstract]

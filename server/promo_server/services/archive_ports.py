@@ -70,6 +70,7 @@ class ArchiveBatch:
     erasures: dict[str, CustomerFact] = field(default_factory=dict)
     """Persons who were erased, by source_id; `customers` has what came after."""
     orders: list[Row] = field(default_factory=list)
+    vouchers: list[Row] = field(default_factory=list)
     undone: list[Undone] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
 
@@ -103,6 +104,16 @@ class ArchivedPublication:
     campaign_id: str
     positions: tuple[int, ...]
     entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EditedVoucher:
+    """What a voucher has of its own: the promo.v1.VoucherOverride, serialized."""
+
+    campaign_id: str
+    position: int
+    deleted: bool
+    record: bytes
 
 
 class ArchiveRows(Protocol):
@@ -156,6 +167,15 @@ class ArchiveRows(Protocol):
 
     async def publications(self, project_id: str, after: str, count: int) -> Sequence[ArchivedPublication]:
         """Return publications whose ids follow `after`, by id, up to `count` of them."""
+        ...
+
+    async def edited_vouchers(
+        self,
+        project_id: str,
+        after: tuple[str, int],
+        count: int,
+    ) -> Sequence[EditedVoucher]:
+        """Return vouchers that were edited, those that follow (campaign id, position), up to `count` of them."""
         ...
 
     async def rolled_back_items(self, project_id: str, after: str, count: int) -> Sequence[str]:

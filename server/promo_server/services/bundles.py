@@ -23,8 +23,12 @@ class BundlePublisher:
     the order of their versions, and a change is forgotten only when it is there.
     """
 
-    def __init__(self, database: Database, store: DefinitionStore, partitions: int) -> None:
-        """Keep what publishing needs; `partitions` is fixed at the store's first use."""
+    def __init__(self, database: Database, store: DefinitionStore, partitions: int, named_from: int) -> None:
+        """Keep what publishing needs; `partitions` is fixed at the store's first use.
+
+        Named codes of campaigns with computed ones have positions from `named_from`.
+        """
+        self._named_from = named_from
         self._database = database
         self._store = store
         self._partitions = partitions
@@ -128,12 +132,14 @@ class BundlePublisher:
                     everything.extend(await self._everything_of(unit, project_id, number))
             if everything:
                 await unit.pending.add(everything)
+            await unit.imports.forget_store()
         return await self.publish()
 
-    @staticmethod
-    async def _everything_of(unit: UnitOfWork, project_id: str, number: int) -> list[Pending]:
+    async def _everything_of(self, unit: UnitOfWork, project_id: str, number: int) -> list[Pending]:
         changes = [pending.campaign(project_id, number)]
         campaign = await unit.campaigns.by_number(project_id, number)
         if campaign is not None and campaign.layout_number is None:
             changes.append(pending.stored_codes(project_id, number, 0, campaign.code_count))
+        if campaign is not None and campaign.named_count:
+            changes.append(pending.stored_codes(project_id, number, self._named_from, campaign.named_count))
         return changes

@@ -10,6 +10,7 @@ from functools import partial
 from promo_server.domain.access import Project
 from promo_server.domain.campaign import Campaign, CodeBatch, CodeMode
 from promo_server.domain.code_space import (
+    GIVEN,
     MAXIMUM_STORED,
     OVERLAP,
     ModeChoice,
@@ -20,7 +21,8 @@ from promo_server.domain.code_space import (
 from promo_server.domain.identifiers import RANDOM_BYTES, resource_id
 from promo_server.domain.layout import CodeLayout, IndexRange, RegisteredLayout, TakenRange
 from promo_server.services import pending
-from promo_server.services.ports import CodeKernel, Entropy, LayoutFacts, UnitOfWork
+from promo_server.services.open_imports import require_no_import
+from promo_server.services.ports import NO_CODE, CodeKernel, Entropy, LayoutFacts, UnitOfWork
 from promo_server.services.stored_draw import StoredDraw
 
 _TOO_MANY = Shortage(
@@ -57,6 +59,8 @@ class CodeIssue:
 
     async def place(self, unit: UnitOfWork, project: Project, facts: LayoutFacts, count: int) -> Placement:
         """Return where `count` codes of a new campaign will live; a new layout gets a key of its own."""
+        if not count:
+            return Placement(GIVEN, project, None)
         layouts = await unit.layouts.all_of(project.id)
         same = next((layout for layout in layouts if layout.fingerprint == facts.fingerprint), None)
         taken = same.next_index if same else 0
@@ -102,13 +106,13 @@ class CodeIssue:
         """Keep indices free of campaigns where stored codes are spelled the same."""
         codec = self._kernel.codec(layout.specification, layout.wrapped_key)
         for campaign_id, other in await unit.stored_codes.layouts_in_use(layout.project_id):
-            if not self._kernel.overlap(self.facts(other, 1).specification, layout.specification):
+            if other and not self._kernel.overlap(self.facts(other, 1).specification, layout.specification):
                 continue
-            first = 0
-            while codes := await unit.stored_codes.slice(campaign_id, first, 10_000):
-                indices = {index for code in codes if (index := codec.decode(code)) is not None}
-                await unit.layouts.skip(layout.project_id, layout.number, sorted(indices))
-                first += len(codes)
+            last = -1
+            while codes := await unit.stored_codes.after(campaign_id, last, 10_000):
+                spelled = codec.decode_lines("\n".join(code for _, code in codes).encode())
+                await unit.layouts.skip(layout.project_id, layout.number, sorted(set(spelled) - {NO_CODE}))
+                last = codes[-1][0]
 
     async def issue(
         self,
@@ -124,6 +128,7 @@ class CodeIssue:
 
         `campaign.code_count` is how many it has; `layout` is its layout, where the caller has it at hand.
         """
+        await require_no_import(unit, campaign)
         if campaign.code_mode is CodeMode.ARITHMETIC:
             layout = layout or await self._layout_of(unit, campaign)
             first = await self._take_range(unit, campaign, layout, count)

@@ -92,7 +92,8 @@ class CreateCampaign:
             metadata=new.metadata,
         )
         await unit.campaigns.insert(campaign)
-        without_codes = replace(campaign, code_count=0)
-        await self._codes.issue(unit, without_codes, new.code_count, now_ms, layout=placed.layout)
+        if new.code_count:
+            without_codes = replace(campaign, code_count=0)
+            await self._codes.issue(unit, without_codes, new.code_count, now_ms, layout=placed.layout)
         await unit.pending.add([pending.campaign(project.id, number), pending.project(project.id)])
         return campaign

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from promo_server.domain.access import Project
 from promo_server.domain.campaign import Campaign, CodeBatch
+from promo_server.domain.code_import import CodeImport
 from promo_server.domain.definition import CampaignDefinition
 from promo_server.domain.layout import CodeLayout
 from promo_server.domain.operation import Operation
@@ -17,6 +18,7 @@ LAYOUT: Final = TypeAdapter(CodeLayout)
 CAMPAIGN: Final = TypeAdapter(Campaign)
 BATCH: Final = TypeAdapter(CodeBatch)
 OPERATION: Final = TypeAdapter(Operation)
+CODE_IMPORT: Final = TypeAdapter(CodeImport)
 PROJECT: Final = TypeAdapter(Project)
 
 

@@ -91,6 +91,15 @@ class Erasure:
     erase_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class HeldVoucher:
+    """A voucher that was published to a person and edited on its own; `record` is what it has, serialized."""
+
+    campaign_id: str
+    position: int
+    record: bytes
+
+
 class ErasureRows(Protocol):
     """Erasures that are not done yet, and the entries to rewrite for them."""
 
@@ -108,6 +117,14 @@ class ErasureRows(Protocol):
 
     async def publications(self, erasure: Erasure, after: str, count: int) -> Sequence[ArchivedEntry]:
         """Return the person's publications whose ids follow `after`, by id."""
+        ...
+
+    async def vouchers(self, erasure: Erasure, after: tuple[str, int], count: int) -> Sequence[HeldVoucher]:
+        """Return the person's edited vouchers that follow (campaign id, position), up to `count` of them."""
+        ...
+
+    async def rewrite_vouchers(self, project_id: str, vouchers: Sequence[tuple[HeldVoucher, bytes]]) -> None:
+        """Put other records in the place of those of vouchers that are still as they are here."""
         ...
 
     async def rewrite_redemptions(self, project_id: str, entries: Mapping[str, bytes]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
 from promo_server.domain.code_space import MAXIMUM_DENSITY, Shortage
 from promo_server.domain.errors import FieldsInvalidError, Violation
-from promo_server.domain.layout import CodeLayout
+from promo_server.domain.layout import CodeLayout, RegisteredLayout
 from promo_server.domain.reasons import Reason
-from promo_server.kernel import codes
+from promo_server.kernel import codes, verification
 from promo_server.services.documents import LAYOUT
 
 
@@ -43,6 +44,18 @@ class KernelCodes:
             LAYOUT.validate_json(report.specification),
             report.domain,
         )
+
+    def verification_key(
+        self,
+        campaign_id: str,
+        campaign_name: str,
+        layout: RegisteredLayout,
+        ranges: Sequence[tuple[int, int]],
+        export_ms: int,
+    ) -> bytes:
+        """Return what tells whether a code of a campaign was issued, as a JSON document."""
+        subject = verification.KeySubject(campaign_id, campaign_name, layout.specification, ranges, export_ms)
+        return verification.verification_key(subject, layout.wrapped_key, self._master)
 
     def shortage(self, specification: str, count: int) -> Shortage | None:
         """Return why a canonical layout cannot hold `count` computed codes, None when it can."""

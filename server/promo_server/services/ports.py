@@ -11,13 +11,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from promo_server.domain.code_space import Shortage
-from promo_server.domain.layout import CodeLayout
+from promo_server.domain.layout import CodeLayout, RegisteredLayout
 from promo_server.services.archive_ports import ArchiveRows
 from promo_server.services.history_ports import ErasureRows, HistoryRows
 from promo_server.services.row_ports import (
     ApiKeyRows,
     CampaignRows,
     CodeBatchRows,
+    ImportRows,
     KeptAnswerRows,
     LayoutRows,
     OperationRows,
@@ -25,6 +26,7 @@ from promo_server.services.row_ports import (
     ProjectRows,
     StoredCodeRows,
 )
+from promo_server.services.voucher_ports import VoucherRows
 
 
 class Clock(Protocol):
@@ -70,6 +72,10 @@ class UnitOfWork(Protocol):
     def history(self) -> HistoryRows: ...  # noqa: D102
     @property
     def erasures(self) -> ErasureRows: ...  # noqa: D102
+    @property
+    def imports(self) -> ImportRows: ...  # noqa: D102
+    @property
+    def vouchers(self) -> VoucherRows: ...  # noqa: D102
 
     async def rollback(self) -> None:
         """Undo everything so far; the unit is over."""
@@ -101,6 +107,16 @@ class DefinitionStore(Protocol):
 
     async def put_key(self, key_id: str, document: bytes | None) -> None:
         """Put a key, or end it."""
+        ...
+
+    async def delete_stored_codes(
+        self,
+        project_id: str,
+        campaign_number: int,
+        first_position: int,
+        codes: Sequence[str],
+    ) -> None:
+        """Take stored codes out that were put there."""
         ...
 
     async def put_stored_codes(
@@ -145,6 +161,10 @@ class Codec(Protocol):
         """Return the index of a code, None when the layout cannot spell it."""
         ...
 
+    def decode_lines(self, text: bytes) -> Sequence[int]:
+        """Return the index of the code on each line, NO_CODE where there is none."""
+        ...
+
     def end_of_range(self, start: int, count: int) -> int | None:
         """Return the end of the shortest range from `start` that has `count` codes, None when the space ends."""
         ...
@@ -161,6 +181,10 @@ class Codec(Protocol):
         ...
 
 
+NO_CODE = 2**64 - 1
+"""Stands for the index of a line that is no code."""
+
+
 class CodeKernel(Protocol):
     """The face of the codes crate that the use cases need."""
 
@@ -173,6 +197,17 @@ class CodeKernel(Protocol):
 
     def shortage(self, specification: str, count: int) -> Shortage | None:
         """Return why a canonical layout cannot hold `count` computed codes, None when it can."""
+        ...
+
+    def verification_key(
+        self,
+        campaign_id: str,
+        campaign_name: str,
+        layout: RegisteredLayout,
+        ranges: Sequence[tuple[int, int]],
+        export_ms: int,
+    ) -> bytes:
+        """Return what tells whether a code of a campaign was issued, as a JSON document."""
         ...
 
     def overlap(self, first: str, second: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from promo_server.domain.access import Caller
+from promo_server.domain.campaign import Campaign
 from promo_server.domain.errors import DomainError
 from promo_server.domain.lists import Listed, ListQuery
 from promo_server.domain.reasons import Reason
@@ -31,10 +32,11 @@ class LedgerEntries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ListedPublication:
-    """A publication: its whole ledger entry, serialized, and its codes in the order in which they were issued."""
+    """A publication: its whole ledger entry, serialized, its campaign, and its codes in the order of their issue."""
 
     entry: bytes
     codes: tuple[str, ...]
+    campaign: Campaign | None
 
 
 class ReadHistory:
@@ -76,9 +78,12 @@ class ReadHistory:
                 campaign_id: await self._codes(unit, caller.project, campaign_id, some)
                 for campaign_id, some in positions.items()
             }
+            campaigns = await unit.campaigns.by_ids(caller.project, list(positions))
         listed = [
             ListedPublication(
-                row.entry, tuple(code for at in row.positions if (code := codes[row.campaign_id].get(at)) is not None)
+                row.entry,
+                tuple(code for at in row.positions if (code := codes[row.campaign_id].get(at)) is not None),
+                campaigns.get(row.campaign_id),
             )
             for row in page.rows
         ]

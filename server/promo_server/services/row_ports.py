@@ -7,6 +7,7 @@ from typing import Protocol
 
 from promo_server.domain.access import ApiKey, Project
 from promo_server.domain.campaign import Campaign, CodeBatch
+from promo_server.domain.code_import import CodeImport, RefusedRow
 from promo_server.domain.layout import CodeLayout, RegisteredLayout, TakenRange
 from promo_server.domain.operation import Operation
 from promo_server.domain.paging import Page, PageOf
@@ -92,12 +93,20 @@ class CampaignRows(Protocol):
         """Return a campaign, deleted or not."""
         ...
 
+    async def by_ids(self, project_id: str, ids: Collection[str]) -> Mapping[str, Campaign]:
+        """Return campaigns by id, deleted or not."""
+        ...
+
     async def names(self, project_id: str) -> Sequence[tuple[int, str, str]]:
         """Return (number, id, name) of every campaign, by number."""
         ...
 
     async def page(self, project_id: str, page: Page) -> PageOf[Campaign]:
         """Return campaigns, newest first."""
+        ...
+
+    async def single_use(self, project_id: str) -> set[int]:
+        """Return the numbers of campaigns whose codes are single-use, deleted ones included."""
         ...
 
     async def numbers(self, project_id: str) -> Mapping[str, int]:
@@ -157,11 +166,22 @@ class StoredCodeRows(Protocol):
         ...
 
     async def at(self, campaign_id: str, positions: Collection[int]) -> Mapping[int, str]:
-        """Return the codes at positions."""
+        """Return the codes at positions, in order of position."""
         ...
 
-    async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:
-        """Return (campaign id, layout) of every campaign with stored codes, deleted ones included."""
+    async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout | None]]:
+        """Return (campaign id, layout) of every campaign that has stored codes, deleted ones included.
+
+        The layout is None where callers gave codes, which can look like anything.
+        """
+        ...
+
+    async def after(self, campaign_id: str, position: int, count: int) -> Sequence[tuple[int, str]]:
+        """Return (position, code) of the codes that follow a position, up to `count` of them."""
+        ...
+
+    async def delete_from(self, campaign_id: str, first_position: int) -> None:
+        """Forget the codes from a position on."""
         ...
 
 
@@ -174,6 +194,42 @@ class CodeBatchRows(Protocol):
 
     async def page(self, campaign_id: str, page: Page) -> PageOf[CodeBatch]:
         """Return batches, oldest first."""
+        ...
+
+
+class ImportRows(Protocol):
+    """Imports of codes."""
+
+    async def insert(self, new: CodeImport) -> None:
+        """Add an import."""
+        ...
+
+    async def update(self, current: CodeImport) -> None:
+        """Write state and progress."""
+        ...
+
+    async def by_id(self, project_id: str, import_id: str) -> CodeImport | None:
+        """Return an import of a project."""
+        ...
+
+    async def open_of(self, campaign_id: str) -> CodeImport | None:
+        """Return the import of a campaign that is neither finished nor aborted."""
+        ...
+
+    async def forget_store(self) -> None:
+        """Note that the store has none of the codes of open imports."""
+        ...
+
+    async def refuse(self, import_id: str, rows: Sequence[RefusedRow]) -> None:
+        """Add refused rows."""
+        ...
+
+    async def refused_between(self, import_id: str, first_row: int, end_row: int) -> Sequence[RefusedRow]:
+        """Return the refused rows among `[first_row, end_row)`, ascending."""
+        ...
+
+    async def refused(self, import_id: str, page: Page) -> PageOf[RefusedRow]:
+        """Return refused rows, ascending."""
         ...
 
 

@@ -15,9 +15,13 @@ from promo_server.services.changes import Changes
 from promo_server.services.code_batches import CodeBatches
 from promo_server.services.code_issue import CodeIssue
 from promo_server.services.create_campaign import CreateCampaign
+from promo_server.services.create_voucher import CreateVoucher
 from promo_server.services.export_codes import ExportCodes
 from promo_server.services.freshness import Freshness, Outboxes
+from promo_server.services.given_codes import GivenCodes
 from promo_server.services.grow_campaign import GrowCampaign
+from promo_server.services.import_codes import ImportCodes
+from promo_server.services.list_vouchers import ListVouchers
 from promo_server.services.operations import FailureLog, OperationRunner, Operations
 from promo_server.services.ports import (
     Clock,
@@ -30,6 +34,7 @@ from promo_server.services.ports import (
 from promo_server.services.position_codes import PositionCodes
 from promo_server.services.read_campaigns import ReadCampaigns
 from promo_server.services.read_history import LedgerEntries, ReadHistory
+from promo_server.services.verification_keys import VerificationKeys
 
 
 class Ledger(Outboxes, LedgerEntries, Protocol):
@@ -49,6 +54,8 @@ class Ports:
     partitions: int
     operation_failed: FailureLog
     ledger: Ledger
+    named_from: int
+    """Position of the first code that is named in a campaign with computed codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +75,20 @@ class UseCases:
     archive: ReadArchive
     history: ReadHistory
     auto_grow: AutoGrow
+    list_vouchers: ListVouchers
+    create_voucher: CreateVoucher
+    import_codes: ImportCodes
+    verification_keys: VerificationKeys
 
 
 def wire(ports: Ports) -> UseCases:
     """Return the use cases over these ports."""
-    publisher = BundlePublisher(ports.database, ports.store, ports.partitions)
+    publisher = BundlePublisher(ports.database, ports.store, ports.partitions, ports.named_from)
     changes = Changes(ports.database, publisher, ports.clock)
     codes = CodeIssue(ports.code_kernel, ports.entropy)
     grow = GrowCampaign(codes)
+    given = GivenCodes(ports.code_kernel)
+    freshness = Freshness(ports.database, ports.ledger)
     runner = OperationRunner(ports.database, publisher, grow, ports.clock, ports.operation_failed)
     return UseCases(
         publisher=publisher,
@@ -91,9 +104,13 @@ def wire(ports: Ports) -> UseCases:
         archive=ReadArchive(ports.database),
         history=ReadHistory(
             ports.database,
-            Freshness(ports.database, ports.ledger),
+            freshness,
             ports.ledger,
             PositionCodes(ports.code_kernel),
         ),
         auto_grow=AutoGrow(changes, grow),
+        list_vouchers=ListVouchers(ports.database, ports.code_kernel, freshness, ports.named_from),
+        create_voucher=CreateVoucher(changes, given, ports.definition_kernel, ports.entropy, ports.named_from),
+        import_codes=ImportCodes(ports.database, ports.store, changes, publisher, given, ports.clock, ports.entropy),
+        verification_keys=VerificationKeys(ports.database, ports.code_kernel, ports.clock),
     )

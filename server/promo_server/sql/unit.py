@@ -10,12 +10,14 @@ from promo_server.sql.rows.campaigns import SqlCampaigns
 from promo_server.sql.rows.codes import SqlCodeBatches, SqlStoredCodes
 from promo_server.sql.rows.erasures import SqlErasures
 from promo_server.sql.rows.history import SqlHistory
+from promo_server.sql.rows.imports import SqlImports
 from promo_server.sql.rows.keys import SqlApiKeys
 from promo_server.sql.rows.layouts import SqlLayouts
 from promo_server.sql.rows.operations import SqlOperations
 from promo_server.sql.rows.pending import SqlPending
 from promo_server.sql.rows.projects import SqlProjects
 from promo_server.sql.rows.totals import SqlTotals
+from promo_server.sql.rows.vouchers import SqlVouchers
 from promo_server.sql.statements import Statements
 
 
@@ -85,6 +87,16 @@ class Unit:
     def erasures(self) -> SqlErasures:
         """Persons who were erased."""
         return SqlErasures(self._connection)
+
+    @cached_property
+    def imports(self) -> SqlImports:
+        """Imports of codes."""
+        return SqlImports(self._connection)
+
+    @cached_property
+    def vouchers(self) -> SqlVouchers:
+        """What is known of single vouchers."""
+        return SqlVouchers(self._connection)
 
     @cached_property
     def totals(self) -> SqlTotals:

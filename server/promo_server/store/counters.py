@@ -1,12 +1,13 @@
 """Reads and restores what the store counts of limits.
 
 The forms are those of the engine's functions: `used:sequence:free` for uses, `total:sequence` for money, one bit for a
-single-use code, and a sorted set of the slots below the highest that were given back.
+single-use code, and a sorted set of the slots below the highest that were given back. A single-use code that was given
+further uses has a counter of them beside its bit; slot 1 of that counter stands for the bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -22,6 +23,8 @@ class Limit:
     name: str
     money: bool = False
     single_use: bool = False
+    further: bool = False
+    """Whether a single-use code has a counter of further uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class RestoredCounter:
     sequence: int
     free_slots: tuple[int, ...] = ()
     expire_ms: int | None = None
+    bit: bool = False
+    """Whether the first use of a code with further uses counts."""
 
 
 class RedisCounters:
@@ -55,33 +60,40 @@ class RedisCounters:
         """Return what the store has of each limit, None where it has nothing."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
             for limit in limits:
-                name, offset = keys.limit(project_id, limit.name, self._partitions, single_use=limit.single_use)
-                if offset is None:
-                    pipe.get(name)
-                else:
-                    pipe.getbit(name, offset)
-            found = await pipe.execute()
-        return [_state(value) for value in found]
+                if limit.single_use:
+                    pipe.getbit(*self._bit(project_id, limit))
+                if limit.further or not limit.single_use:
+                    pipe.get(self._counter(project_id, limit))
+            found = iter(await pipe.execute())
+        return [_state(limit, found) for limit in limits]
+
+    def _bit(self, project_id: str, limit: Limit) -> tuple[str, int]:
+        name, offset = keys.limit(project_id, limit.name, self._partitions, single_use=True)
+        return name, offset or 0
+
+    def _counter(self, project_id: str, limit: Limit) -> str:
+        return keys.limit(project_id, limit.name, self._partitions, single_use=False)[0]
 
     async def restore(self, project_id: str, counters: Sequence[RestoredCounter]) -> None:
         """Write counters of limits that have none."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
             for counter in counters:
                 limit = counter.limit
-                name, offset = keys.limit(project_id, limit.name, self._partitions, single_use=limit.single_use)
-                if offset is not None:
-                    pipe.setbit(name, offset, 1)
-                elif limit.money:
+                if limit.single_use and (counter.bit or not limit.further):
+                    pipe.setbit(*self._bit(project_id, limit), 1)
+                if limit.single_use and not limit.further:
+                    continue
+                name = self._counter(project_id, limit)
+                if limit.money:
                     pipe.set(name, f"{counter.taken}:{counter.sequence}")
-                else:
-                    free = {str(slot): slot for slot in counter.free_slots}
-                    value = f"{counter.taken}:{counter.sequence}:{len(free)}"
-                    pipe.set(name, value, pxat=counter.expire_ms)
-                    if free:
-                        free_key = keys.free_slots(project_id, limit.name, self._partitions)
-                        pipe.zadd(free_key, free)
-                        if counter.expire_ms is not None:
-                            pipe.pexpireat(free_key, counter.expire_ms)
+                    continue
+                free = {str(slot): slot for slot in counter.free_slots}
+                pipe.set(name, f"{counter.taken}:{counter.sequence}:{len(free)}", pxat=counter.expire_ms)
+                if free:
+                    free_key = keys.free_slots(project_id, limit.name, self._partitions)
+                    pipe.zadd(free_key, free)
+                    if counter.expire_ms is not None:
+                        pipe.pexpireat(free_key, counter.expire_ms)
             await pipe.execute()
 
     async def live_holds(self, project_id: str) -> int:
@@ -92,10 +104,18 @@ class RedisCounters:
             return sum(await pipe.execute())
 
 
-def _state(value: bytes | int | None) -> CounterState | None:
-    if isinstance(value, int):
-        return CounterState(value, 0)
-    if value is None:
-        return None
-    taken, sequence = (int(part) for part in value.split(b":")[:2])
+def _state(limit: Limit, found: Iterator[bytes | int | None]) -> CounterState | None:
+    """Return the state of a limit from what was read for it."""
+    if not limit.single_use:
+        value = next(found)
+        return None if value is None else _parse(value)
+    first = int(next(found) or 0)
+    if not limit.further:
+        return CounterState(first, 0)
+    further = _parse(next(found) or b"1:0")
+    return CounterState(first + further.taken - 1, further.sequence)
+
+
+def _parse(value: bytes | int) -> CounterState:
+    taken, sequence = (int(part) for part in bytes(value).split(b":")[:2]) if isinstance(value, bytes) else (value, 0)
     return CounterState(taken, sequence)

@@ -82,19 +82,39 @@ class RedisDefinitionStore:
     ) -> None:
         """Put stored codes: each leads to its campaign and position, each position to its code."""
         places: dict[str, dict[str, str]] = {}
-        buckets: dict[str, list[str]] = {}
+        buckets: dict[int, list[str]] = {}
         size = keys.positions_per_bucket()
         for position, code in enumerate(codes, first_position):
             key = keys.stored_code(project_id, code, self._partitions)
             # Keys of one hash tag can be set together, on a cluster too.
             places.setdefault(key[: key.index("}")], {})[key] = f"{campaign_number}:{position}"
-            bucket = keys.stored_codes(project_id, campaign_number, position // size, self._partitions)
-            buckets.setdefault(bucket, []).extend((str(position % size), code))
+            buckets.setdefault(position // size, []).extend((str(position % size), code))
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
             for group in places.values():
                 pipe.mset(group)
-            for bucket, fields in buckets.items():
+            for number, fields in buckets.items():
+                bucket = keys.stored_codes(project_id, campaign_number, number, self._partitions)
                 pipe.hset(bucket, items=fields)
+            await pipe.execute()
+
+    async def delete_stored_codes(
+        self,
+        project_id: str,
+        campaign_number: int,
+        first_position: int,
+        codes: Sequence[str],
+    ) -> None:
+        """Take stored codes out that were put there."""
+        names: dict[str, list[str]] = {}
+        size = keys.positions_per_bucket()
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for position, code in enumerate(codes, first_position):
+                key = keys.stored_code(project_id, code, self._partitions)
+                names.setdefault(key[: key.index("}")], []).append(key)
+                bucket = keys.stored_codes(project_id, campaign_number, position // size, self._partitions)
+                pipe.hdel(bucket, str(position % size))
+            for group in names.values():
+                pipe.unlink(*group)
             await pipe.execute()
 
     async def announce(self) -> None:

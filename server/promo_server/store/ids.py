@@ -16,6 +16,17 @@ def publication_id(campaign_number: int, first_position: int) -> str:
     return _native.publication_id(campaign_number, first_position)
 
 
+def voucher_id(campaign_number: int, position: int) -> str:
+    """Return the id of the voucher at a position of a campaign."""
+    return _native.voucher_id(campaign_number, position)
+
+
+def position_of_voucher(voucher_id: str) -> int | None:
+    """Return the position in its campaign of the voucher with this id; None when the id is no voucher's."""
+    found = _native.parse_voucher_id(voucher_id)
+    return None if found is None else found[1]
+
+
 def customer_id(project: str, source_id: str) -> str:
     """Return the id of a customer."""
     return _native.customer_id(project, source_id)

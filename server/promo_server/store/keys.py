@@ -63,6 +63,16 @@ def positions_per_bucket() -> int:
     return _native.positions_per_bucket()
 
 
+def named_from() -> int:
+    """Return the position of the first code that a caller named in a campaign with computed codes."""
+    return _native.named_from()
+
+
+def voucher_override(project: str, number: int, position: int, partitions: int) -> str:
+    """Return the key of what a voucher that was edited has of its own."""
+    return _native.voucher_override_key(project, number, position, partitions)
+
+
 def cursor(project: str, number: int, partitions: int) -> str:
     """Return the key of how far the publication of a campaign's codes is."""
     return _native.cursor_key(project, number, partitions)
@@ -96,6 +106,11 @@ def source(project: str, number: int, source_id: str, partitions: int) -> str:
 def rolled_back(project: str, partition: int, stream_id: str) -> str:
     """Return the key of the marks of what was rolled back of the redemption at a place."""
     return _native.rolled_back_key(project, partition, stream_id)
+
+
+def campaign_of_limit(limit: str) -> int | None:
+    """Return the number of the campaign that a limit is of, by its name in the ledger; None when it names none."""
+    return _native.campaign_of_limit(limit)
 
 
 def free_slots(project: str, name: str, partitions: int) -> str:

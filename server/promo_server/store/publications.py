@@ -1,4 +1,4 @@
-"""Rewrites the records of publications, which the store keeps with the first position handed out."""
+"""Rewrites what the store keeps of publications, with the first position handed out, and of single vouchers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
+from redis.exceptions import WatchError
 
 from promo_server.store import keys
 from promo_server.store.client import store_errors
@@ -42,3 +43,19 @@ class RedisPublications:
                 bucket = keys.holders(project_id, one.campaign_number, first // size, self._partitions)
                 pipe.hset(bucket, str(first % size), holder_value(one.positions, one.record))
             await pipe.execute()
+
+    async def rewrite_voucher(self, project_id: str, number: int, position: int, before: bytes, after: bytes) -> bool:
+        """Put what a voucher has of its own in the place of what it had; return False when that is something else."""
+        key = keys.voucher_override(project_id, number, position, self._partitions)
+        async with store_errors(), self._client.pipeline() as pipe:
+            await pipe.watch(key)
+            found = await pipe.get(key)
+            if found != before:
+                return bool(found == after)
+            pipe.multi()
+            pipe.set(key, after)
+            try:
+                await pipe.execute()
+            except WatchError:
+                return False
+            return True

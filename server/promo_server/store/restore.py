@@ -24,6 +24,16 @@ class RestoredPublication:
     record: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class RestoredVoucher:
+    """What a voucher that was edited has of its own; a deleted one is never handed out."""
+
+    campaign_number: int
+    position: int
+    deleted: bool
+    record: bytes
+
+
 class RedisRestore:
     """Restores one project after its store was lost."""
 
@@ -69,11 +79,23 @@ class RedisRestore:
                 pipe.set(key, ",".join(str(position) for position in sorted(positions)))
             await pipe.execute()
 
-    async def cursors(self, project_id: str, following: Mapping[int, int]) -> None:
-        """Write, by campaign number, the position that the next publication begins at."""
+    async def cursors(self, project_id: str, cursors: Mapping[int, tuple[int, int]]) -> None:
+        """Write, by campaign number, the position that the next publication begins at, and how many were handed out."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for number, position in following.items():
-                pipe.set(keys.cursor(project_id, number, self._partitions), position)
+            for number, (position, published) in cursors.items():
+                pipe.set(keys.cursor(project_id, number, self._partitions), f"{position}:{published}")
+            await pipe.execute()
+
+    async def vouchers(self, project_id: str, vouchers: Sequence[RestoredVoucher]) -> None:
+        """Write what vouchers have of their own."""
+        size = keys.positions_per_bucket()
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for one in vouchers:
+                number, position = one.campaign_number, one.position
+                pipe.set(keys.voucher_override(project_id, number, position, self._partitions), one.record)
+                if one.deleted:
+                    bucket = keys.holders(project_id, number, position // size, self._partitions)
+                    pipe.hsetnx(bucket, str(position % size), "-")
             await pipe.execute()
 
     async def rolled_back(self, project_id: str, item_ids: Sequence[str], ttl_ms: int) -> None:

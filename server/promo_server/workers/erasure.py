@@ -1,8 +1,8 @@
 """Rewrites what the archive and the store keep of persons who were erased.
 
-The projection empties the customer's own row at once and notes the person; here their redemptions and publications are
-rewritten, some at a time, until none is left. A round that dies is done again from the start: redacting twice is
-redacting once.
+The projection empties the customer's own row at once and notes the person; here their redemptions, publications and
+edited vouchers are rewritten, some at a time, until none is left. A round that dies is done again from the start:
+redacting twice is redacting once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from promo_server.services.freshness import Freshness
 from promo_server.services.history_ports import ArchivedEntry, Erasure
 from promo_server.services.ports import Clock, Database
 from promo_server.store.publications import PublishedRecord, RedisPublications
-from promo_server.workers.redaction import holder_record, redacted_entry
+from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override
 
 _LOG = structlog.get_logger(__name__)
 
@@ -74,10 +74,36 @@ class ErasureRounds:
             )
             async with self._database.write() as unit:
                 await unit.erasures.rewrite_publications(erasure.project_id, entries)
+        if not await self._vouchers(erasure, numbers):
+            return False
         async with self._database.write() as unit:
             await unit.erasures.finish(erasure, self._clock())
         _LOG.info("customer.erased", project=erasure.project_id)
         return True
+
+    async def _vouchers(self, erasure: Erasure, numbers: Mapping[str, int]) -> bool:
+        """Take metadata out of the person's vouchers; return False when one was changed meanwhile."""
+        after, whole = ("", -1), True
+        while True:
+            async with self._database.read() as unit:
+                found = await unit.erasures.vouchers(erasure, after, _ENTRIES_AT_ONCE)
+            if not found:
+                return whole
+            rewritten = []
+            for one in found:
+                record = redacted_override(one.record)
+                if record == one.record:
+                    continue
+                # The store first, as with publications.
+                if await self._publications.rewrite_voucher(
+                    erasure.project_id, numbers[one.campaign_id], one.position, one.record, record
+                ):
+                    rewritten.append((one, record))
+                else:
+                    whole = False
+            async with self._database.write() as unit:
+                await unit.erasures.rewrite_vouchers(erasure.project_id, rewritten)
+            after = (found[-1].campaign_id, found[-1].position)
 
     async def _redemptions(self, erasure: Erasure, after: str) -> Sequence[ArchivedEntry]:
         async with self._database.read() as unit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
@@ -36,6 +36,7 @@ class BatchBuilder:
         self._taken: dict[tuple[str, int], list[Row]] = {}
         self._customers: dict[str, list[CustomerFact]] = {}
         self._orders: dict[str, Row] = {}
+        self._vouchers: dict[tuple[str, int], Row] = {}
         self._publications: list[event_pb2.LedgerEntry] = []
 
     def add(self, partition: int, fact: LedgerFact) -> None:
@@ -56,6 +57,9 @@ class BatchBuilder:
                 at_ms = _milliseconds(entry.publication.publish_time)
             case "customer_change":
                 self._add_change(entry.customer_change)
+                return
+            case "voucher":
+                self._add_voucher_change(entry)
                 return
             case _:
                 return
@@ -98,6 +102,7 @@ class BatchBuilder:
                     "campaign_first": result.campaign_id not in campaigns,
                 }
                 campaigns.add(result.campaign_id)
+                self._count_use(result.campaign_id, result.voucher_id, 1)
         if order.source_id:
             before = self._orders.get(order.source_id, row)
             self._orders[order.source_id] = {
@@ -125,7 +130,9 @@ class BatchBuilder:
             if known is None:
                 self._batch.undone.append(Undone(rollback.redemption_id, place, item_id, rollback.id))
             else:
-                self._items[item_id]["rollback_id"] = rollback.id
+                item = self._items[item_id]
+                item["rollback_id"] = rollback.id
+                self._count_use(item["campaign_id"], item["voucher_id"], -1)
                 for movement in self._taken.get((rollback.redemption_id, place), ()):
                     movement["active"] = False
         self._batch.rollbacks.append(
@@ -155,6 +162,40 @@ class BatchBuilder:
                 "channel": publication.channel,
                 "positions": fact.positions,
                 "publish_ms": _milliseconds(publication.publish_time),
+            },
+        )
+        for position in fact.positions:
+            row = self._voucher(publication.campaign_id, position)
+            row["holder"] = publication.customer
+            row["publish_ms"] = _milliseconds(publication.publish_time)
+
+    def _add_voucher_change(self, entry: event_pb2.LedgerEntry) -> None:
+        change = entry.voucher
+        self._voucher(change.campaign_id, change.position).update(
+            disabled=change.override.disabled,
+            deleted=change.override.deleted,
+            record=change.override.SerializeToString(),
+        )
+
+    def _count_use(self, campaign_id: str, voucher_id: str, uses: int) -> None:
+        position = ids.position_of_voucher(voucher_id)
+        if position is not None:
+            self._voucher(campaign_id, position)["redeemed_count"] += uses
+
+    def _voucher(self, campaign_id: str, position: int) -> Row:
+        """Return what the batch says of a voucher: None where it says nothing, and uses added to those before."""
+        return self._vouchers.setdefault(
+            (campaign_id, position),
+            {
+                "project_id": self._project_id,
+                "campaign_id": campaign_id,
+                "position": position,
+                "holder": None,
+                "publish_ms": None,
+                "redeemed_count": 0,
+                "disabled": None,
+                "deleted": None,
+                "record": None,
             },
         )
 
@@ -239,6 +280,16 @@ class BatchBuilder:
         """Ids of the campaigns whose numbers `finish` needs."""
         return {entry.publication.campaign_id for entry in self._publications}
 
+    @property
+    def undone_items(self) -> list[str]:
+        """Ids of the redeemables of earlier batches whose uses were returned."""
+        return [one.item_id for one in self._batch.undone]
+
+    def return_uses(self, vouchers: Iterable[tuple[str, str]]) -> None:
+        """Count one use less of each (campaign id, voucher id)."""
+        for campaign_id, voucher_id in vouchers:
+            self._count_use(campaign_id, voucher_id, -1)
+
     def finish(self, campaign_numbers: Mapping[str, int]) -> ArchiveBatch:
         """Return everything that was added; the ids of publications carry their campaign's number."""
         for row, entry in zip(self._batch.publications, self._publications, strict=True):
@@ -249,4 +300,5 @@ class BatchBuilder:
         self._batch.redemption_items = list(self._items.values())
         self._batch.customers = list(self._customer_facts())
         self._batch.orders = list(self._orders.values())
+        self._batch.vouchers = list(self._vouchers.values())
         return self._batch

@@ -115,6 +115,8 @@ class Projection:
         numbers = self._numbers.setdefault(project_id, {})
         if builder.published_campaigns.difference(numbers):
             numbers.update(await unit.campaigns.numbers(project_id))
+        if builder.undone_items:
+            builder.return_uses(await unit.vouchers.items(project_id, builder.undone_items))
         return builder.finish(numbers)
 
     async def _write_one_by_one(

@@ -12,8 +12,8 @@ from promo.v1 import event_pb2
 from promo_server.services.archive_ports import ArchivedPublication, LimitUse
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.ports import Clock, Database
-from promo_server.store.counters import RedisCounters, RestoredCounter
-from promo_server.store.restore import RedisRestore, RestoredPublication
+from promo_server.store.counters import Limit, RedisCounters, RestoredCounter
+from promo_server.store.restore import RedisRestore, RestoredPublication, RestoredVoucher
 from promo_server.workers.redaction import holder_record
 from promo_server.workers.verification import PERIODS, limit_of
 
@@ -34,6 +34,7 @@ class Rebuilt:
     limits: int = 0
     publications: int = 0
     rolled_back: int = 0
+    vouchers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +77,32 @@ class StoreRebuild:
             await self._limits(project_id, rebuilt)
             await self._publications(project_id, rebuilt)
             await self._rollbacks(project_id, rebuilt)
+            await self._vouchers(project_id, rebuilt)
         # Last, since without definitions no call can touch what is still being written.
         rebuilt.definitions = await self._publisher.republish_all()
         return rebuilt
 
     async def _limits(self, project_id: str, rebuilt: Rebuilt) -> None:
         after = ""
+        async with self._database.read() as unit:
+            single_use = await unit.campaigns.single_use(project_id)
         while True:
             async with self._database.read() as unit:
                 uses = await unit.archive.limits(project_id, after, _AT_ONCE)
                 slots = await unit.archive.slots(project_id, [use.limit for use in uses])
             if not uses:
                 return
-            counters = [self._counter(use, set(slots.get(use.limit, ()))) for use in uses]
+            counters = [self._counter(use, limit_of(use, single_use), set(slots.get(use.limit, ()))) for use in uses]
             await self._counters.restore(project_id, [one for one in counters if one is not None])
             rebuilt.limits += len(uses)
             after = uses[-1].limit
 
-    def _counter(self, use: LimitUse, slots: set[int]) -> RestoredCounter | None:
-        limit = limit_of(use)
+    def _counter(self, use: LimitUse, limit: Limit, slots: set[int]) -> RestoredCounter | None:
+        if limit.further:
+            # Slot 1 of the counter stands for the bit, whoever has that.
+            free = tuple(slot for slot in range(2, use.highest_slot) if slot not in slots)
+            taken = len(slots | {1})
+            return RestoredCounter(limit, taken, use.highest_sequence, free, bit=1 in slots)
         if limit.single_use:
             return RestoredCounter(limit, 1, 0) if use.count else None
         if limit.money:
@@ -107,7 +115,7 @@ class StoreRebuild:
         async with self._database.read() as unit:
             numbers = await unit.campaigns.numbers(project_id)
         first_positions: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        following: dict[int, int] = defaultdict(int)
+        cursors: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
         after = ""
         while True:
             async with self._database.read() as unit:
@@ -117,13 +125,15 @@ class StoreRebuild:
             restored = [_publication(one, numbers[one.campaign_id]) for one in found]
             for one in restored:
                 first_positions[one.campaign_number][one.customer].append(one.positions[0])
-                following[one.campaign_number] = max(following[one.campaign_number], one.positions[-1] + 1)
+                following, published = cursors[one.campaign_number]
+                following = max(following, one.positions[-1] + 1)
+                cursors[one.campaign_number] = following, published + len(one.positions)
             await self._restore.publications(project_id, restored, self._times.source_id_ms)
             rebuilt.publications += len(found)
             after = found[-1].id
         for number, customers in first_positions.items():
             await self._restore.customers(project_id, number, customers)
-        await self._restore.cursors(project_id, following)
+        await self._restore.cursors(project_id, cursors)
 
     async def _rollbacks(self, project_id: str, rebuilt: Rebuilt) -> None:
         after = ""
@@ -135,6 +145,22 @@ class StoreRebuild:
             await self._restore.rolled_back(project_id, items, self._times.rollback_ms)
             rebuilt.rolled_back += len(items)
             after = items[-1]
+
+    async def _vouchers(self, project_id: str, rebuilt: Rebuilt) -> None:
+        async with self._database.read() as unit:
+            numbers = await unit.campaigns.numbers(project_id)
+        after = ("", -1)
+        while True:
+            async with self._database.read() as unit:
+                found = await unit.archive.edited_vouchers(project_id, after, _AT_ONCE)
+            if not found:
+                return
+            await self._restore.vouchers(
+                project_id,
+                [RestoredVoucher(numbers[one.campaign_id], one.position, one.deleted, one.record) for one in found],
+            )
+            rebuilt.vouchers += len(found)
+            after = (found[-1].campaign_id, found[-1].position)
 
 
 def _publication(one: ArchivedPublication, number: int) -> RestoredPublication:

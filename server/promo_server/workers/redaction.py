@@ -6,7 +6,7 @@ caller's ids, and the reasons of rollbacks. Callers are told to put no person's 
 
 from __future__ import annotations
 
-from promo.v1 import customer_pb2, event_pb2
+from promo.v1 import customer_pb2, event_pb2, voucher_pb2
 
 
 def redacted_entry(entry: bytes) -> bytes:
@@ -25,6 +25,13 @@ def redacted_entry(entry: bytes) -> bytes:
         case _:
             pass
     return message.SerializeToString()
+
+
+def redacted_override(record: bytes) -> bytes:
+    """Return what a voucher has of its own, serialized, without metadata."""
+    override = voucher_pb2.VoucherOverride.FromString(record)
+    override.ClearField("metadata")
+    return override.SerializeToString()
 
 
 def holder_record(entry: bytes) -> bytes:

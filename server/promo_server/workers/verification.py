@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 
 from promo.v1 import event_pb2
 from promo_server.domain.ledger import StreamId
 from promo_server.services.archive_ports import LimitUse
 from promo_server.services.ports import Database
+from promo_server.store import keys
 from promo_server.store.counters import CounterState, Limit, RedisCounters
 from promo_server.store.ledger import RedisLedger
 
@@ -50,10 +51,13 @@ class Report:
             self.differences.append(Difference(subject, problem))
 
 
-def limit_of(use: LimitUse) -> Limit:
+def limit_of(use: LimitUse, single_use_campaigns: Collection[int]) -> Limit:
     """Return in which form the store counts a limit of the archive."""
-    single_use = use.kind == event_pb2.LIMIT_KIND_PER_CODE and use.highest_sequence == 0
-    return Limit(use.limit, money=use.kind in _MONEY, single_use=single_use)
+    per_code = use.kind == event_pb2.LIMIT_KIND_PER_CODE
+    # A single-use code's bit has no sequence of movements.
+    has_bit = use.highest_sequence == 0 or keys.campaign_of_limit(use.limit) in single_use_campaigns
+    single_use = per_code and has_bit
+    return Limit(use.limit, use.kind in _MONEY, single_use, further=single_use and use.highest_sequence > 0)
 
 
 class LedgerVerification:
@@ -72,8 +76,9 @@ class LedgerVerification:
         report.live_holds = await self._counters.live_holds(project_id)
         async with self._database.read() as unit:
             report.slot_conflicts = await unit.archive.conflict_count(project_id)
+            single_use = await unit.campaigns.single_use(project_id)
         async for uses in self._limits(project_id):
-            states = await self._counters.read(project_id, [limit_of(use) for use in uses])
+            states = await self._counters.read(project_id, [limit_of(use, single_use) for use in uses])
             for use, state in zip(uses, states, strict=True):
                 _compare(report, use, state)
         for partition in range(self._ledger.partitions):

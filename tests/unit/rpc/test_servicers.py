@@ -97,7 +97,7 @@ async def test_a_repeated_request_gets_the_first_answer(served: Served) -> None:
 
 
 async def test_every_violation_is_listed(served: Served) -> None:
-    wrong = campaign_pb2.Campaign(code_count=0, description="x" * 2_000, metadata={"k": "v" * 2_000})
+    wrong = campaign_pb2.Campaign(code_count=-1, description="x" * 2_000, metadata={"k": "v" * 2_000})
     code, info, fields = await refusal(create(served, wrong, "r" * 200))
     assert (code, info.reason, info.domain) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID", "promo")
     assert set(fields) == {

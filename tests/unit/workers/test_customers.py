@@ -12,6 +12,7 @@ from support import ledger
 from support.control_plane import PARTITIONS, ControlPlane
 
 from promo.v1 import event_pb2, publication_pb2
+from promo.v1.voucher_pb2 import VoucherOverride
 from promo_server.domain.lists import CUSTOMERS, ListQuery
 from promo_server.services.freshness import Freshness
 from promo_server.services.history_ports import ArchivedCustomer
@@ -203,6 +204,55 @@ async def test_entries_on_their_way_to_the_archive_are_waited_for(plane: Control
     await rounds(plane)()
     assert "secret" not in str(await entries(plane))
     assert await customer(plane) is None
+
+
+async def edit(plane: ControlPlane, campaign_id: str, position: int) -> VoucherOverride:
+    """Give a voucher metadata and an end of its own, in the store and in the ledger."""
+    override = VoucherOverride(revision=1, metadata={"secret": "six"}, disabled=True)
+    entry = event_pb2.LedgerEntry()
+    entry.voucher.campaign_id, entry.voucher.position = campaign_id, position
+    entry.voucher.override.CopyFrom(override)
+    await append(plane, entry)
+    key = keys.voucher_override(plane.project, 1, position, PARTITIONS)
+    await plane.client.set(key, override.SerializeToString())
+    return override
+
+
+async def overrides(plane: ControlPlane, *positions: int) -> list[VoucherOverride]:
+    """Return what vouchers have of their own, which must be the same in the store and in the archive."""
+    names = [keys.voucher_override(plane.project, 1, position, PARTITIONS) for position in positions]
+    kept = await plane.client.mget(names)
+    async with plane.database.connection() as connection:
+        states = archive.VOUCHER_STATES.c
+        archived = dict(tuple(row) for row in await connection.execute(select(states.position, states.record)))
+    assert [archived[position] for position in positions] == kept
+    return [VoucherOverride.FromString(record) for record in kept]
+
+
+async def test_vouchers_of_an_erased_person_have_no_metadata_and_keep_their_terms(plane: ControlPlane) -> None:
+    used, _ = await personal_entries(plane)
+    campaign_id = used.redemption.results[0].campaign_id
+    before = [await edit(plane, campaign_id, position) for position in (35, 36, 37)]
+    await project(plane, change(AT + 5, erased=True))
+    # Changed again before the erasure gets to it: what is there then goes.
+    changed = VoucherOverride(revision=2, metadata={"secret": "seven"})
+    key = keys.voucher_override(plane.project, 1, 36, PARTITIONS)
+    await plane.client.set(key, changed.SerializeToString())
+    await rounds(plane)()
+    assert await column(plane, archive.ERASURES, "done_ms") == [None]
+    entry = event_pb2.LedgerEntry()
+    entry.voucher.campaign_id, entry.voucher.position = campaign_id, 36
+    entry.voucher.override.CopyFrom(changed)
+    await append(plane, entry)
+    await plane.projection().run_round(plane.project)
+    await rounds(plane)()
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+    # The voucher at 37 is nobody's.
+    assert await overrides(plane, 35, 36, 37) == [
+        VoucherOverride(revision=1, disabled=True),
+        VoucherOverride(revision=2),
+        before[2],
+    ]
 
 
 async def test_what_comes_after_an_erasure_is_not_touched(plane: ControlPlane) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support import ledger
-from support.control_plane import PARTITIONS, ControlPlane
+from support.control_plane import DEFINITION, PARTITIONS, ControlPlane
 
 from promo.v1 import event_pb2
-from promo_server.store import keys
+from promo.v1.voucher_pb2 import VoucherOverride
+from promo_server.domain.definition import Limits
+from promo_server.store import ids, keys
 from promo_server.store.counters import RedisCounters
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.restore import RedisRestore
@@ -105,9 +109,59 @@ async def test_an_empty_store_gets_its_counters_holders_and_rollbacks_again(plan
     fields = await plane.client.hgetall(holders)
     assert fields[b"8"] == b">7"
     assert fields[b"7"].startswith(b"7,8|")
-    assert await plane.client.get(keys.cursor(plane.project, campaign.number, PARTITIONS)) == b"9"
+    assert await plane.client.get(keys.cursor(plane.project, campaign.number, PARTITIONS)) == b"9:2"
     assert await plane.client.get(keys.source(plane.project, campaign.number, "s1", PARTITIONS)) == b"7"
     customer = keys.customer_publications(plane.project, campaign.number, "c1", PARTITIONS)
     assert await plane.client.get(customer) == b"7"
     assert await plane.client.exists(keys.bundle(plane.project, campaign.number, PARTITIONS))
+    assert (await verify(plane)).agrees
+
+
+async def test_an_empty_store_gets_further_uses_and_edited_vouchers_again(plane: ControlPlane) -> None:
+    definition = replace(DEFINITION, limits=Limits(per_code=1))
+    campaign = await plane.campaign(definition=definition)
+    limit = f"k:{campaign.number}:5"
+    # The bit was the first use and is free again; of the further ones slot 3 was given back.
+    for slot, sequence in ((1, 0), (2, 1), (3, 2), (4, 3)):
+        used = ledger.redemption("c1", "CODE", limit, campaign_id=campaign.id)
+        used.redemption.results[0].voucher_id = ids.voucher_id(campaign.number, 5)
+        used.movements[0].kind = event_pb2.LIMIT_KIND_PER_CODE
+        del used.movements[1]
+        place = await ledger.append(plane.client, plane.project, 1, used, f"{slot}:{sequence}:{slot}")
+        if slot in {1, 3}:
+            at = place.split("-")
+            undone = ledger.rollback(f"r_01{int(at[0]):011x}{int(at[1]):03x}", limit)
+            undone.movements[0].kind = event_pb2.LIMIT_KIND_PER_CODE
+            del undone.movements[1]
+            results = "0:0:0" if slot == 1 else f"0:{sequence + 5}:2"
+            await ledger.append(plane.client, plane.project, 1, undone, results)
+    further, _ = keys.limit(plane.project, limit, PARTITIONS, single_use=False)
+    await plane.client.set(further, "3:7:1")
+    await plane.client.zadd(keys.free_slots(plane.project, limit, PARTITIONS), {"3": 3})
+    for position, record in ((5, VoucherOverride(revision=2)), (6, VoucherOverride(revision=1, deleted=True))):
+        change = event_pb2.LedgerEntry()
+        change.voucher.campaign_id, change.voucher.position = campaign.id, position
+        change.voucher.override.CopyFrom(record)
+        await ledger.append(plane.client, plane.project, 1, change, "")
+        name = keys.voucher_override(plane.project, campaign.number, position, PARTITIONS)
+        await plane.client.set(name, record.SerializeToString())
+    await plane.client.hset(keys.holders(plane.project, campaign.number, 0, PARTITIONS), "6", "-")
+    report = await verify(plane)
+    assert report.agrees, report.differences
+    async with plane.database.read() as unit:
+        states = await unit.vouchers.between(plane.project, campaign.id, 0, 10)
+    assert [(one.position, one.redeemed_count, one.deleted) for one in states] == [(5, 2, False), (6, 0, True)]
+    kept = {name: await plane.client.dump(name) for name in await plane.client.keys("*}[ehkf]:*")}
+    assert len(kept) == 5
+    await plane.client.flushall()
+    done = await StoreRebuild(
+        plane.database,
+        plane.use_cases.publisher,
+        RedisCounters(plane.client, PARTITIONS),
+        RedisRestore(plane.client, PARTITIONS),
+        plane.clock,
+        RebuildTimes(1_000_000, 1_000_000),
+    )()
+    assert done.vouchers == 2
+    assert {name: await plane.client.dump(name) for name in kept} == kept
     assert (await verify(plane)).agrees

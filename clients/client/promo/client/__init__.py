@@ -38,6 +38,8 @@ from promo.v1.campaign_pb2 import Campaign, CodeLayout
 from promo.v1.customer_pb2 import Customer
 from promo.v1.limit_pb2 import Limits
 from promo.v1.order_pb2 import Order, OrderItem
+from promo.v1.voucher_pb2 import Voucher
+from promo.v1.voucher_service_pb2 import StandaloneTerms, VoucherFilter
 
 __all__ = [
     "Campaign",
@@ -60,11 +62,14 @@ __all__ = [
     "Retry",
     "RetryPolicy",
     "Runtime",
+    "StandaloneTerms",
     "SyncPromoClient",
     "Timeouts",
     "Tls",
     "Transport",
     "Violation",
+    "Voucher",
+    "VoucherFilter",
     "amount_off",
     "exceptions",
     "fixed_price",

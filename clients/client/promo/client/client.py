@@ -17,13 +17,15 @@ from promo.client.codes import Codes
 from promo.client.customers import Customers, Orders
 from promo.client.errors import PromoError
 from promo.client.hooks import Hook, Unobserved
+from promo.client.imports import Imports
 from promo.client.in_process import InProcessTransport, Runtime
-from promo.client.lookups import Publications, Redemptions, Sessions, Vouchers
+from promo.client.lookups import Publications, Redemptions, Sessions
 from promo.client.methods import Request
 from promo.client.retry import RetryPolicy
 from promo.client.timeouts import Timeouts
 from promo.client.tls import Tls
 from promo.client.transport import Transport
+from promo.client.vouchers import Vouchers
 from promo.v1.customer_pb2 import Customer
 from promo.v1.order_pb2 import Order
 from promo.v1.publication_pb2 import Publication
@@ -65,6 +67,7 @@ class PromoClient:
         self.codes = Codes(self._caller)
         self.customers = Customers(self._caller)
         self.orders = Orders(self._caller)
+        self.imports = Imports(self._caller)
         self.publications = Publications(self._caller)
         self.redemptions = Redemptions(self._caller)
         self.sessions = Sessions(self._caller)

@@ -21,6 +21,7 @@ from promo.v1.code_service_pb2 import (
     CodeBatchProgress,
     CreateCodeBatchRequest,
     ExportCodesRequest,
+    GetVerificationKeyRequest,
     ListCodeBatchesRequest,
 )
 
@@ -127,6 +128,11 @@ class Codes:
                 await sleep(delay)
             else:
                 return
+
+    async def verification_key(self, campaign: str, *, timeout: float | None = None) -> bytes:
+        """Return the secret that tells offline whether a code was issued, a JSON document. Raises CampaignNotFound."""
+        request = GetVerificationKeyRequest(campaign=campaign)
+        return (await self._caller.unary(methods.GET_VERIFICATION_KEY, request, timeout)).document
 
     def _within(self, deadline: float) -> float:
         """Return the time of one call of several that share a deadline."""

@@ -1,4 +1,4 @@
-"""What happened to a code, a redemption or a hold."""
+"""What happened to a customer, a redemption or a hold."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ from promo.v1.redemption_service_pb2 import (
 )
 from promo.v1.session_pb2 import Session
 from promo.v1.session_service_pb2 import GetSessionRequest, ListSessionsRequest, ReleaseSessionRequest
-from promo.v1.voucher_pb2 import Voucher
-from promo.v1.voucher_service_pb2 import GetVoucherRequest
 
 
 class Publications:
@@ -201,15 +199,3 @@ class Sessions:
         """Give back what a hold holds. Raises SessionNotFound."""
         request = ReleaseSessionRequest(key=key, request_id=request_id)
         await self._caller.unary(methods.RELEASE_SESSION, request, timeout)
-
-
-class Vouchers:
-    """Looks at single codes. `client.vouchers`."""
-
-    def __init__(self, caller: Caller) -> None:
-        """Call through `caller`."""
-        self._caller = caller
-
-    async def get(self, code: str, *, timeout: float | None = None) -> Voucher:
-        """Return the voucher of a code as a person would type it. Raises CodeNotFound."""
-        return await self._caller.unary(methods.GET_VOUCHER, GetVoucherRequest(code=code), timeout)

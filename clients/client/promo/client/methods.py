@@ -223,6 +223,78 @@ GET_VOUCHER: Final = Method(
     voucher_pb2.Voucher,
     Pace.HOT,
 )
+CREATE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/CreateVoucher",
+    voucher_service_pb2.CreateVoucherRequest,
+    voucher_pb2.Voucher,
+    identify=_own,
+)
+LIST_VOUCHERS: Final = Method(
+    "/promo.v1.VoucherService/ListVouchers",
+    voucher_service_pb2.ListVouchersRequest,
+    voucher_service_pb2.ListVouchersResponse,
+)
+UPDATE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/UpdateVoucher",
+    voucher_service_pb2.UpdateVoucherRequest,
+    voucher_pb2.Voucher,
+    identify=_own,
+)
+ENABLE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/EnableVoucher",
+    voucher_service_pb2.EnableVoucherRequest,
+    voucher_pb2.Voucher,
+    identify=_own,
+)
+DISABLE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/DisableVoucher",
+    voucher_service_pb2.DisableVoucherRequest,
+    voucher_pb2.Voucher,
+    identify=_own,
+)
+DELETE_VOUCHER: Final = Method(
+    "/promo.v1.VoucherService/DeleteVoucher",
+    voucher_service_pb2.DeleteVoucherRequest,
+    Empty,
+    identify=_own,
+)
+
+START_IMPORT: Final = Method(
+    "/promo.v1.CodeService/StartImport",
+    code_service_pb2.StartImportRequest,
+    code_service_pb2.CodeImport,
+    identify=_own,
+)
+GET_IMPORT: Final = Method(
+    "/promo.v1.CodeService/GetImport",
+    code_service_pb2.GetImportRequest,
+    code_service_pb2.CodeImport,
+)
+APPEND_IMPORT: Final = Method(
+    "/promo.v1.CodeService/AppendImport",
+    code_service_pb2.AppendImportRequest,
+    code_service_pb2.AppendImportResponse,
+)
+FINISH_IMPORT: Final = Method(
+    "/promo.v1.CodeService/FinishImport",
+    code_service_pb2.FinishImportRequest,
+    code_service_pb2.CodeImport,
+)
+ABORT_IMPORT: Final = Method(
+    "/promo.v1.CodeService/AbortImport",
+    code_service_pb2.AbortImportRequest,
+    code_service_pb2.CodeImport,
+)
+LIST_REFUSED_ROWS: Final = Method(
+    "/promo.v1.CodeService/ListRefusedRows",
+    code_service_pb2.ListRefusedRowsRequest,
+    code_service_pb2.ListRefusedRowsResponse,
+)
+GET_VERIFICATION_KEY: Final = Method(
+    "/promo.v1.CodeService/GetVerificationKey",
+    code_service_pb2.GetVerificationKeyRequest,
+    code_service_pb2.VerificationKey,
+)
 
 GET_CUSTOMER: Final = Method(
     "/promo.v1.CustomerService/GetCustomer",

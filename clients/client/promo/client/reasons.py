@@ -176,6 +176,16 @@ class Reason(enum.IntEnum):
     """No rollback has this id."""
     ARCHIVE_BEHIND = 55
     """What happened last is not in the archive yet; checkout is not affected."""
+    VOUCHER_DISABLED = 56
+    """The voucher itself was switched off."""
+    CODE_ALREADY_EXISTS = 57
+    """The code is that of another voucher of the project, or was once."""
+    IMPORT_NOT_FOUND = 58
+    """No import of the project has this id."""
+    IMPORT_IN_PROGRESS = 59
+    """While codes are imported into a campaign, it gets no others."""
+    IMPORT_ENDED = 60
+    """The import was finished or aborted before."""
 
     @property
     def detail(self) -> ReasonDetail:
@@ -624,6 +634,46 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             http_status=503,
             rest_key="service_unavailable",
             retry=Retry.SAME_REQUEST,
+        ),
+        Reason.VOUCHER_DISABLED: ReasonDetail(
+            message="voucher {code} is disabled",
+            metadata_keys=("code",),
+            grpc_code=9,
+            http_status=400,
+            rest_key="voucher_disabled",
+            retry=Retry.NEVER,
+        ),
+        Reason.CODE_ALREADY_EXISTS: ReasonDetail(
+            message="there is a voucher {code} in the project",
+            metadata_keys=("code",),
+            grpc_code=6,
+            http_status=409,
+            rest_key="duplicate_found",
+            retry=Retry.NEVER,
+        ),
+        Reason.IMPORT_NOT_FOUND: ReasonDetail(
+            message="there is no import {import}",
+            metadata_keys=("import",),
+            grpc_code=5,
+            http_status=404,
+            rest_key="not_found",
+            retry=Retry.NEVER,
+        ),
+        Reason.IMPORT_IN_PROGRESS: ReasonDetail(
+            message="campaign {campaign} has import {import} in progress; finish or abort it",
+            metadata_keys=("campaign", "import"),
+            grpc_code=9,
+            http_status=400,
+            rest_key="resource_in_use",
+            retry=Retry.NEVER,
+        ),
+        Reason.IMPORT_ENDED: ReasonDetail(
+            message="import {import} is {state}",
+            metadata_keys=("import", "state"),
+            grpc_code=9,
+            http_status=400,
+            rest_key="resource_in_use",
+            retry=Retry.NEVER,
         ),
     },
 )

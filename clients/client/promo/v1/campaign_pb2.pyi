@@ -108,8 +108,10 @@ class Campaign(_message.Message):
     currency are refused. Immutable.
     """
     code_count: _builtins.int
-    """Required. How many codes the campaign has, 1 to 1,000,000,000. Immutable
-    here; more are added with CodeService.CreateCodeBatch.
+    """Optional. How many codes the campaign has, 0 to 1,000,000,000. A campaign
+    created with 0 has stored codes, each imported or created by name.
+    Immutable here; more are added with CodeService.CreateCodeBatch. Named
+    codes of a campaign with computed codes are not counted.
     """
     join_once: _builtins.bool
     """Optional. A publication to a customer who holds a code of this campaign

@@ -23,28 +23,55 @@ _sym_db = _symbol_database.Default()
 
 
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from promo.v1 import code_batch_pb2 as promo_dot_v1_dot_code__batch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpromo/v1/code_service.proto\x12\x08promo.v1\x1a#google/longrunning/operations.proto\x1a\x19promo/v1/code_batch.proto\"i\n\x16\x43reateCodeBatchRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x12\n\ncode_count\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"Q\n\x11\x43odeBatchProgress\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x12\n\ndone_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\"Q\n\x16ListCodeBatchesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x17ListCodeBatchesResponse\x12)\n\x0c\x63ode_batches\x18\x01 \x03(\x0b\x32\x13.promo.v1.CodeBatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x12\x45xportCodesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x03\x12\x12\n\ncode_count\x18\x03 \x01(\x03\x12\x14\n\x0cresume_token\x18\x04 \x01(\t\"c\n\x13\x45xportCodesResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x12\n\ndone_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\x12\x14\n\x0cresume_token\x18\x04 \x01(\t2\x87\x02\n\x0b\x43odeService\x12R\n\x0f\x43reateCodeBatch\x12 .promo.v1.CreateCodeBatchRequest\x1a\x1d.google.longrunning.Operation\x12V\n\x0fListCodeBatches\x12 .promo.v1.ListCodeBatchesRequest\x1a!.promo.v1.ListCodeBatchesResponse\x12L\n\x0b\x45xportCodes\x12\x1c.promo.v1.ExportCodesRequest\x1a\x1d.promo.v1.ExportCodesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpromo/v1/code_service.proto\x12\x08promo.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19promo/v1/code_batch.proto\"i\n\x16\x43reateCodeBatchRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x12\n\ncode_count\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"Q\n\x11\x43odeBatchProgress\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x12\n\ndone_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\"Q\n\x16ListCodeBatchesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x17ListCodeBatchesResponse\x12)\n\x0c\x63ode_batches\x18\x01 \x03(\x0b\x32\x13.promo.v1.CodeBatch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x12\x45xportCodesRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x03\x12\x12\n\ncode_count\x18\x03 \x01(\x03\x12\x14\n\x0cresume_token\x18\x04 \x01(\t\"c\n\x13\x45xportCodesResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\x12\n\ndone_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\x12\x14\n\x0cresume_token\x18\x04 \x01(\t\"-\n\x19GetVerificationKeyRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"#\n\x0fVerificationKey\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\"\xd5\x01\n\nCodeImport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.promo.v1.ImportState\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x10\n\x08next_row\x18\x05 \x01(\x03\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x06 \x01(\x03\x12\x15\n\rrefused_count\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\nRefusedRow\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\"a\n\x12StartImportRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\x1e\n\x10GetImportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"C\n\x13\x41ppendImportRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tfirst_row\x18\x02 \x01(\x03\x12\r\n\x05\x63odes\x18\x03 \x03(\t\"m\n\x14\x41ppendImportResponse\x12)\n\x0b\x63ode_import\x18\x01 \x01(\x0b\x32\x14.promo.v1.CodeImport\x12*\n\x0crefused_rows\x18\x02 \x03(\x0b\x32\x14.promo.v1.RefusedRow\"!\n\x13\x46inishImportRequest\x12\n\n\x02id\x18\x01 \x01(\t\" \n\x12\x41\x62ortImportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"K\n\x16ListRefusedRowsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x17ListRefusedRowsResponse\x12*\n\x0crefused_rows\x18\x01 \x03(\x0b\x32\x14.promo.v1.RefusedRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x95\x01\n\x0bImportState\x12\x1c\n\x18IMPORT_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14IMPORT_STATE_RUNNING\x10\x01\x12\x19\n\x15IMPORT_STATE_FINISHED\x10\x02\x12\x19\n\x15IMPORT_STATE_ABORTING\x10\x03\x12\x18\n\x14IMPORT_STATE_ABORTED\x10\x04\x32\x8e\x06\n\x0b\x43odeService\x12R\n\x0f\x43reateCodeBatch\x12 .promo.v1.CreateCodeBatchRequest\x1a\x1d.google.longrunning.Operation\x12V\n\x0fListCodeBatches\x12 .promo.v1.ListCodeBatchesRequest\x1a!.promo.v1.ListCodeBatchesResponse\x12L\n\x0b\x45xportCodes\x12\x1c.promo.v1.ExportCodesRequest\x1a\x1d.promo.v1.ExportCodesResponse0\x01\x12T\n\x12GetVerificationKey\x12#.promo.v1.GetVerificationKeyRequest\x1a\x19.promo.v1.VerificationKey\x12\x41\n\x0bStartImport\x12\x1c.promo.v1.StartImportRequest\x1a\x14.promo.v1.CodeImport\x12=\n\tGetImport\x12\x1a.promo.v1.GetImportRequest\x1a\x14.promo.v1.CodeImport\x12M\n\x0c\x41ppendImport\x12\x1d.promo.v1.AppendImportRequest\x1a\x1e.promo.v1.AppendImportResponse\x12\x43\n\x0c\x46inishImport\x12\x1d.promo.v1.FinishImportRequest\x1a\x14.promo.v1.CodeImport\x12\x41\n\x0b\x41\x62ortImport\x12\x1c.promo.v1.AbortImportRequest\x1a\x14.promo.v1.CodeImport\x12V\n\x0fListRefusedRows\x12 .promo.v1.ListRefusedRowsRequest\x1a!.promo.v1.ListRefusedRowsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promo.v1.code_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATECODEBATCHREQUEST']._serialized_start=105
-  _globals['_CREATECODEBATCHREQUEST']._serialized_end=210
-  _globals['_CODEBATCHPROGRESS']._serialized_start=212
-  _globals['_CODEBATCHPROGRESS']._serialized_end=293
-  _globals['_LISTCODEBATCHESREQUEST']._serialized_start=295
-  _globals['_LISTCODEBATCHESREQUEST']._serialized_end=376
-  _globals['_LISTCODEBATCHESRESPONSE']._serialized_start=378
-  _globals['_LISTCODEBATCHESRESPONSE']._serialized_end=471
-  _globals['_EXPORTCODESREQUEST']._serialized_start=473
-  _globals['_EXPORTCODESREQUEST']._serialized_end=577
-  _globals['_EXPORTCODESRESPONSE']._serialized_start=579
-  _globals['_EXPORTCODESRESPONSE']._serialized_end=678
-  _globals['_CODESERVICE']._serialized_start=681
-  _globals['_CODESERVICE']._serialized_end=944
+  _globals['_IMPORTSTATE']._serialized_start=1641
+  _globals['_IMPORTSTATE']._serialized_end=1790
+  _globals['_CREATECODEBATCHREQUEST']._serialized_start=138
+  _globals['_CREATECODEBATCHREQUEST']._serialized_end=243
+  _globals['_CODEBATCHPROGRESS']._serialized_start=245
+  _globals['_CODEBATCHPROGRESS']._serialized_end=326
+  _globals['_LISTCODEBATCHESREQUEST']._serialized_start=328
+  _globals['_LISTCODEBATCHESREQUEST']._serialized_end=409
+  _globals['_LISTCODEBATCHESRESPONSE']._serialized_start=411
+  _globals['_LISTCODEBATCHESRESPONSE']._serialized_end=504
+  _globals['_EXPORTCODESREQUEST']._serialized_start=506
+  _globals['_EXPORTCODESREQUEST']._serialized_end=610
+  _globals['_EXPORTCODESRESPONSE']._serialized_start=612
+  _globals['_EXPORTCODESRESPONSE']._serialized_end=711
+  _globals['_GETVERIFICATIONKEYREQUEST']._serialized_start=713
+  _globals['_GETVERIFICATIONKEYREQUEST']._serialized_end=758
+  _globals['_VERIFICATIONKEY']._serialized_start=760
+  _globals['_VERIFICATIONKEY']._serialized_end=795
+  _globals['_CODEIMPORT']._serialized_start=798
+  _globals['_CODEIMPORT']._serialized_end=1011
+  _globals['_REFUSEDROW']._serialized_start=1013
+  _globals['_REFUSEDROW']._serialized_end=1085
+  _globals['_STARTIMPORTREQUEST']._serialized_start=1087
+  _globals['_STARTIMPORTREQUEST']._serialized_end=1184
+  _globals['_GETIMPORTREQUEST']._serialized_start=1186
+  _globals['_GETIMPORTREQUEST']._serialized_end=1216
+  _globals['_APPENDIMPORTREQUEST']._serialized_start=1218
+  _globals['_APPENDIMPORTREQUEST']._serialized_end=1285
+  _globals['_APPENDIMPORTRESPONSE']._serialized_start=1287
+  _globals['_APPENDIMPORTRESPONSE']._serialized_end=1396
+  _globals['_FINISHIMPORTREQUEST']._serialized_start=1398
+  _globals['_FINISHIMPORTREQUEST']._serialized_end=1431
+  _globals['_ABORTIMPORTREQUEST']._serialized_start=1433
+  _globals['_ABORTIMPORTREQUEST']._serialized_end=1465
+  _globals['_LISTREFUSEDROWSREQUEST']._serialized_start=1467
+  _globals['_LISTREFUSEDROWSREQUEST']._serialized_end=1542
+  _globals['_LISTREFUSEDROWSRESPONSE']._serialized_start=1544
+  _globals['_LISTREFUSEDROWSRESPONSE']._serialized_end=1638
+  _globals['_CODESERVICE']._serialized_start=1793
+  _globals['_CODESERVICE']._serialized_end=2575
 # @@protoc_insertion_point(module_scope)

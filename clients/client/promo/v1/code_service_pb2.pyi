@@ -6,7 +6,9 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from promo.v1 import code_batch_pb2 as _code_batch_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +20,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ImportState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ImportStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ImportState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    IMPORT_STATE_UNSPECIFIED: _ImportState.ValueType  # 0
+    """Never returned."""
+    IMPORT_STATE_RUNNING: _ImportState.ValueType  # 1
+    """It takes rows in."""
+    IMPORT_STATE_FINISHED: _ImportState.ValueType  # 2
+    """Its codes can be used."""
+    IMPORT_STATE_ABORTING: _ImportState.ValueType  # 3
+    """Its codes are being forgotten; abort it again when that was interrupted."""
+    IMPORT_STATE_ABORTED: _ImportState.ValueType  # 4
+    """Its codes were forgotten."""
+
+class ImportState(_ImportState, metaclass=_ImportStateEnumTypeWrapper):
+    """How an import stands."""
+
+IMPORT_STATE_UNSPECIFIED: ImportState.ValueType  # 0
+"""Never returned."""
+IMPORT_STATE_RUNNING: ImportState.ValueType  # 1
+"""It takes rows in."""
+IMPORT_STATE_FINISHED: ImportState.ValueType  # 2
+"""Its codes can be used."""
+IMPORT_STATE_ABORTING: ImportState.ValueType  # 3
+"""Its codes are being forgotten; abort it again when that was interrupted."""
+IMPORT_STATE_ABORTED: ImportState.ValueType  # 4
+"""Its codes were forgotten."""
+Global___ImportState: _TypeAlias = ImportState  # noqa: Y015
 
 @_typing.final
 class CreateCodeBatchRequest(_message.Message):
@@ -210,3 +244,357 @@ class ExportCodesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportCodesResponse: _TypeAlias = ExportCodesResponse  # noqa: Y015
+
+@_typing.final
+class GetVerificationKeyRequest(_message.Message):
+    """Names a campaign with computed codes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    campaign: _builtins.str
+    """Required. Id or name of the campaign."""
+    def __init__(
+        self,
+        *,
+        campaign: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVerificationKeyRequest: _TypeAlias = GetVerificationKeyRequest  # noqa: Y015
+
+@_typing.final
+class VerificationKey(_message.Message):
+    """What tells whether a code was issued."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    document: _builtins.bytes
+    """Output only. A JSON document, for promo_server.kernel.verification and
+    `promo codes verify`. Secret.
+    """
+    def __init__(
+        self,
+        *,
+        document: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerificationKey: _TypeAlias = VerificationKey  # noqa: Y015
+
+@_typing.final
+class CodeImport(_message.Message):
+    """An import of codes that exist already."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    NEXT_ROW_FIELD_NUMBER: _builtins.int
+    ACCEPTED_COUNT_FIELD_NUMBER: _builtins.int
+    REFUSED_COUNT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Output only. The engine's id. Example: "imp_01h2xcejqtf2"."""
+    campaign_id: _builtins.str
+    """Output only. Id of the campaign."""
+    state: Global___ImportState.ValueType
+    """Output only. How it stands."""
+    source: _builtins.str
+    """Output only. What is imported, as StartImportRequest named it."""
+    next_row: _builtins.int
+    """Output only. The first row that was not taken in yet, from 0."""
+    accepted_count: _builtins.int
+    """Output only. Rows whose codes the campaign has, or will have."""
+    refused_count: _builtins.int
+    """Output only. Rows that were refused."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When the import was begun, UTC."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        campaign_id: _builtins.str = ...,
+        state: Global___ImportState.ValueType = ...,
+        source: _builtins.str = ...,
+        next_row: _builtins.int = ...,
+        accepted_count: _builtins.int = ...,
+        refused_count: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_count", b"accepted_count", "campaign_id", b"campaign_id", "create_time", b"create_time", "id", b"id", "next_row", b"next_row", "refused_count", b"refused_count", "source", b"source", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CodeImport: _TypeAlias = CodeImport  # noqa: Y015
+
+@_typing.final
+class RefusedRow(_message.Message):
+    """A row that was not taken in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    row: _builtins.int
+    """Output only. The row, from 0."""
+    code: _builtins.str
+    """Output only. The code as far as it can be shown."""
+    reason: _builtins.str
+    """Output only. CODE_ALREADY_EXISTS or FIELD_INVALID."""
+    problem: _builtins.str
+    """Output only. What is wrong with it, in plain words."""
+    def __init__(
+        self,
+        *,
+        row: _builtins.int = ...,
+        code: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "problem", b"problem", "reason", b"reason", "row", b"row"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedRow: _TypeAlias = RefusedRow  # noqa: Y015
+
+@_typing.final
+class StartImportRequest(_message.Message):
+    """Asks for a new import."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    campaign: _builtins.str
+    """Required. Id or name of the campaign."""
+    source: _builtins.str
+    """Optional. Names what is imported, up to 128 bytes, so that whoever goes on
+    can tell whether it is the same. Example: a hash of the file.
+    """
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id."""
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
+    def __init__(
+        self,
+        *,
+        campaign: _builtins.str = ...,
+        source: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "request_id", b"request_id", "source", b"source", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartImportRequest: _TypeAlias = StartImportRequest  # noqa: Y015
+
+@_typing.final
+class GetImportRequest(_message.Message):
+    """Names an import."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Required. Id of the import."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetImportRequest: _TypeAlias = GetImportRequest  # noqa: Y015
+
+@_typing.final
+class AppendImportRequest(_message.Message):
+    """Rows of an import."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
+    CODES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Required. Id of the import."""
+    first_row: _builtins.int
+    """Required. Row of the first code, from 0: CodeImport.next_row."""
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. The codes of consecutive rows, 1 to 50,000 of up to 128 bytes."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        first_row: _builtins.int = ...,
+        codes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "first_row", b"first_row", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendImportRequest: _TypeAlias = AppendImportRequest  # noqa: Y015
+
+@_typing.final
+class AppendImportResponse(_message.Message):
+    """What became of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_IMPORT_FIELD_NUMBER: _builtins.int
+    REFUSED_ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def code_import(self) -> Global___CodeImport:
+        """The import after them."""
+
+    @_builtins.property
+    def refused_rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedRow]:
+        """Those of the rows that were refused."""
+
+    def __init__(
+        self,
+        *,
+        code_import: Global___CodeImport | None = ...,
+        refused_rows: _abc.Iterable[Global___RefusedRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code_import", b"code_import"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_import", b"code_import", "refused_rows", b"refused_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendImportResponse: _TypeAlias = AppendImportResponse  # noqa: Y015
+
+@_typing.final
+class FinishImportRequest(_message.Message):
+    """Names an import to finish."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Required. Id of the import."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishImportRequest: _TypeAlias = FinishImportRequest  # noqa: Y015
+
+@_typing.final
+class AbortImportRequest(_message.Message):
+    """Names an import to abort."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Required. Id of the import."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbortImportRequest: _TypeAlias = AbortImportRequest  # noqa: Y015
+
+@_typing.final
+class ListRefusedRowsRequest(_message.Message):
+    """Asks for a page of refused rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Required. Id of the import."""
+    page_size: _builtins.int
+    """Optional. 1 to 1,000; 100 when absent."""
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the page before."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRefusedRowsRequest: _TypeAlias = ListRefusedRowsRequest  # noqa: Y015
+
+@_typing.final
+class ListRefusedRowsResponse(_message.Message):
+    """A page of refused rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_ROWS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def refused_rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedRow]:
+        """The rows, ascending."""
+
+    def __init__(
+        self,
+        *,
+        refused_rows: _abc.Iterable[Global___RefusedRow] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "refused_rows", b"refused_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRefusedRowsResponse: _TypeAlias = ListRefusedRowsResponse  # noqa: Y015

@@ -53,6 +53,41 @@ class CodeServiceStub:
                 request_serializer=promo_dot_v1_dot_code__service__pb2.ExportCodesRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_code__service__pb2.ExportCodesResponse.FromString,
                 _registered_method=True)
+        self.GetVerificationKey = channel.unary_unary(
+                '/promo.v1.CodeService/GetVerificationKey',
+                request_serializer=promo_dot_v1_dot_code__service__pb2.GetVerificationKeyRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_code__service__pb2.VerificationKey.FromString,
+                _registered_method=True)
+        self.StartImport = channel.unary_unary(
+                '/promo.v1.CodeService/StartImport',
+                request_serializer=promo_dot_v1_dot_code__service__pb2.StartImportRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+                _registered_method=True)
+        self.GetImport = channel.unary_unary(
+                '/promo.v1.CodeService/GetImport',
+                request_serializer=promo_dot_v1_dot_code__service__pb2.GetImportRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+                _registered_method=True)
+        self.AppendImport = channel.unary_unary(
+                '/promo.v1.CodeService/AppendImport',
+                request_serializer=promo_dot_v1_dot_code__service__pb2.AppendImportRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_code__service__pb2.AppendImportResponse.FromString,
+                _registered_method=True)
+        self.FinishImport = channel.unary_unary(
+                '/promo.v1.CodeService/FinishImport',
+                request_serializer=promo_dot_v1_dot_code__service__pb2.FinishImportRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+                _registered_method=True)
+        self.AbortImport = channel.unary_unary(
+                '/promo.v1.CodeService/AbortImport',
+                request_serializer=promo_dot_v1_dot_code__service__pb2.AbortImportRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+                _registered_method=True)
+        self.ListRefusedRows = channel.unary_unary(
+                '/promo.v1.CodeService/ListRefusedRows',
+                request_serializer=promo_dot_v1_dot_code__service__pb2.ListRefusedRowsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_code__service__pb2.ListRefusedRowsResponse.FromString,
+                _registered_method=True)
 
 
 class CodeServiceServicer:
@@ -87,6 +122,68 @@ class CodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVerificationKey(self, request, context):
+        """Returns what tells, without any connection, whether a code of a campaign
+        was issued. It can make every code of the campaign: keep it as secret as
+        they are. Refused with FIELD_INVALID for stored codes, which follow from
+        no key. Scope: codes.export.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartImport(self, request, context):
+        """Begins an import of codes that exist already into a campaign with stored
+        codes. None of them can be used before the import is finished. Fails with
+        IMPORT_IN_PROGRESS or REQUEST_ID_REUSED. Scope: campaigns.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetImport(self, request, context):
+        """Returns an import. Fails with IMPORT_NOT_FOUND. Scope: campaigns.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AppendImport(self, request, context):
+        """Takes the next rows of an import in, each wholly or not at all, and keeps
+        them when it answers. Rows that were taken in before are answered again
+        and change nothing, so a chunk can be repeated. Fails with
+        IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishImport(self, request, context):
+        """Lets all accepted codes of an import be used, at once. Finishing a finished
+        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+        CONFLICT. Scope: campaigns.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AbortImport(self, request, context):
+        """Forgets the codes of an import that is not finished. Aborting an aborted
+        import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
+        Scope: campaigns.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRefusedRows(self, request, context):
+        """Lists the rows of an import that were refused, by row. Fails with
+        IMPORT_NOT_FOUND or PAGE_TOKEN_INVALID. Scope: campaigns.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CodeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -104,6 +201,41 @@ def add_CodeServiceServicer_to_server(servicer, server):
                     servicer.ExportCodes,
                     request_deserializer=promo_dot_v1_dot_code__service__pb2.ExportCodesRequest.FromString,
                     response_serializer=promo_dot_v1_dot_code__service__pb2.ExportCodesResponse.SerializeToString,
+            ),
+            'GetVerificationKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVerificationKey,
+                    request_deserializer=promo_dot_v1_dot_code__service__pb2.GetVerificationKeyRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_code__service__pb2.VerificationKey.SerializeToString,
+            ),
+            'StartImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartImport,
+                    request_deserializer=promo_dot_v1_dot_code__service__pb2.StartImportRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_code__service__pb2.CodeImport.SerializeToString,
+            ),
+            'GetImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetImport,
+                    request_deserializer=promo_dot_v1_dot_code__service__pb2.GetImportRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_code__service__pb2.CodeImport.SerializeToString,
+            ),
+            'AppendImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendImport,
+                    request_deserializer=promo_dot_v1_dot_code__service__pb2.AppendImportRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_code__service__pb2.AppendImportResponse.SerializeToString,
+            ),
+            'FinishImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishImport,
+                    request_deserializer=promo_dot_v1_dot_code__service__pb2.FinishImportRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_code__service__pb2.CodeImport.SerializeToString,
+            ),
+            'AbortImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbortImport,
+                    request_deserializer=promo_dot_v1_dot_code__service__pb2.AbortImportRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_code__service__pb2.CodeImport.SerializeToString,
+            ),
+            'ListRefusedRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRefusedRows,
+                    request_deserializer=promo_dot_v1_dot_code__service__pb2.ListRefusedRowsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_code__service__pb2.ListRefusedRowsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -190,6 +322,195 @@ class CodeService:
             '/promo.v1.CodeService/ExportCodes',
             promo_dot_v1_dot_code__service__pb2.ExportCodesRequest.SerializeToString,
             promo_dot_v1_dot_code__service__pb2.ExportCodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVerificationKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CodeService/GetVerificationKey',
+            promo_dot_v1_dot_code__service__pb2.GetVerificationKeyRequest.SerializeToString,
+            promo_dot_v1_dot_code__service__pb2.VerificationKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CodeService/StartImport',
+            promo_dot_v1_dot_code__service__pb2.StartImportRequest.SerializeToString,
+            promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CodeService/GetImport',
+            promo_dot_v1_dot_code__service__pb2.GetImportRequest.SerializeToString,
+            promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CodeService/AppendImport',
+            promo_dot_v1_dot_code__service__pb2.AppendImportRequest.SerializeToString,
+            promo_dot_v1_dot_code__service__pb2.AppendImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CodeService/FinishImport',
+            promo_dot_v1_dot_code__service__pb2.FinishImportRequest.SerializeToString,
+            promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbortImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CodeService/AbortImport',
+            promo_dot_v1_dot_code__service__pb2.AbortImportRequest.SerializeToString,
+            promo_dot_v1_dot_code__service__pb2.CodeImport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRefusedRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CodeService/ListRefusedRows',
+            promo_dot_v1_dot_code__service__pb2.ListRefusedRowsRequest.SerializeToString,
+            promo_dot_v1_dot_code__service__pb2.ListRefusedRowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

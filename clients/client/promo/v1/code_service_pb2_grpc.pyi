@@ -51,6 +51,39 @@ class CodeServiceStub:
     bytes whenever it is asked for. Fails with RESUME_TOKEN_INVALID.
     Scope: codes.export.
     """
+    GetVerificationKey: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.GetVerificationKeyRequest, _code_service_pb2.VerificationKey]
+    """Returns what tells, without any connection, whether a code of a campaign
+    was issued. It can make every code of the campaign: keep it as secret as
+    they are. Refused with FIELD_INVALID for stored codes, which follow from
+    no key. Scope: codes.export.
+    """
+    StartImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.StartImportRequest, _code_service_pb2.CodeImport]
+    """Begins an import of codes that exist already into a campaign with stored
+    codes. None of them can be used before the import is finished. Fails with
+    IMPORT_IN_PROGRESS or REQUEST_ID_REUSED. Scope: campaigns.write.
+    """
+    GetImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.GetImportRequest, _code_service_pb2.CodeImport]
+    """Returns an import. Fails with IMPORT_NOT_FOUND. Scope: campaigns.read."""
+    AppendImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.AppendImportRequest, _code_service_pb2.AppendImportResponse]
+    """Takes the next rows of an import in, each wholly or not at all, and keeps
+    them when it answers. Rows that were taken in before are answered again
+    and change nothing, so a chunk can be repeated. Fails with
+    IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+    """
+    FinishImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.FinishImportRequest, _code_service_pb2.CodeImport]
+    """Lets all accepted codes of an import be used, at once. Finishing a finished
+    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+    CONFLICT. Scope: campaigns.write.
+    """
+    AbortImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.AbortImportRequest, _code_service_pb2.CodeImport]
+    """Forgets the codes of an import that is not finished. Aborting an aborted
+    import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
+    Scope: campaigns.write.
+    """
+    ListRefusedRows: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.ListRefusedRowsRequest, _code_service_pb2.ListRefusedRowsResponse]
+    """Lists the rows of an import that were refused, by row. Fails with
+    IMPORT_NOT_FOUND or PAGE_TOKEN_INVALID. Scope: campaigns.read.
+    """
 
 @_typing.type_check_only
 class CodeServiceAsyncStub(CodeServiceStub):
@@ -73,6 +106,39 @@ class CodeServiceAsyncStub(CodeServiceStub):
     """Streams the codes of a campaign, each on a line, in the same order and
     bytes whenever it is asked for. Fails with RESUME_TOKEN_INVALID.
     Scope: codes.export.
+    """
+    GetVerificationKey: _aio.UnaryUnaryMultiCallable[_code_service_pb2.GetVerificationKeyRequest, _code_service_pb2.VerificationKey]  # type: ignore[assignment]
+    """Returns what tells, without any connection, whether a code of a campaign
+    was issued. It can make every code of the campaign: keep it as secret as
+    they are. Refused with FIELD_INVALID for stored codes, which follow from
+    no key. Scope: codes.export.
+    """
+    StartImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.StartImportRequest, _code_service_pb2.CodeImport]  # type: ignore[assignment]
+    """Begins an import of codes that exist already into a campaign with stored
+    codes. None of them can be used before the import is finished. Fails with
+    IMPORT_IN_PROGRESS or REQUEST_ID_REUSED. Scope: campaigns.write.
+    """
+    GetImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.GetImportRequest, _code_service_pb2.CodeImport]  # type: ignore[assignment]
+    """Returns an import. Fails with IMPORT_NOT_FOUND. Scope: campaigns.read."""
+    AppendImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.AppendImportRequest, _code_service_pb2.AppendImportResponse]  # type: ignore[assignment]
+    """Takes the next rows of an import in, each wholly or not at all, and keeps
+    them when it answers. Rows that were taken in before are answered again
+    and change nothing, so a chunk can be repeated. Fails with
+    IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+    """
+    FinishImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.FinishImportRequest, _code_service_pb2.CodeImport]  # type: ignore[assignment]
+    """Lets all accepted codes of an import be used, at once. Finishing a finished
+    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+    CONFLICT. Scope: campaigns.write.
+    """
+    AbortImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.AbortImportRequest, _code_service_pb2.CodeImport]  # type: ignore[assignment]
+    """Forgets the codes of an import that is not finished. Aborting an aborted
+    import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
+    Scope: campaigns.write.
+    """
+    ListRefusedRows: _aio.UnaryUnaryMultiCallable[_code_service_pb2.ListRefusedRowsRequest, _code_service_pb2.ListRefusedRowsResponse]  # type: ignore[assignment]
+    """Lists the rows of an import that were refused, by row. Fails with
+    IMPORT_NOT_FOUND or PAGE_TOKEN_INVALID. Scope: campaigns.read.
     """
 
 class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -111,6 +177,81 @@ class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the codes of a campaign, each on a line, in the same order and
         bytes whenever it is asked for. Fails with RESUME_TOKEN_INVALID.
         Scope: codes.export.
+        """
+
+    @_abc_1.abstractmethod
+    def GetVerificationKey(
+        self,
+        request: _code_service_pb2.GetVerificationKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_code_service_pb2.VerificationKey, _abc.Awaitable[_code_service_pb2.VerificationKey]]:
+        """Returns what tells, without any connection, whether a code of a campaign
+        was issued. It can make every code of the campaign: keep it as secret as
+        they are. Refused with FIELD_INVALID for stored codes, which follow from
+        no key. Scope: codes.export.
+        """
+
+    @_abc_1.abstractmethod
+    def StartImport(
+        self,
+        request: _code_service_pb2.StartImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_code_service_pb2.CodeImport, _abc.Awaitable[_code_service_pb2.CodeImport]]:
+        """Begins an import of codes that exist already into a campaign with stored
+        codes. None of them can be used before the import is finished. Fails with
+        IMPORT_IN_PROGRESS or REQUEST_ID_REUSED. Scope: campaigns.write.
+        """
+
+    @_abc_1.abstractmethod
+    def GetImport(
+        self,
+        request: _code_service_pb2.GetImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_code_service_pb2.CodeImport, _abc.Awaitable[_code_service_pb2.CodeImport]]:
+        """Returns an import. Fails with IMPORT_NOT_FOUND. Scope: campaigns.read."""
+
+    @_abc_1.abstractmethod
+    def AppendImport(
+        self,
+        request: _code_service_pb2.AppendImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_code_service_pb2.AppendImportResponse, _abc.Awaitable[_code_service_pb2.AppendImportResponse]]:
+        """Takes the next rows of an import in, each wholly or not at all, and keeps
+        them when it answers. Rows that were taken in before are answered again
+        and change nothing, so a chunk can be repeated. Fails with
+        IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+        """
+
+    @_abc_1.abstractmethod
+    def FinishImport(
+        self,
+        request: _code_service_pb2.FinishImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_code_service_pb2.CodeImport, _abc.Awaitable[_code_service_pb2.CodeImport]]:
+        """Lets all accepted codes of an import be used, at once. Finishing a finished
+        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+        CONFLICT. Scope: campaigns.write.
+        """
+
+    @_abc_1.abstractmethod
+    def AbortImport(
+        self,
+        request: _code_service_pb2.AbortImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_code_service_pb2.CodeImport, _abc.Awaitable[_code_service_pb2.CodeImport]]:
+        """Forgets the codes of an import that is not finished. Aborting an aborted
+        import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
+        Scope: campaigns.write.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRefusedRows(
+        self,
+        request: _code_service_pb2.ListRefusedRowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_code_service_pb2.ListRefusedRowsResponse, _abc.Awaitable[_code_service_pb2.ListRefusedRowsResponse]]:
+        """Lists the rows of an import that were refused, by row. Fails with
+        IMPORT_NOT_FOUND or PAGE_TOKEN_INVALID. Scope: campaigns.read.
         """
 
 def add_CodeServiceServicer_to_server(servicer: CodeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -95,9 +95,9 @@ class CustomerServiceServicer:
 
     def EraseCustomer(self, request, context):
         """Erases what is known of a person: name, e-mail, telephone number, and the
-        metadata of the customer and of their redemptions, orders and publications.
-        The customer is not found from the next read on, and the archive's older
-        copies are rewritten within seconds. `source_id` stays where limits are
+        metadata of the customer, of their redemptions, orders and publications, and
+        of the vouchers that were published to them. The customer is not found from
+        the next read on, and older copies are rewritten within seconds. `source_id` stays where limits are
         counted against it and where it proves that none was passed, and so does
         what was bought and used; copies in the store's ledger go when it is
         trimmed (`store.ledger_hours`). Erasing somebody unknown succeeds. A later

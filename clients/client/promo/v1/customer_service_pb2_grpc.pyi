@@ -54,9 +54,9 @@ class CustomerServiceStub:
     """
     EraseCustomer: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.EraseCustomerRequest, _empty_pb2.Empty]
     """Erases what is known of a person: name, e-mail, telephone number, and the
-    metadata of the customer and of their redemptions, orders and publications.
-    The customer is not found from the next read on, and the archive's older
-    copies are rewritten within seconds. `source_id` stays where limits are
+    metadata of the customer, of their redemptions, orders and publications, and
+    of the vouchers that were published to them. The customer is not found from
+    the next read on, and older copies are rewritten within seconds. `source_id` stays where limits are
     counted against it and where it proves that none was passed, and so does
     what was bought and used; copies in the store's ledger go when it is
     trimmed (`store.ledger_hours`). Erasing somebody unknown succeeds. A later
@@ -88,9 +88,9 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     EraseCustomer: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.EraseCustomerRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Erases what is known of a person: name, e-mail, telephone number, and the
-    metadata of the customer and of their redemptions, orders and publications.
-    The customer is not found from the next read on, and the archive's older
-    copies are rewritten within seconds. `source_id` stays where limits are
+    metadata of the customer, of their redemptions, orders and publications, and
+    of the vouchers that were published to them. The customer is not found from
+    the next read on, and older copies are rewritten within seconds. `source_id` stays where limits are
     counted against it and where it proves that none was passed, and so does
     what was bought and used; copies in the store's ledger go when it is
     trimmed (`store.ledger_hours`). Erasing somebody unknown succeeds. A later
@@ -143,9 +143,9 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Erases what is known of a person: name, e-mail, telephone number, and the
-        metadata of the customer and of their redemptions, orders and publications.
-        The customer is not found from the next read on, and the archive's older
-        copies are rewritten within seconds. `source_id` stays where limits are
+        metadata of the customer, of their redemptions, orders and publications, and
+        of the vouchers that were published to them. The customer is not found from
+        the next read on, and older copies are rewritten within seconds. `source_id` stays where limits are
         counted against it and where it proves that none was passed, and so does
         what was bought and used; copies in the store's ledger go when it is
         trimmed (`store.ledger_hours`). Erasing somebody unknown succeeds. A later

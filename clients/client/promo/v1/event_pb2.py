@@ -26,21 +26,22 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from promo.v1 import customer_pb2 as promo_dot_v1_dot_customer__pb2
 from promo.v1 import publication_pb2 as promo_dot_v1_dot_publication__pb2
 from promo.v1 import redemption_pb2 as promo_dot_v1_dot_redemption__pb2
+from promo.v1 import voucher_pb2 as promo_dot_v1_dot_voucher__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14promo/v1/event.proto\x12\x08promo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17promo/v1/customer.proto\x1a\x1apromo/v1/publication.proto\x1a\x19promo/v1/redemption.proto\"\xb9\x02\n\x0bLedgerEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12*\n\nredemption\x18\x02 \x01(\x0b\x32\x14.promo.v1.RedemptionH\x00\x12&\n\x08rollback\x18\x03 \x01(\x0b\x32\x12.promo.v1.RollbackH\x00\x12,\n\x0bpublication\x18\x04 \x01(\x0b\x32\x15.promo.v1.PublicationH\x00\x12\x33\n\x0f\x63ustomer_change\x18\x08 \x01(\x0b\x32\x18.promo.v1.CustomerChangeH\x00\x12%\n\tmovements\x18\x05 \x03(\x0b\x32\x12.promo.v1.Movement\x12$\n\x08\x63ustomer\x18\x06 \x01(\x0b\x32\x12.promo.v1.Customer\x12\x12\n\nrequest_id\x18\x07 \x01(\tB\x06\n\x04\x66\x61\x63t\"\x87\x01\n\x0e\x43ustomerChange\x12$\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x12.promo.v1.Customer\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\x12\x0e\n\x06\x65rased\x18\x03 \x01(\x08\x12/\n\x0b\x63hange_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x01\n\x08Movement\x12\x12\n\nredeemable\x18\x01 \x01(\x05\x12\r\n\x05limit\x18\x02 \x01(\t\x12!\n\x04kind\x18\x03 \x01(\x0e\x32\x13.promo.v1.LimitKind\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\x0c\n\x04slot\x18\x05 \x01(\x03\x12\x10\n\x08sequence\x18\x06 \x01(\x03\x12\r\n\x05total\x18\x07 \x01(\x03*\xae\x02\n\tLimitKind\x12\x1a\n\x16LIMIT_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13LIMIT_KIND_PER_CODE\x10\x01\x12$\n LIMIT_KIND_PER_CUSTOMER_PER_CODE\x10\x02\x12\x1b\n\x17LIMIT_KIND_PER_CUSTOMER\x10\x03\x12\x1b\n\x17LIMIT_KIND_PER_CAMPAIGN\x10\x04\x12\x16\n\x12LIMIT_KIND_PER_DAY\x10\x05\x12\x17\n\x13LIMIT_KIND_PER_WEEK\x10\x06\x12\x18\n\x14LIMIT_KIND_PER_MONTH\x10\x07\x12\x1e\n\x1aLIMIT_KIND_DISCOUNT_BUDGET\x10\x08\x12!\n\x1dLIMIT_KIND_ORDER_VALUE_BUDGET\x10\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14promo/v1/event.proto\x12\x08promo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17promo/v1/customer.proto\x1a\x1apromo/v1/publication.proto\x1a\x19promo/v1/redemption.proto\x1a\x16promo/v1/voucher.proto\"\xe5\x02\n\x0bLedgerEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12*\n\nredemption\x18\x02 \x01(\x0b\x32\x14.promo.v1.RedemptionH\x00\x12&\n\x08rollback\x18\x03 \x01(\x0b\x32\x12.promo.v1.RollbackH\x00\x12,\n\x0bpublication\x18\x04 \x01(\x0b\x32\x15.promo.v1.PublicationH\x00\x12\x33\n\x0f\x63ustomer_change\x18\x08 \x01(\x0b\x32\x18.promo.v1.CustomerChangeH\x00\x12*\n\x07voucher\x18\t \x01(\x0b\x32\x17.promo.v1.VoucherChangeH\x00\x12%\n\tmovements\x18\x05 \x03(\x0b\x32\x12.promo.v1.Movement\x12$\n\x08\x63ustomer\x18\x06 \x01(\x0b\x32\x12.promo.v1.Customer\x12\x12\n\nrequest_id\x18\x07 \x01(\tB\x06\n\x04\x66\x61\x63t\"\x87\x01\n\x0e\x43ustomerChange\x12$\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x12.promo.v1.Customer\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\x12\x0e\n\x06\x65rased\x18\x03 \x01(\x08\x12/\n\x0b\x63hange_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x01\n\x08Movement\x12\x12\n\nredeemable\x18\x01 \x01(\x05\x12\r\n\x05limit\x18\x02 \x01(\t\x12!\n\x04kind\x18\x03 \x01(\x0e\x32\x13.promo.v1.LimitKind\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\x0c\n\x04slot\x18\x05 \x01(\x03\x12\x10\n\x08sequence\x18\x06 \x01(\x03\x12\r\n\x05total\x18\x07 \x01(\x03*\xae\x02\n\tLimitKind\x12\x1a\n\x16LIMIT_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13LIMIT_KIND_PER_CODE\x10\x01\x12$\n LIMIT_KIND_PER_CUSTOMER_PER_CODE\x10\x02\x12\x1b\n\x17LIMIT_KIND_PER_CUSTOMER\x10\x03\x12\x1b\n\x17LIMIT_KIND_PER_CAMPAIGN\x10\x04\x12\x16\n\x12LIMIT_KIND_PER_DAY\x10\x05\x12\x17\n\x13LIMIT_KIND_PER_WEEK\x10\x06\x12\x18\n\x14LIMIT_KIND_PER_MONTH\x10\x07\x12\x1e\n\x1aLIMIT_KIND_DISCOUNT_BUDGET\x10\x08\x12!\n\x1dLIMIT_KIND_ORDER_VALUE_BUDGET\x10\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promo.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LIMITKIND']._serialized_start=748
-  _globals['_LIMITKIND']._serialized_end=1050
-  _globals['_LEDGERENTRY']._serialized_start=148
-  _globals['_LEDGERENTRY']._serialized_end=461
-  _globals['_CUSTOMERCHANGE']._serialized_start=464
-  _globals['_CUSTOMERCHANGE']._serialized_end=599
-  _globals['_MOVEMENT']._serialized_start=602
-  _globals['_MOVEMENT']._serialized_end=745
+  _globals['_LIMITKIND']._serialized_start=816
+  _globals['_LIMITKIND']._serialized_end=1118
+  _globals['_LEDGERENTRY']._serialized_start=172
+  _globals['_LEDGERENTRY']._serialized_end=529
+  _globals['_CUSTOMERCHANGE']._serialized_start=532
+  _globals['_CUSTOMERCHANGE']._serialized_end=667
+  _globals['_MOVEMENT']._serialized_start=670
+  _globals['_MOVEMENT']._serialized_end=813
 # @@protoc_insertion_point(module_scope)

@@ -12,6 +12,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from promo.v1 import customer_pb2 as _customer_pb2
 from promo.v1 import publication_pb2 as _publication_pb2
 from promo.v1 import redemption_pb2 as _redemption_pb2
+from promo.v1 import voucher_pb2 as _voucher_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -88,6 +89,7 @@ class LedgerEntry(_message.Message):
     ROLLBACK_FIELD_NUMBER: _builtins.int
     PUBLICATION_FIELD_NUMBER: _builtins.int
     CUSTOMER_CHANGE_FIELD_NUMBER: _builtins.int
+    VOUCHER_FIELD_NUMBER: _builtins.int
     MOVEMENTS_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
@@ -112,6 +114,10 @@ class LedgerEntry(_message.Message):
         """A customer's profile was written or erased."""
 
     @_builtins.property
+    def voucher(self) -> _voucher_pb2.VoucherChange:
+        """One voucher was changed."""
+
+    @_builtins.property
     def movements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Movement]:
         """Output only. What it took from or returned to limits and budgets."""
 
@@ -127,15 +133,16 @@ class LedgerEntry(_message.Message):
         rollback: _redemption_pb2.Rollback | None = ...,
         publication: _publication_pb2.Publication | None = ...,
         customer_change: Global___CustomerChange | None = ...,
+        voucher: _voucher_pb2.VoucherChange | None = ...,
         movements: _abc.Iterable[Global___Movement] | None = ...,
         customer: _customer_pb2.Customer | None = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "customer_change", b"customer_change", "fact", b"fact", "publication", b"publication", "redemption", b"redemption", "rollback", b"rollback"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "customer_change", b"customer_change", "fact", b"fact", "publication", b"publication", "redemption", b"redemption", "rollback", b"rollback", "voucher", b"voucher"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "customer_change", b"customer_change", "fact", b"fact", "id", b"id", "movements", b"movements", "publication", b"publication", "redemption", b"redemption", "request_id", b"request_id", "rollback", b"rollback"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "customer_change", b"customer_change", "fact", b"fact", "id", b"id", "movements", b"movements", "publication", b"publication", "redemption", b"redemption", "request_id", b"request_id", "rollback", b"rollback", "voucher", b"voucher"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["redemption", "rollback", "publication", "customer_change"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["redemption", "rollback", "publication", "customer_change", "voucher"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 

@@ -121,9 +121,8 @@ class PublicationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPublications(self, request, context):
-        """Lists publications, newest first, from the archive. `expire_time` is left
-        out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
-        Scope: publications.read.
+        """Lists publications, newest first, from the archive. Fails with
+        PAGE_TOKEN_INVALID. Scope: publications.read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

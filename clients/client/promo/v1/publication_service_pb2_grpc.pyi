@@ -62,9 +62,8 @@ class PublicationServiceStub:
     with CAMPAIGN_NOT_FOUND. Scope: publications.read.
     """
     ListPublications: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.ListPublicationsRequest, _publication_service_pb2.ListPublicationsResponse]
-    """Lists publications, newest first, from the archive. `expire_time` is left
-    out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
-    Scope: publications.read.
+    """Lists publications, newest first, from the archive. Fails with
+    PAGE_TOKEN_INVALID. Scope: publications.read.
     """
 
 @_typing.type_check_only
@@ -100,9 +99,8 @@ class PublicationServiceAsyncStub(PublicationServiceStub):
     with CAMPAIGN_NOT_FOUND. Scope: publications.read.
     """
     ListPublications: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.ListPublicationsRequest, _publication_service_pb2.ListPublicationsResponse]  # type: ignore[assignment]
-    """Lists publications, newest first, from the archive. `expire_time` is left
-    out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
-    Scope: publications.read.
+    """Lists publications, newest first, from the archive. Fails with
+    PAGE_TOKEN_INVALID. Scope: publications.read.
     """
 
 class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -171,9 +169,8 @@ class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _publication_service_pb2.ListPublicationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_publication_service_pb2.ListPublicationsResponse, _abc.Awaitable[_publication_service_pb2.ListPublicationsResponse]]:
-        """Lists publications, newest first, from the archive. `expire_time` is left
-        out, GetPublication has it. Fails with PAGE_TOKEN_INVALID.
-        Scope: publications.read.
+        """Lists publications, newest first, from the archive. Fails with
+        PAGE_TOKEN_INVALID. Scope: publications.read.
         """
 
 def add_PublicationServiceServicer_to_server(servicer: PublicationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -179,6 +179,16 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """No rollback has this id."""
     REASON_ARCHIVE_BEHIND: _Reason.ValueType  # 55
     """What happened last is not in the archive yet; checkout is not affected."""
+    REASON_VOUCHER_DISABLED: _Reason.ValueType  # 56
+    """The voucher itself was switched off."""
+    REASON_CODE_ALREADY_EXISTS: _Reason.ValueType  # 57
+    """The code is that of another voucher of the project, or was once."""
+    REASON_IMPORT_NOT_FOUND: _Reason.ValueType  # 58
+    """No import of the project has this id."""
+    REASON_IMPORT_IN_PROGRESS: _Reason.ValueType  # 59
+    """While codes are imported into a campaign, it gets no others."""
+    REASON_IMPORT_ENDED: _Reason.ValueType  # 60
+    """The import was finished or aborted before."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which the engine says no. This is the only catalogue: the
@@ -310,6 +320,16 @@ REASON_ROLLBACK_NOT_FOUND: Reason.ValueType  # 54
 """No rollback has this id."""
 REASON_ARCHIVE_BEHIND: Reason.ValueType  # 55
 """What happened last is not in the archive yet; checkout is not affected."""
+REASON_VOUCHER_DISABLED: Reason.ValueType  # 56
+"""The voucher itself was switched off."""
+REASON_CODE_ALREADY_EXISTS: Reason.ValueType  # 57
+"""The code is that of another voucher of the project, or was once."""
+REASON_IMPORT_NOT_FOUND: Reason.ValueType  # 58
+"""No import of the project has this id."""
+REASON_IMPORT_IN_PROGRESS: Reason.ValueType  # 59
+"""While codes are imported into a campaign, it gets no others."""
+REASON_IMPORT_ENDED: Reason.ValueType  # 60
+"""The import was finished or aborted before."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

@@ -23,15 +23,28 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from promo.v1 import discount_pb2 as promo_dot_v1_dot_discount__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16promo/v1/voucher.proto\x12\x08promo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x02\n\x07Voucher\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x04 \x01(\t\x12\x16\n\x0eredeemed_count\x18\x05 \x01(\x03\x12\x18\n\x10redemption_limit\x18\x06 \x01(\x03\x12\x0e\n\x06holder\x18\x07 \x01(\t\x12\x30\n\x0cpublish_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x65nabled\x18\n \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16promo/v1/voucher.proto\x12\x08promo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17promo/v1/discount.proto\"\x93\x04\n\x07Voucher\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x04 \x01(\t\x12\x16\n\x0eredeemed_count\x18\x05 \x01(\x03\x12\x1d\n\x10redemption_limit\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06holder\x18\x07 \x01(\t\x12\x30\n\x0cpublish_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x65nabled\x18\n \x01(\x08\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x08\x64iscount\x18\x0c \x01(\x0b\x32\x12.promo.v1.Discount\x12\x31\n\x08metadata\x18\r \x03(\x0b\x32\x1f.promo.v1.Voucher.MetadataEntry\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12/\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x13\n\x11_redemption_limit\"\x9e\x03\n\x0fVoucherOverride\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12/\n\x0bupdate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x12\x0f\n\x07\x64\x65leted\x18\x04 \x01(\x08\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x10redemption_limit\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12$\n\x08\x64iscount\x18\x08 \x01(\x0b\x32\x12.promo.v1.Discount\x12\x39\n\x08metadata\x18\t \x03(\x0b\x32\'.promo.v1.VoucherOverride.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x13\n\x11_redemption_limit\"\x85\x01\n\rVoucherChange\x12\x12\n\nvoucher_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x03\x12+\n\x08override\x18\x05 \x01(\x0b\x32\x19.promo.v1.VoucherOverrideb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promo.v1.voucher_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VOUCHER']._serialized_start=70
-  _globals['_VOUCHER']._serialized_end=326
+  _globals['_VOUCHER_METADATAENTRY']._loaded_options = None
+  _globals['_VOUCHER_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_VOUCHEROVERRIDE_METADATAENTRY']._loaded_options = None
+  _globals['_VOUCHEROVERRIDE_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_VOUCHER']._serialized_start=95
+  _globals['_VOUCHER']._serialized_end=626
+  _globals['_VOUCHER_METADATAENTRY']._serialized_start=558
+  _globals['_VOUCHER_METADATAENTRY']._serialized_end=605
+  _globals['_VOUCHEROVERRIDE']._serialized_start=629
+  _globals['_VOUCHEROVERRIDE']._serialized_end=1043
+  _globals['_VOUCHEROVERRIDE_METADATAENTRY']._serialized_start=558
+  _globals['_VOUCHEROVERRIDE_METADATAENTRY']._serialized_end=605
+  _globals['_VOUCHERCHANGE']._serialized_start=1046
+  _globals['_VOUCHERCHANGE']._serialized_end=1179
 # @@protoc_insertion_point(module_scope)

@@ -3,9 +3,12 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from promo.v1 import discount_pb2 as _discount_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -23,6 +26,26 @@ class Voucher(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
@@ -33,6 +56,11 @@ class Voucher(_message.Message):
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Output only. Derived from the code's layout and index.
     Example: "v_3f2a0000000001c8".
@@ -48,20 +76,52 @@ class Voucher(_message.Message):
     left out.
     """
     redemption_limit: _builtins.int
-    """Output only. Redemptions allowed, 0 for no limit."""
+    """Optional. Redemptions allowed, 0 for no limit; the campaign's
+    `limits.per_code` unless the voucher has a limit of its own. Redemptions
+    made while a code had no limit do not count against a later one.
+    """
     holder: _builtins.str
     """Output only. `source_id` of the customer who holds the code; empty when it
     was not published.
     """
     enabled: _builtins.bool
-    """Output only. Whether the campaign lets the code be used."""
+    """Output only. Whether neither the voucher nor its campaign is disabled."""
+    etag: _builtins.str
+    """Output only. Changes with every change of the voucher itself. Sent back on
+    an update, enable, disable or delete, it must still match (ETAG_MISMATCH).
+    """
     @_builtins.property
     def publish_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When the code was published, UTC."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """Output only. When the code ends, UTC; absent when it does not."""
+        """Optional. When the code ends, UTC; absent when it does not. An end of the
+        voucher's own replaces both the campaign's and that of the time after
+        publishing.
+        """
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Optional. First instant of use, UTC; absent when there is none. A start of
+        the voucher's own replaces the campaign's.
+        """
+
+    @_builtins.property
+    def discount(self) -> _discount_pb2.Discount:
+        """Optional. What the code gives: the campaign's discount unless the voucher
+        has one of its own.
+        """
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional. Up to 64 entries about this voucher, see Customer.metadata."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When the voucher itself was last changed, UTC; absent when it
+        never was.
+        """
 
     def __init__(
         self,
@@ -71,16 +131,149 @@ class Voucher(_message.Message):
         campaign_id: _builtins.str = ...,
         campaign: _builtins.str = ...,
         redeemed_count: _builtins.int = ...,
-        redemption_limit: _builtins.int = ...,
+        redemption_limit: _builtins.int | None = ...,
         holder: _builtins.str = ...,
         publish_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         enabled: _builtins.bool = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        discount: _discount_pb2.Discount | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        etag: _builtins.str = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "publish_time", b"publish_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_redemption_limit", b"_redemption_limit", "discount", b"discount", "expire_time", b"expire_time", "publish_time", b"publish_time", "redemption_limit", b"redemption_limit", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "campaign_id", b"campaign_id", "code", b"code", "enabled", b"enabled", "expire_time", b"expire_time", "holder", b"holder", "id", b"id", "publish_time", b"publish_time", "redeemed_count", b"redeemed_count", "redemption_limit", b"redemption_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_redemption_limit", b"_redemption_limit", "campaign", b"campaign", "campaign_id", b"campaign_id", "code", b"code", "discount", b"discount", "enabled", b"enabled", "etag", b"etag", "expire_time", b"expire_time", "holder", b"holder", "id", b"id", "metadata", b"metadata", "publish_time", b"publish_time", "redeemed_count", b"redeemed_count", "redemption_limit", b"redemption_limit", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__redemption_limit: _TypeAlias = _typing.Literal["redemption_limit"]  # noqa: Y015
+    _WhichOneofArgType__redemption_limit: _TypeAlias = _typing.Literal["_redemption_limit", b"_redemption_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__redemption_limit) -> _WhichOneofReturnType__redemption_limit | None: ...
+
+Global___Voucher: _TypeAlias = Voucher  # noqa: Y015
+
+@_typing.final
+class VoucherOverride(_message.Message):
+    """What one voucher has of its own; what is absent is the campaign's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    REDEMPTION_LIMIT_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Output only. Rises with every change of the voucher, from 1."""
+    disabled: _builtins.bool
+    """Output only. Whether the voucher was switched off."""
+    deleted: _builtins.bool
+    """Output only. Whether the voucher is gone, so that its code is unknown."""
+    redemption_limit: _builtins.int
+    """Output only. Redemptions allowed, 0 for no limit."""
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When it was last changed, UTC."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. First instant of use, UTC."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. First instant at which use has ended, UTC."""
+
+    @_builtins.property
+    def discount(self) -> _discount_pb2.Discount:
+        """Output only. What the code gives."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Output only. Caller-defined entries."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        disabled: _builtins.bool = ...,
+        deleted: _builtins.bool = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        redemption_limit: _builtins.int | None = ...,
+        discount: _discount_pb2.Discount | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_redemption_limit", b"_redemption_limit", "discount", b"discount", "expire_time", b"expire_time", "redemption_limit", b"redemption_limit", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_redemption_limit", b"_redemption_limit", "deleted", b"deleted", "disabled", b"disabled", "discount", b"discount", "expire_time", b"expire_time", "metadata", b"metadata", "redemption_limit", b"redemption_limit", "revision", b"revision", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__redemption_limit: _TypeAlias = _typing.Literal["redemption_limit"]  # noqa: Y015
+    _WhichOneofArgType__redemption_limit: _TypeAlias = _typing.Literal["_redemption_limit", b"_redemption_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__redemption_limit) -> _WhichOneofReturnType__redemption_limit | None: ...
+
+Global___VoucherOverride: _TypeAlias = VoucherOverride  # noqa: Y015
+
+@_typing.final
+class VoucherChange(_message.Message):
+    """A change of one voucher, as the ledger has it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOUCHER_ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    OVERRIDE_FIELD_NUMBER: _builtins.int
+    voucher_id: _builtins.str
+    """Output only. Id of the voucher."""
+    code: _builtins.str
+    """Output only. The code as it was issued."""
+    campaign_id: _builtins.str
+    """Output only. Id of the campaign."""
+    position: _builtins.int
+    """Output only. The code's rank among those of its campaign, from 0."""
+    @_builtins.property
+    def override(self) -> Global___VoucherOverride:
+        """Output only. What the voucher has of its own since."""
+
+    def __init__(
+        self,
+        *,
+        voucher_id: _builtins.str = ...,
+        code: _builtins.str = ...,
+        campaign_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        override: Global___VoucherOverride | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["override", b"override"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_id", b"campaign_id", "code", b"code", "override", b"override", "position", b"position", "voucher_id", b"voucher_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Voucher: _TypeAlias = Voucher  # noqa: Y015
+Global___VoucherChange: _TypeAlias = VoucherChange  # noqa: Y015

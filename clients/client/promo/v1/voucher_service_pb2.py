@@ -22,18 +22,46 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from promo.v1 import discount_pb2 as promo_dot_v1_dot_discount__pb2
+from promo.v1 import limit_pb2 as promo_dot_v1_dot_limit__pb2
+from promo.v1 import validity_pb2 as promo_dot_v1_dot_validity__pb2
 from promo.v1 import voucher_pb2 as promo_dot_v1_dot_voucher__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epromo/v1/voucher_service.proto\x12\x08promo.v1\x1a\x16promo/v1/voucher.proto\"!\n\x11GetVoucherRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t2N\n\x0eVoucherService\x12<\n\nGetVoucher\x12\x1b.promo.v1.GetVoucherRequest\x1a\x11.promo.v1.Voucherb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epromo/v1/voucher_service.proto\x12\x08promo.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17promo/v1/discount.proto\x1a\x14promo/v1/limit.proto\x1a\x17promo/v1/validity.proto\x1a\x16promo/v1/voucher.proto\"!\n\x11GetVoucherRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"\x9d\x01\n\x14\x43reateVoucherRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x12\n\x08\x63\x61mpaign\x18\x02 \x01(\tH\x00\x12/\n\nstandalone\x18\x03 \x01(\x0b\x32\x19.promo.v1.StandaloneTermsH\x00\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x07\n\x05terms\"\x82\x02\n\x0fStandaloneTerms\x12\x15\n\rcurrency_code\x18\x01 \x01(\t\x12$\n\x08\x64iscount\x18\x02 \x01(\x0b\x32\x12.promo.v1.Discount\x12$\n\x08validity\x18\x03 \x01(\x0b\x32\x12.promo.v1.Validity\x12 \n\x06limits\x18\x04 \x01(\x0b\x32\x10.promo.v1.Limits\x12\x39\n\x08metadata\x18\x05 \x03(\x0b\x32\'.promo.v1.StandaloneTerms.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8f\x01\n\x13ListVouchersRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x16\n\x0e\x66irst_position\x18\x04 \x01(\x03\x12\'\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x17.promo.v1.VoucherFilter\"\xad\x01\n\rVoucherFilter\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x16\n\tpublished\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08redeemed\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x13\n\x06\x65\x64ited\x18\x05 \x01(\x08H\x03\x88\x01\x01\x42\x0c\n\n_publishedB\x0b\n\t_redeemedB\x0b\n\t_disabledB\t\n\x07_edited\"\x85\x01\n\x14ListVouchersResponse\x12#\n\x08vouchers\x18\x01 \x03(\x0b\x32\x11.promo.v1.Voucher\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0bstale_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x96\x01\n\x14UpdateVoucherRequest\x12\"\n\x07voucher\x18\x01 \x01(\x0b\x32\x11.promo.v1.Voucher\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"]\n\x14\x45nableVoucherRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"^\n\x15\x44isableVoucherRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"]\n\x14\x44\x65leteVoucherRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x32\xf8\x03\n\x0eVoucherService\x12<\n\nGetVoucher\x12\x1b.promo.v1.GetVoucherRequest\x1a\x11.promo.v1.Voucher\x12\x42\n\rCreateVoucher\x12\x1e.promo.v1.CreateVoucherRequest\x1a\x11.promo.v1.Voucher\x12M\n\x0cListVouchers\x12\x1d.promo.v1.ListVouchersRequest\x1a\x1e.promo.v1.ListVouchersResponse\x12\x42\n\rUpdateVoucher\x12\x1e.promo.v1.UpdateVoucherRequest\x1a\x11.promo.v1.Voucher\x12\x42\n\rEnableVoucher\x12\x1e.promo.v1.EnableVoucherRequest\x1a\x11.promo.v1.Voucher\x12\x44\n\x0e\x44isableVoucher\x12\x1f.promo.v1.DisableVoucherRequest\x1a\x11.promo.v1.Voucher\x12G\n\rDeleteVoucher\x12\x1e.promo.v1.DeleteVoucherRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promo.v1.voucher_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETVOUCHERREQUEST']._serialized_start=68
-  _globals['_GETVOUCHERREQUEST']._serialized_end=101
-  _globals['_VOUCHERSERVICE']._serialized_start=103
-  _globals['_VOUCHERSERVICE']._serialized_end=181
+  _globals['_STANDALONETERMS_METADATAENTRY']._loaded_options = None
+  _globals['_STANDALONETERMS_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_GETVOUCHERREQUEST']._serialized_start=236
+  _globals['_GETVOUCHERREQUEST']._serialized_end=269
+  _globals['_CREATEVOUCHERREQUEST']._serialized_start=272
+  _globals['_CREATEVOUCHERREQUEST']._serialized_end=429
+  _globals['_STANDALONETERMS']._serialized_start=432
+  _globals['_STANDALONETERMS']._serialized_end=690
+  _globals['_STANDALONETERMS_METADATAENTRY']._serialized_start=643
+  _globals['_STANDALONETERMS_METADATAENTRY']._serialized_end=690
+  _globals['_LISTVOUCHERSREQUEST']._serialized_start=693
+  _globals['_LISTVOUCHERSREQUEST']._serialized_end=836
+  _globals['_VOUCHERFILTER']._serialized_start=839
+  _globals['_VOUCHERFILTER']._serialized_end=1012
+  _globals['_LISTVOUCHERSRESPONSE']._serialized_start=1015
+  _globals['_LISTVOUCHERSRESPONSE']._serialized_end=1148
+  _globals['_UPDATEVOUCHERREQUEST']._serialized_start=1151
+  _globals['_UPDATEVOUCHERREQUEST']._serialized_end=1301
+  _globals['_ENABLEVOUCHERREQUEST']._serialized_start=1303
+  _globals['_ENABLEVOUCHERREQUEST']._serialized_end=1396
+  _globals['_DISABLEVOUCHERREQUEST']._serialized_start=1398
+  _globals['_DISABLEVOUCHERREQUEST']._serialized_end=1492
+  _globals['_DELETEVOUCHERREQUEST']._serialized_start=1494
+  _globals['_DELETEVOUCHERREQUEST']._serialized_end=1587
+  _globals['_VOUCHERSERVICE']._serialized_start=1590
+  _globals['_VOUCHERSERVICE']._serialized_end=2094
 # @@protoc_insertion_point(module_scope)

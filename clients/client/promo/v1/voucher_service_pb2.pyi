@@ -3,8 +3,16 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from promo.v1 import discount_pb2 as _discount_pb2
+from promo.v1 import limit_pb2 as _limit_pb2
+from promo.v1 import validity_pb2 as _validity_pb2
+from promo.v1 import voucher_pb2 as _voucher_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -39,3 +47,397 @@ class GetVoucherRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetVoucherRequest: _TypeAlias = GetVoucherRequest  # noqa: Y015
+
+@_typing.final
+class CreateVoucherRequest(_message.Message):
+    """Asks for a voucher with a given code."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    STANDALONE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Required. The code, 1 to 128 bytes of text that can be printed, as it is to
+    be typed. No code of the project is or was equal to it.
+    """
+    campaign: _builtins.str
+    """Id or name of a campaign. A campaign with stored codes hands the code out
+    after those that it has; one with computed codes never does by itself.
+    """
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id."""
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
+    @_builtins.property
+    def standalone(self) -> Global___StandaloneTerms:
+        """The voucher stands alone."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        standalone: Global___StandaloneTerms | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "standalone", b"standalone", "terms", b"terms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "code", b"code", "request_id", b"request_id", "standalone", b"standalone", "terms", b"terms", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_terms: _TypeAlias = _typing.Literal["campaign", "standalone"]  # noqa: Y015
+    _WhichOneofArgType_terms: _TypeAlias = _typing.Literal["terms", b"terms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_terms) -> _WhichOneofReturnType_terms | None: ...
+
+Global___CreateVoucherRequest: _TypeAlias = CreateVoucherRequest  # noqa: Y015
+
+@_typing.final
+class StandaloneTerms(_message.Message):
+    """The terms of a voucher that stands alone. It is kept as a campaign of its own,
+    whose id Voucher.campaign_id has and which lists of campaigns leave out.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    VALIDITY_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    currency_code: _builtins.str
+    """Required. See Campaign.currency_code."""
+    @_builtins.property
+    def discount(self) -> _discount_pb2.Discount:
+        """Required. What the code gives."""
+
+    @_builtins.property
+    def validity(self) -> _validity_pb2.Validity:
+        """Optional. When the code may be used."""
+
+    @_builtins.property
+    def limits(self) -> _limit_pb2.Limits:
+        """Optional. How often and for how much; without, by everybody and for ever."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional. Up to 64 caller-defined entries, see Customer.metadata."""
+
+    def __init__(
+        self,
+        *,
+        currency_code: _builtins.str = ...,
+        discount: _discount_pb2.Discount | None = ...,
+        validity: _validity_pb2.Validity | None = ...,
+        limits: _limit_pb2.Limits | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "limits", b"limits", "validity", b"validity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency_code", b"currency_code", "discount", b"discount", "limits", b"limits", "metadata", b"metadata", "validity", b"validity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandaloneTerms: _TypeAlias = StandaloneTerms  # noqa: Y015
+
+@_typing.final
+class ListVouchersRequest(_message.Message):
+    """Asks for a page of the vouchers of a campaign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FIRST_POSITION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    campaign: _builtins.str
+    """Required. Id or name of the campaign."""
+    page_size: _builtins.int
+    """Optional. 1 to 1,000; 100 when absent. A page can be shorter where a filter
+    leaves out what most vouchers are.
+    """
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the page before, with the same campaign and
+    filter.
+    """
+    first_position: _builtins.int
+    """Optional. Position of the voucher to begin with, from 0; not together with
+    `page_token`.
+    """
+    @_builtins.property
+    def filter(self) -> Global___VoucherFilter:
+        """Optional. Which vouchers; all when absent. Deleted ones are never listed."""
+
+    def __init__(
+        self,
+        *,
+        campaign: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        first_position: _builtins.int = ...,
+        filter: Global___VoucherFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "filter", b"filter", "first_position", b"first_position", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVouchersRequest: _TypeAlias = ListVouchersRequest  # noqa: Y015
+
+@_typing.final
+class VoucherFilter(_message.Message):
+    """Which vouchers of a campaign are wanted. Every part that is set must hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_FIELD_NUMBER: _builtins.int
+    PUBLISHED_FIELD_NUMBER: _builtins.int
+    REDEEMED_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
+    holder: _builtins.str
+    """Optional. `source_id` of the customer who holds the code."""
+    published: _builtins.bool
+    """Optional. Whether the code was published."""
+    redeemed: _builtins.bool
+    """Optional. Whether a redemption of the code counts."""
+    disabled: _builtins.bool
+    """Optional. Whether the voucher itself was disabled."""
+    edited: _builtins.bool
+    """Optional. Whether the voucher was ever changed on its own."""
+    def __init__(
+        self,
+        *,
+        holder: _builtins.str = ...,
+        published: _builtins.bool | None = ...,
+        redeemed: _builtins.bool | None = ...,
+        disabled: _builtins.bool | None = ...,
+        edited: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_edited", b"_edited", "_published", b"_published", "_redeemed", b"_redeemed", "disabled", b"disabled", "edited", b"edited", "published", b"published", "redeemed", b"redeemed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_edited", b"_edited", "_published", b"_published", "_redeemed", b"_redeemed", "disabled", b"disabled", "edited", b"edited", "holder", b"holder", "published", b"published", "redeemed", b"redeemed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__disabled: _TypeAlias = _typing.Literal["disabled"]  # noqa: Y015
+    _WhichOneofArgType__disabled: _TypeAlias = _typing.Literal["_disabled", b"_disabled"]  # noqa: Y015
+    _WhichOneofReturnType__edited: _TypeAlias = _typing.Literal["edited"]  # noqa: Y015
+    _WhichOneofArgType__edited: _TypeAlias = _typing.Literal["_edited", b"_edited"]  # noqa: Y015
+    _WhichOneofReturnType__published: _TypeAlias = _typing.Literal["published"]  # noqa: Y015
+    _WhichOneofArgType__published: _TypeAlias = _typing.Literal["_published", b"_published"]  # noqa: Y015
+    _WhichOneofReturnType__redeemed: _TypeAlias = _typing.Literal["redeemed"]  # noqa: Y015
+    _WhichOneofArgType__redeemed: _TypeAlias = _typing.Literal["_redeemed", b"_redeemed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__disabled) -> _WhichOneofReturnType__disabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__edited) -> _WhichOneofReturnType__edited | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__published) -> _WhichOneofReturnType__published | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__redeemed) -> _WhichOneofReturnType__redeemed | None: ...
+
+Global___VoucherFilter: _TypeAlias = VoucherFilter  # noqa: Y015
+
+@_typing.final
+class ListVouchersResponse(_message.Message):
+    """A page of vouchers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOUCHERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STALE_SINCE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def vouchers(self) -> _containers.RepeatedCompositeFieldContainer[_voucher_pb2.Voucher]:
+        """The vouchers, by position. `redeemed_count` has no expired holds, and of a
+        code without a limit it counts every redemption.
+        """
+
+    @_builtins.property
+    def stale_since(self) -> _timestamp_pb2.Timestamp:
+        """Absent when the list has everything that happened before the call. Else
+        what happened from this time on may be missing from it, UTC: the archive
+        was behind the store and did not catch up within two seconds.
+        """
+
+    def __init__(
+        self,
+        *,
+        vouchers: _abc.Iterable[_voucher_pb2.Voucher] | None = ...,
+        next_page_token: _builtins.str = ...,
+        stale_since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stale_since", b"stale_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "stale_since", b"stale_since", "vouchers", b"vouchers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVouchersResponse: _TypeAlias = ListVouchersResponse  # noqa: Y015
+
+@_typing.final
+class UpdateVoucherRequest(_message.Message):
+    """Asks for a change of one voucher."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOUCHER_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id."""
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
+    @_builtins.property
+    def voucher(self) -> _voucher_pb2.Voucher:
+        """Required. `code` says which; `etag` may be set."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Required. Among start_time, expire_time, redemption_limit, discount,
+        metadata. A field that is named and absent becomes the campaign's again.
+        """
+
+    def __init__(
+        self,
+        *,
+        voucher: _voucher_pb2.Voucher | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask", "voucher", b"voucher"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "update_mask", b"update_mask", "validate_only", b"validate_only", "voucher", b"voucher"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateVoucherRequest: _TypeAlias = UpdateVoucherRequest  # noqa: Y015
+
+@_typing.final
+class EnableVoucherRequest(_message.Message):
+    """Names a voucher to enable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Required. The code, see GetVoucherRequest.code."""
+    etag: _builtins.str
+    """Optional. Must match Voucher.etag when set."""
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id."""
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "etag", b"etag", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnableVoucherRequest: _TypeAlias = EnableVoucherRequest  # noqa: Y015
+
+@_typing.final
+class DisableVoucherRequest(_message.Message):
+    """Names a voucher to disable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Required. The code, see GetVoucherRequest.code."""
+    etag: _builtins.str
+    """Optional. Must match Voucher.etag when set."""
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id."""
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "etag", b"etag", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisableVoucherRequest: _TypeAlias = DisableVoucherRequest  # noqa: Y015
+
+@_typing.final
+class DeleteVoucherRequest(_message.Message):
+    """Names a voucher to delete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Required. The code, see GetVoucherRequest.code."""
+    etag: _builtins.str
+    """Optional. Must match Voucher.etag when set."""
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id."""
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "etag", b"etag", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteVoucherRequest: _TypeAlias = DeleteVoucherRequest  # noqa: Y015

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from promo.v1 import voucher_pb2 as promo_dot_v1_dot_voucher__pb2
 from promo.v1 import voucher_service_pb2 as promo_dot_v1_dot_voucher__service__pb2
 
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class VoucherServiceStub:
-    """Looks at single codes. Any method can also fail with CREDENTIALS_MISSING,
+    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
     STORE_UNAVAILABLE.
     """
@@ -43,10 +44,40 @@ class VoucherServiceStub:
                 request_serializer=promo_dot_v1_dot_voucher__service__pb2.GetVoucherRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
                 _registered_method=True)
+        self.CreateVoucher = channel.unary_unary(
+                '/promo.v1.VoucherService/CreateVoucher',
+                request_serializer=promo_dot_v1_dot_voucher__service__pb2.CreateVoucherRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+                _registered_method=True)
+        self.ListVouchers = channel.unary_unary(
+                '/promo.v1.VoucherService/ListVouchers',
+                request_serializer=promo_dot_v1_dot_voucher__service__pb2.ListVouchersRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_voucher__service__pb2.ListVouchersResponse.FromString,
+                _registered_method=True)
+        self.UpdateVoucher = channel.unary_unary(
+                '/promo.v1.VoucherService/UpdateVoucher',
+                request_serializer=promo_dot_v1_dot_voucher__service__pb2.UpdateVoucherRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+                _registered_method=True)
+        self.EnableVoucher = channel.unary_unary(
+                '/promo.v1.VoucherService/EnableVoucher',
+                request_serializer=promo_dot_v1_dot_voucher__service__pb2.EnableVoucherRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+                _registered_method=True)
+        self.DisableVoucher = channel.unary_unary(
+                '/promo.v1.VoucherService/DisableVoucher',
+                request_serializer=promo_dot_v1_dot_voucher__service__pb2.DisableVoucherRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+                _registered_method=True)
+        self.DeleteVoucher = channel.unary_unary(
+                '/promo.v1.VoucherService/DeleteVoucher',
+                request_serializer=promo_dot_v1_dot_voucher__service__pb2.DeleteVoucherRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class VoucherServiceServicer:
-    """Looks at single codes. Any method can also fail with CREDENTIALS_MISSING,
+    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
     STORE_UNAVAILABLE.
     """
@@ -54,6 +85,63 @@ class VoucherServiceServicer:
     def GetVoucher(self, request, context):
         """Returns one voucher from the truth, not from a projection. Fails with
         CODE_NOT_FOUND. Scope: vouchers.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateVoucher(self, request, context):
+        """Creates one voucher with a code that the caller gives: in a campaign, or
+        standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+        CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+        REQUEST_ID_REUSED. Scope: vouchers.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVouchers(self, request, context):
+        """Lists the vouchers of a campaign by position, from the archive. Fails with
+        CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
+        Scope: vouchers.read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateVoucher(self, request, context):
+        """Changes the named fields of one voucher; what was redeemed stays as it
+        was. The change holds from the next call on. Fails with CODE_NOT_FOUND,
+        ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableVoucher(self, request, context):
+        """Lets a voucher be used that was disabled. Enabling an enabled voucher
+        changes nothing; a disabled campaign still refuses its codes. Fails with
+        CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT.
+        Scope: vouchers.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableVoucher(self, request, context):
+        """Refuses use of one voucher from the next call on, by sessions that hold it
+        too. Fails with CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or
+        CONFLICT. Scope: vouchers.write.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteVoucher(self, request, context):
+        """Deletes one voucher. Its code is unknown from the next call on and is
+        never issued or handed out again; its redemptions stay in the ledger, and
+        can be rolled back. Fails with CODE_NOT_FOUND, ETAG_MISMATCH,
+        REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -67,6 +155,36 @@ def add_VoucherServiceServicer_to_server(servicer, server):
                     request_deserializer=promo_dot_v1_dot_voucher__service__pb2.GetVoucherRequest.FromString,
                     response_serializer=promo_dot_v1_dot_voucher__pb2.Voucher.SerializeToString,
             ),
+            'CreateVoucher': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateVoucher,
+                    request_deserializer=promo_dot_v1_dot_voucher__service__pb2.CreateVoucherRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_voucher__pb2.Voucher.SerializeToString,
+            ),
+            'ListVouchers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVouchers,
+                    request_deserializer=promo_dot_v1_dot_voucher__service__pb2.ListVouchersRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_voucher__service__pb2.ListVouchersResponse.SerializeToString,
+            ),
+            'UpdateVoucher': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateVoucher,
+                    request_deserializer=promo_dot_v1_dot_voucher__service__pb2.UpdateVoucherRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_voucher__pb2.Voucher.SerializeToString,
+            ),
+            'EnableVoucher': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableVoucher,
+                    request_deserializer=promo_dot_v1_dot_voucher__service__pb2.EnableVoucherRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_voucher__pb2.Voucher.SerializeToString,
+            ),
+            'DisableVoucher': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableVoucher,
+                    request_deserializer=promo_dot_v1_dot_voucher__service__pb2.DisableVoucherRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_voucher__pb2.Voucher.SerializeToString,
+            ),
+            'DeleteVoucher': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteVoucher,
+                    request_deserializer=promo_dot_v1_dot_voucher__service__pb2.DeleteVoucherRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'promo.v1.VoucherService', rpc_method_handlers)
@@ -76,7 +194,7 @@ def add_VoucherServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class VoucherService:
-    """Looks at single codes. Any method can also fail with CREDENTIALS_MISSING,
+    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
     STORE_UNAVAILABLE.
     """
@@ -98,6 +216,168 @@ class VoucherService:
             '/promo.v1.VoucherService/GetVoucher',
             promo_dot_v1_dot_voucher__service__pb2.GetVoucherRequest.SerializeToString,
             promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateVoucher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.VoucherService/CreateVoucher',
+            promo_dot_v1_dot_voucher__service__pb2.CreateVoucherRequest.SerializeToString,
+            promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVouchers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.VoucherService/ListVouchers',
+            promo_dot_v1_dot_voucher__service__pb2.ListVouchersRequest.SerializeToString,
+            promo_dot_v1_dot_voucher__service__pb2.ListVouchersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateVoucher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.VoucherService/UpdateVoucher',
+            promo_dot_v1_dot_voucher__service__pb2.UpdateVoucherRequest.SerializeToString,
+            promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableVoucher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.VoucherService/EnableVoucher',
+            promo_dot_v1_dot_voucher__service__pb2.EnableVoucherRequest.SerializeToString,
+            promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableVoucher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.VoucherService/DisableVoucher',
+            promo_dot_v1_dot_voucher__service__pb2.DisableVoucherRequest.SerializeToString,
+            promo_dot_v1_dot_voucher__pb2.Voucher.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteVoucher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.VoucherService/DeleteVoucher',
+            promo_dot_v1_dot_voucher__service__pb2.DeleteVoucherRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

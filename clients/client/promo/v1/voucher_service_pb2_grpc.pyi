@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from promo.v1 import voucher_pb2 as _voucher_pb2
 from promo.v1 import voucher_service_pb2 as _voucher_service_pb2
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class VoucherServiceStub:
-    """Looks at single codes. Any method can also fail with CREDENTIALS_MISSING,
+    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
     STORE_UNAVAILABLE.
     """
@@ -41,10 +42,43 @@ class VoucherServiceStub:
     """Returns one voucher from the truth, not from a projection. Fails with
     CODE_NOT_FOUND. Scope: vouchers.read.
     """
+    CreateVoucher: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.CreateVoucherRequest, _voucher_pb2.Voucher]
+    """Creates one voucher with a code that the caller gives: in a campaign, or
+    standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+    CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+    REQUEST_ID_REUSED. Scope: vouchers.write.
+    """
+    ListVouchers: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.ListVouchersRequest, _voucher_service_pb2.ListVouchersResponse]
+    """Lists the vouchers of a campaign by position, from the archive. Fails with
+    CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
+    Scope: vouchers.read.
+    """
+    UpdateVoucher: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.UpdateVoucherRequest, _voucher_pb2.Voucher]
+    """Changes the named fields of one voucher; what was redeemed stays as it
+    was. The change holds from the next call on. Fails with CODE_NOT_FOUND,
+    ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
+    """
+    EnableVoucher: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.EnableVoucherRequest, _voucher_pb2.Voucher]
+    """Lets a voucher be used that was disabled. Enabling an enabled voucher
+    changes nothing; a disabled campaign still refuses its codes. Fails with
+    CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT.
+    Scope: vouchers.write.
+    """
+    DisableVoucher: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.DisableVoucherRequest, _voucher_pb2.Voucher]
+    """Refuses use of one voucher from the next call on, by sessions that hold it
+    too. Fails with CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or
+    CONFLICT. Scope: vouchers.write.
+    """
+    DeleteVoucher: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.DeleteVoucherRequest, _empty_pb2.Empty]
+    """Deletes one voucher. Its code is unknown from the next call on and is
+    never issued or handed out again; its redemptions stay in the ledger, and
+    can be rolled back. Fails with CODE_NOT_FOUND, ETAG_MISMATCH,
+    REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
+    """
 
 @_typing.type_check_only
 class VoucherServiceAsyncStub(VoucherServiceStub):
-    """Looks at single codes. Any method can also fail with CREDENTIALS_MISSING,
+    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
     STORE_UNAVAILABLE.
     """
@@ -54,9 +88,42 @@ class VoucherServiceAsyncStub(VoucherServiceStub):
     """Returns one voucher from the truth, not from a projection. Fails with
     CODE_NOT_FOUND. Scope: vouchers.read.
     """
+    CreateVoucher: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.CreateVoucherRequest, _voucher_pb2.Voucher]  # type: ignore[assignment]
+    """Creates one voucher with a code that the caller gives: in a campaign, or
+    standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+    CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+    REQUEST_ID_REUSED. Scope: vouchers.write.
+    """
+    ListVouchers: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.ListVouchersRequest, _voucher_service_pb2.ListVouchersResponse]  # type: ignore[assignment]
+    """Lists the vouchers of a campaign by position, from the archive. Fails with
+    CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
+    Scope: vouchers.read.
+    """
+    UpdateVoucher: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.UpdateVoucherRequest, _voucher_pb2.Voucher]  # type: ignore[assignment]
+    """Changes the named fields of one voucher; what was redeemed stays as it
+    was. The change holds from the next call on. Fails with CODE_NOT_FOUND,
+    ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
+    """
+    EnableVoucher: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.EnableVoucherRequest, _voucher_pb2.Voucher]  # type: ignore[assignment]
+    """Lets a voucher be used that was disabled. Enabling an enabled voucher
+    changes nothing; a disabled campaign still refuses its codes. Fails with
+    CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT.
+    Scope: vouchers.write.
+    """
+    DisableVoucher: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.DisableVoucherRequest, _voucher_pb2.Voucher]  # type: ignore[assignment]
+    """Refuses use of one voucher from the next call on, by sessions that hold it
+    too. Fails with CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or
+    CONFLICT. Scope: vouchers.write.
+    """
+    DeleteVoucher: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.DeleteVoucherRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Deletes one voucher. Its code is unknown from the next call on and is
+    never issued or handed out again; its redemptions stay in the ledger, and
+    can be rolled back. Fails with CODE_NOT_FOUND, ETAG_MISMATCH,
+    REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
+    """
 
 class VoucherServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Looks at single codes. Any method can also fail with CREDENTIALS_MISSING,
+    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
     CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
     STORE_UNAVAILABLE.
     """
@@ -69,6 +136,75 @@ class VoucherServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_voucher_pb2.Voucher, _abc.Awaitable[_voucher_pb2.Voucher]]:
         """Returns one voucher from the truth, not from a projection. Fails with
         CODE_NOT_FOUND. Scope: vouchers.read.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateVoucher(
+        self,
+        request: _voucher_service_pb2.CreateVoucherRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voucher_pb2.Voucher, _abc.Awaitable[_voucher_pb2.Voucher]]:
+        """Creates one voucher with a code that the caller gives: in a campaign, or
+        standing alone with terms of its own. Fails with CODE_ALREADY_EXISTS,
+        CAMPAIGN_NOT_FOUND, IMPORT_IN_PROGRESS, DATABASE_UNAVAILABLE or
+        REQUEST_ID_REUSED. Scope: vouchers.write.
+        """
+
+    @_abc_1.abstractmethod
+    def ListVouchers(
+        self,
+        request: _voucher_service_pb2.ListVouchersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voucher_service_pb2.ListVouchersResponse, _abc.Awaitable[_voucher_service_pb2.ListVouchersResponse]]:
+        """Lists the vouchers of a campaign by position, from the archive. Fails with
+        CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
+        Scope: vouchers.read.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateVoucher(
+        self,
+        request: _voucher_service_pb2.UpdateVoucherRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voucher_pb2.Voucher, _abc.Awaitable[_voucher_pb2.Voucher]]:
+        """Changes the named fields of one voucher; what was redeemed stays as it
+        was. The change holds from the next call on. Fails with CODE_NOT_FOUND,
+        ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
+        """
+
+    @_abc_1.abstractmethod
+    def EnableVoucher(
+        self,
+        request: _voucher_service_pb2.EnableVoucherRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voucher_pb2.Voucher, _abc.Awaitable[_voucher_pb2.Voucher]]:
+        """Lets a voucher be used that was disabled. Enabling an enabled voucher
+        changes nothing; a disabled campaign still refuses its codes. Fails with
+        CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or CONFLICT.
+        Scope: vouchers.write.
+        """
+
+    @_abc_1.abstractmethod
+    def DisableVoucher(
+        self,
+        request: _voucher_service_pb2.DisableVoucherRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voucher_pb2.Voucher, _abc.Awaitable[_voucher_pb2.Voucher]]:
+        """Refuses use of one voucher from the next call on, by sessions that hold it
+        too. Fails with CODE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED or
+        CONFLICT. Scope: vouchers.write.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteVoucher(
+        self,
+        request: _voucher_service_pb2.DeleteVoucherRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Deletes one voucher. Its code is unknown from the next call on and is
+        never issued or handed out again; its redemptions stay in the ledger, and
+        can be rolled back. Fails with CODE_NOT_FOUND, ETAG_MISMATCH,
+        REQUEST_ID_REUSED or CONFLICT. Scope: vouchers.write.
         """
 
 def add_VoucherServiceServicer_to_server(servicer: VoucherServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

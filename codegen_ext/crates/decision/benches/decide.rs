@@ -44,6 +44,7 @@ fn candidates(campaigns: &[Campaign]) -> Vec<Result<Candidate<'_>, Refusal>> {
         position: 7,
         published_ms: None,
         published_known: false,
+        voucher: None,
     };
     campaigns.iter().map(candidate).map(Ok).collect()
 }

@@ -3,11 +3,13 @@
 
 use crate::calendar::{Calendar, Zone};
 use crate::campaign::Campaign;
-use crate::limits::Take;
+use crate::effects::Effect;
+use crate::limits::{LimitKind, Take};
 use crate::order::Order;
 use crate::pricing::{Breakdown, Cart, Unpriceable};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::voucher::VoucherTerms;
 
 /// A code that the customer wants to use, with the campaign that it is of.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,26 @@ pub struct Candidate<'a> {
     /// in [`Campaign::needs_publication`]; without it their codes count as not
     /// published.
     pub published_known: bool,
+    /// What the voucher has of its own; none when nobody edited it.
+    pub voucher: Option<&'a VoucherTerms>,
+}
+
+impl Candidate<'_> {
+    fn effect(&self) -> &Effect {
+        let own = self.voucher.and_then(|voucher| voucher.discount.as_ref());
+        own.map_or(&self.campaign.effect, |own| &own.0)
+    }
+
+    /// The limits that are set, in order of kind: the voucher's own in place of
+    /// the campaign's.
+    fn limits(&self) -> impl Iterator<Item = (LimitKind, i64)> {
+        let own = self.voucher.and_then(|voucher| voucher.per_code);
+        let campaign = self.campaign.limits().iter().copied();
+        own.filter(|limit| *limit > 0)
+            .map(|limit| (LimitKind::PerCode, limit))
+            .into_iter()
+            .chain(campaign.filter(move |(kind, _)| own.is_none() || *kind != LimitKind::PerCode))
+    }
 }
 
 /// Whether a set of codes stands or falls together.
@@ -142,7 +164,7 @@ impl Run<'_> {
         if !matches!(outcome, Outcome::Applied { .. }) {
             self.has_failed = true;
             self.may_lack_lines |= match candidate {
-                Ok(candidate) => candidate.campaign.effect.adds_lines(),
+                Ok(candidate) => candidate.effect().adds_lines(),
                 Err(_) => true,
             };
         }
@@ -151,14 +173,14 @@ impl Run<'_> {
 
     fn try_candidate(&mut self, candidate: &Candidate<'_>) -> Result<Outcome, Refusal> {
         self.check(candidate)?;
-        let campaign = candidate.campaign;
+        let (campaign, effect) = (candidate.campaign, candidate.effect());
         if self.has_failed && self.mode == Mode::All {
-            if self.may_lack_lines || campaign.effect.is_eligible(&self.cart) {
+            if self.may_lack_lines || effect.is_eligible(&self.cart) {
                 return Ok(Outcome::Skipped);
             }
             return Err(unpriceable(campaign, Unpriceable::NothingSelected));
         }
-        match campaign.effect.apply(&mut self.cart) {
+        match effect.apply(&mut self.cart) {
             Ok(amount) => Ok(Outcome::Applied { amount }),
             Err(cause) => Err(unpriceable(campaign, cause)),
         }
@@ -167,11 +189,14 @@ impl Run<'_> {
     /// Everything that can be said without pricing.
     fn check(&mut self, candidate: &Candidate<'_>) -> Result<(), Refusal> {
         let campaign = candidate.campaign;
-        if campaign.deleted {
+        if campaign.deleted || candidate.voucher.is_some_and(|own| own.deleted) {
             return Err(Refusal::new(Reason::CodeNotFound).with("code", candidate.code));
         }
         if !campaign.enabled {
             return Err(about(Reason::CampaignDisabled, campaign));
+        }
+        if candidate.voucher.is_some_and(|own| own.disabled) {
+            return Err(Refusal::new(Reason::VoucherDisabled).with("code", candidate.code));
         }
         campaign
             .window
@@ -211,28 +236,23 @@ fn plan(
     outcomes: &[Outcome],
     calendar: &mut Calendar<'_>,
 ) -> Vec<Take> {
+    // An own limit may come on top of what a campaign has none of.
     let limits = candidates
         .iter()
         .flatten()
-        .map(|one| one.campaign.limits().len());
+        .map(|one| one.campaign.limits().len() + usize::from(one.voucher.is_some()));
     let mut takes = Vec::with_capacity(limits.sum());
     for (index, (candidate, outcome)) in candidates.iter().zip(outcomes).enumerate() {
         let (Ok(candidate), Outcome::Applied { amount }) = (candidate, outcome) else {
             continue;
         };
-        takes.extend(
-            candidate
-                .campaign
-                .limits()
-                .iter()
-                .map(|&(kind, limit)| Take {
-                    candidate: index,
-                    kind,
-                    limit,
-                    amount: kind.amount_of(*amount, order.amount),
-                    period: calendar.period(kind),
-                }),
-        );
+        takes.extend(candidate.limits().map(|(kind, limit)| Take {
+            candidate: index,
+            kind,
+            limit,
+            amount: kind.amount_of(*amount, order.amount),
+            period: calendar.period(kind),
+        }));
     }
     takes
 }

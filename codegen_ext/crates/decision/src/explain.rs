@@ -148,6 +148,7 @@ fn decide_documents(order: &str, candidates: &str, facts: &str) -> Result<Value,
                 position: document.position,
                 published_ms: document.published_ms,
                 published_known: true,
+                voucher: None,
             })
         })
         .collect();

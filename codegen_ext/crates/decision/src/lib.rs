@@ -21,6 +21,7 @@ pub mod reason;
 pub mod refusal;
 mod selector;
 mod validity;
+mod voucher;
 
 pub use bundle::{CampaignBundle, CampaignDefinition, CodeMode};
 pub use calendar::{Period, PeriodName, Zone};
@@ -34,3 +35,4 @@ pub use pricing::{Breakdown, Given, ItemBreakdown};
 pub use reason::Reason;
 pub use refusal::{Refusal, Violation};
 pub use validity::instant;
+pub use voucher::{OwnDiscount, VoucherTerms};

@@ -155,6 +155,16 @@ pub enum Reason {
     RollbackNotFound = 54,
     /// What happened last is not in the archive yet; checkout is not affected.
     ArchiveBehind = 55,
+    /// The voucher itself was switched off.
+    VoucherDisabled = 56,
+    /// The code is that of another voucher of the project, or was once.
+    CodeAlreadyExists = 57,
+    /// No import of the project has this id.
+    ImportNotFound = 58,
+    /// While codes are imported into a campaign, it gets no others.
+    ImportInProgress = 59,
+    /// The import was finished or aborted before.
+    ImportEnded = 60,
 }
 
 impl Reason {
@@ -215,6 +225,11 @@ impl Reason {
         Self::OrderNotFound,
         Self::RollbackNotFound,
         Self::ArchiveBehind,
+        Self::VoucherDisabled,
+        Self::CodeAlreadyExists,
+        Self::ImportNotFound,
+        Self::ImportInProgress,
+        Self::ImportEnded,
     ];
 
     /// The catalogue entry.
@@ -235,7 +250,7 @@ impl Reason {
     }
 }
 
-static DETAILS: [ReasonDetail; 55] = [
+static DETAILS: [ReasonDetail; 60] = [
     ReasonDetail {
         name: "FIELD_INVALID",
         message: "{field}: {problem}",
@@ -730,5 +745,50 @@ static DETAILS: [ReasonDetail; 55] = [
         http_status: 503,
         rest_key: "service_unavailable",
         retry: Retry::SameRequest,
+    },
+    ReasonDetail {
+        name: "VOUCHER_DISABLED",
+        message: "voucher {code} is disabled",
+        metadata_keys: &["code"],
+        grpc_code: 9,
+        http_status: 400,
+        rest_key: "voucher_disabled",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "CODE_ALREADY_EXISTS",
+        message: "there is a voucher {code} in the project",
+        metadata_keys: &["code"],
+        grpc_code: 6,
+        http_status: 409,
+        rest_key: "duplicate_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "IMPORT_NOT_FOUND",
+        message: "there is no import {import}",
+        metadata_keys: &["import"],
+        grpc_code: 5,
+        http_status: 404,
+        rest_key: "not_found",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "IMPORT_IN_PROGRESS",
+        message: "campaign {campaign} has import {import} in progress; finish or abort it",
+        metadata_keys: &["campaign", "import"],
+        grpc_code: 9,
+        http_status: 400,
+        rest_key: "resource_in_use",
+        retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "IMPORT_ENDED",
+        message: "import {import} is {state}",
+        metadata_keys: &["import", "state"],
+        grpc_code: 9,
+        http_status: 400,
+        rest_key: "resource_in_use",
+        retry: Retry::Never,
     },
 ];

@@ -91,12 +91,16 @@ impl Window {
         now_ms: i64,
         calendar: &mut Calendar<'_>,
     ) -> Result<(), Refusal> {
-        if let Some(start) = self.start_ms.filter(|start| now_ms < *start) {
+        let own = candidate.voucher;
+        let start = own.and_then(|own| own.start_ms).or(self.start_ms);
+        if let Some(start) = start.filter(|start| now_ms < *start) {
             return Err(
                 Refusal::new(Reason::PromotionNotStarted).with("start_time", instant(start))
             );
         }
-        if let Some(expire) = self.expire_ms.filter(|expire| now_ms >= *expire) {
+        let own_end = own.and_then(|own| own.expire_ms);
+        let expire = own_end.or(self.expire_ms);
+        if let Some(expire) = expire.filter(|expire| now_ms >= *expire) {
             return Err(expired(expire));
         }
         if self.activity_ms.is_some() {
@@ -106,7 +110,7 @@ impl Window {
             let Some(published) = published else {
                 return Err(Refusal::new(Reason::CodeNotPublished).with("code", candidate.code));
             };
-            let end = self.expire_ms_of(Some(published));
+            let end = own_end.or(self.expire_ms_of(Some(published)));
             if let Some(end) = end.filter(|end| now_ms >= *end) {
                 return Err(expired(end));
             }

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{NOON, PENNY_OFF, bare_order, campaign, candidate, compile, decide_all, names};
-use promo_decision::{Candidate, Facts, LimitKind, Mode, Outcome, Reason, Refusal, Zone, decide};
+use promo_decision::{
+    Candidate, Facts, LimitKind, Mode, Outcome, OwnDiscount, Reason, Refusal, VoucherTerms, Zone,
+    bundle::Discount, decide,
+};
 
 fn refusal_of(definition_rest: &str, now_ms: i64) -> Refusal {
     let campaign = campaign(PENNY_OFF, definition_rest);
@@ -175,4 +178,86 @@ fn every_message_of_the_catalogue_speaks_only_of_its_metadata() {
             .fold(Refusal::new(*reason), |refusal, key| refusal.with(key, "x"));
         assert!(!filled.message().contains(['{', '}']), "{}", detail.name);
     }
+}
+
+fn decide_with(voucher: &VoucherTerms, definition_rest: &str) -> promo_decision::Decision {
+    let campaign = campaign(PENNY_OFF, definition_rest);
+    let candidate = Candidate {
+        published_ms: Some(NOON - 10),
+        voucher: Some(voucher),
+        ..candidate(&campaign)
+    };
+    let facts = Facts {
+        now_ms: NOON,
+        zone: &Zone::UTC,
+        customer: Some("17850"),
+    };
+    decide(&bare_order(100), &[Ok(candidate)], Mode::All, &facts)
+}
+
+#[test]
+fn what_a_voucher_has_of_its_own_replaces_what_its_campaign_says() {
+    let over = r#""validity":{"expire_ms":1}"#;
+    let ended = r#""validity":{"activity_after_publishing_ms":5}"#;
+    let later = r#""validity":{"start_ms":1795348800001}"#;
+    let extended = VoucherTerms {
+        expire_ms: Some(NOON + 1),
+        ..VoucherTerms::default()
+    };
+    let early = VoucherTerms {
+        start_ms: Some(NOON),
+        ..VoucherTerms::default()
+    };
+    let none = VoucherTerms::default();
+    assert_eq!(names(&decide_with(&none, over)), ["PROMOTION_EXPIRED"]);
+    assert_eq!(names(&decide_with(&none, ended)), ["PROMOTION_EXPIRED"]);
+    assert_eq!(names(&decide_with(&none, later)), ["PROMOTION_NOT_STARTED"]);
+    assert_eq!(names(&decide_with(&extended, over)), ["1"]);
+    assert_eq!(names(&decide_with(&extended, ended)), ["1"]);
+    assert_eq!(names(&decide_with(&early, later)), ["1"]);
+    let disabled = VoucherTerms {
+        disabled: true,
+        ..VoucherTerms::default()
+    };
+    let deleted = VoucherTerms {
+        deleted: true,
+        ..VoucherTerms::default()
+    };
+    assert_eq!(names(&decide_with(&disabled, "")), ["VOUCHER_DISABLED"]);
+    assert_eq!(names(&decide_with(&deleted, "")), ["CODE_NOT_FOUND"]);
+}
+
+#[test]
+fn a_vouchers_own_limit_replaces_its_campaigns_and_no_other() {
+    let limits = r#""limits":{"per_code":1,"per_campaign":9}"#;
+    let taken = |per_code, rest| {
+        let voucher = VoucherTerms {
+            per_code,
+            ..VoucherTerms::default()
+        };
+        let takes = decide_with(&voucher, rest).takes;
+        takes
+            .into_iter()
+            .map(|take| (take.kind, take.limit))
+            .collect::<Vec<_>>()
+    };
+    let campaign = (LimitKind::PerCampaign, 9);
+    assert_eq!(taken(None, limits), [(LimitKind::PerCode, 1), campaign]);
+    assert_eq!(taken(Some(3), limits), [(LimitKind::PerCode, 3), campaign]);
+    assert_eq!(taken(Some(0), limits), [campaign]);
+    assert_eq!(taken(Some(2), ""), [(LimitKind::PerCode, 2)]);
+}
+
+#[test]
+fn a_vouchers_own_discount_is_checked_and_applied() {
+    let discount = |json: &str| serde_json::from_str::<Discount>(json).expect("it is a discount");
+    let half = discount(r#"{"kind":"percent","basis_points":5000,"effect":"apply_to_order"}"#);
+    let voucher = VoucherTerms {
+        discount: Some(OwnDiscount::compile(&half).expect("it is valid")),
+        ..VoucherTerms::default()
+    };
+    assert_eq!(names(&decide_with(&voucher, "")), ["50"]);
+    let nothing = discount(r#"{"kind":"amount","amount_off":0,"effect":"apply_to_order"}"#);
+    let found = OwnDiscount::compile(&nothing).expect_err("nothing off is no discount");
+    assert_eq!(found[0].field, "discount.amount.amount_off");
 }

@@ -1,11 +1,12 @@
 -- N cursor_key count bound bucket_size first_bucket buckets first_bucket_key
 --   page_size first_page pages first_page_key skips record:
 -- hands out the next positions of a campaign. The cursor is the string
--- "next position:positions handed out". Positions in `skips` (comma separated)
--- and those whose bit is set in a page are passed over. Only the bucket and page
--- keys that the caller passed can be touched; when the cursor leaves them it moves
--- past what can never be handed out, and the caller is told where it is and asks
--- again. `pages` is 0 where codes are not single-use.
+-- "next position:positions handed out". Positions in `skips` (comma separated),
+-- those whose bit is set in a page and those that have an entry in their bucket
+-- are passed over. Only the bucket and page keys that the caller passed can be
+-- touched; when the cursor leaves them it moves past what can never be handed
+-- out, and the caller is told where it is and asks again. `pages` is 0 where
+-- codes are not single-use.
 arity.N = 13
 guards.N = function(at)
   local arguments = {}
@@ -13,6 +14,7 @@ guards.N = function(at)
     arguments[i] = tonumber(ARGS[at + i])
   end
   local count, bound, bucket_size, first_bucket, buckets = unpack(arguments, 2, 6)
+  local first_bucket_key = arguments[7]
   local page_size, first_page, pages, first_page_key = unpack(arguments, 8, 11)
   local cursor, published = match(VALUES[tonumber(ARGS[at + 1])] or '0:0', '^(%d+):(%d+)$')
   local first = tonumber(cursor)
@@ -37,7 +39,8 @@ guards.N = function(at)
     end
     local used = pages > 0
       and load_bit(KEYS_[first_page_key + page - first_page], text(position % page_size)) == 1
-    if not used and not skips[position] then
+    local withheld = call('HEXISTS', KEYS_[first_bucket_key + bucket - first_bucket], text(position % bucket_size)) == 1
+    if not used and not withheld and not skips[position] then
       POSITIONS[#POSITIONS + 1] = position
       RESULTS[#RESULTS + 1] = text(position)
     end
@@ -57,6 +60,12 @@ writes.N = function(at)
     local bucket = math.floor(position / bucket_size) - first_bucket
     call('HSET', KEYS_[first_bucket_key + bucket], text(position % bucket_size), value)
   end
+end
+
+-- J bucket_key field: a position that is never to be handed out, unless it was.
+arity.J = 2
+writes.J = function(at)
+  call('HSETNX', key_at(at + 1), ARGS[at + 2], '-')
 end
 
 -- G key ttl_ms: adds the first position handed out to a record of them; a ttl

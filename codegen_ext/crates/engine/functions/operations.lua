@@ -160,6 +160,35 @@ writes.B = function(at)
   keep_bit(key_at(at + 1), ARGS[at + 2], 1, ARGS[at + 3])
 end
 
+-- F page_key offset last_offset key free_key limit: takes a use of a code that
+-- may have more than its bit: the bit is the first use, further ones are in a
+-- counter whose slot 1 stands for the bit.
+arity.F = 6
+guards.F = function(at, number)
+  local page, offset, k = key_at(at + 1), ARGS[at + 2], tonumber(ARGS[at + 4])
+  local bit = load_bit(page, offset)
+  local has_counter = VALUES[k] or COUNTERS[k]
+  local further = has_counter and load_counter(k).used - 1 or 0
+  if bit + further >= tonumber(ARGS[at + 6]) then
+    return { REFUSED, number }
+  end
+  want_bit(page, offset, 1)
+  if bit == 0 then
+    RESULTS[#RESULTS + 1] = '1:0:1'
+    return
+  end
+  local counter = load_counter(k)
+  if not has_counter then
+    counter.used = 1
+  end
+  counter.free_key = key_at(at + 5)
+  local slot = take_slot(counter)
+  counter.used = counter.used + 1
+  counter.sequence = counter.sequence + 1
+  add_result(slot, counter.sequence, counter.used)
+end
+writes.F = writes.B
+
 -- Z key offset: clears a bit.
 arity.Z = 2
 guards.Z = function(at)
@@ -187,10 +216,16 @@ writes.T = function(at)
   call('PEXPIRE', key_at(at + 1), ARGS[at + 2])
 end
 
--- H key record ttl_ms: keeps a record and what the limits answered after it.
+-- H key record ttl_ms: keeps a record and what the limits answered after it; a
+-- ttl of 0 keeps it for good.
 arity.H = 3
 writes.H = function(at)
-  set_string(at + 1, ARGS[at + 2] .. table.concat(RESULTS, ','), 'PX', ARGS[at + 3])
+  local value = ARGS[at + 2] .. table.concat(RESULTS, ',')
+  if ARGS[at + 3] == '0' then
+    set_string(at + 1, value)
+  else
+    set_string(at + 1, value, 'PX', ARGS[at + 3])
+  end
 end
 
 -- D key: removes a record.

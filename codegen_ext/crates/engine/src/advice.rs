@@ -4,36 +4,43 @@
 use std::collections::HashMap;
 
 use promo_decision::{Decision, Refusal, Take};
-use redis::{FromRedisValue, Value};
 
 use crate::{
     call::Call,
     checkout::{Checkout, Prepared},
-    functions,
     holds::Hold,
-    keys::{self, PAGE_SIZE},
-    movements::{self, Subject},
+    movements,
+    overrides::{self, Overrides},
+    reading::Reading,
     settle,
     store::StoreError,
+    uses,
 };
 
 /// How often overdue holds are looked for; each look ends up to 64 of them.
 const MOST_LOOKS: usize = 256;
 
-/// Decides with the limits as they are now.
+/// Decides with the limits, and with what vouchers have of their own, as they are
+/// now.
 pub async fn advise(
     call: &Call<'_>,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     checkout: &Checkout<'_>,
 ) -> Result<Decision, Refusal> {
     let mut refused: Vec<Option<Refusal>> = vec![None; checkout.codes.len()];
     let mut looks = 0;
     loop {
         let decision = prepared.decide(call, checkout, &refused);
-        if !decision.valid {
+        let known = prepared.overrides.is_read();
+        if !decision.valid && known {
             return Ok(decision);
         }
-        let Some(take) = first_refused(call, prepared, checkout, &decision.takes).await? else {
+        let take = first_refused(call, prepared, checkout, &decision.takes).await?;
+        // Nearly always no voucher was edited, and this changes nothing.
+        if !known && (!decision.valid || prepared.has_edited()) {
+            continue;
+        }
+        let Some(take) = take else {
             return Ok(decision);
         };
         // Read once more even if no overdue hold is found: another call may have
@@ -47,50 +54,38 @@ pub async fn advise(
     }
 }
 
-/// The first take that a commit would refuse, from one reading of all limits.
+/// The first take that a commit would refuse, from one reading of all limits; it
+/// reads what vouchers have of their own too, where that is not known yet.
 async fn first_refused(
     call: &Call<'_>,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     checkout: &Checkout<'_>,
     takes: &[Take],
 ) -> Result<Option<Take>, StoreError> {
-    if takes.is_empty() {
-        return Ok(None);
-    }
-    let mut names = Vec::with_capacity(takes.len());
-    let mut how = Vec::with_capacity(takes.len());
-    let mut command = redis::cmd("FCALL_RO");
-    command.arg(functions::READ).arg(takes.len());
+    let mut reading = Reading::default();
+    let mut places = Vec::with_capacity(takes.len());
     for take in takes {
-        let Some(Ok(located)) = prepared.located.get(take.candidate) else {
-            return Err(StoreError::Unexpected(
-                "a take without its candidate".into(),
-            ));
-        };
-        let campaign = &located.campaign;
-        let subject = Subject {
-            campaign,
-            position: located.position,
-            customer: checkout.customer_id(),
-        };
+        let subject = prepared
+            .subject(take.candidate, checkout)
+            .ok_or_else(|| StoreError::Unexpected("a take without its candidate".into()))?;
         let name = movements::limit_name(subject, take);
-        if movements::is_single_use(take) {
-            let page = keys::page(campaign.campaign.number, located.position / PAGE_SIZE);
-            command.arg(campaign.keys.named(&page));
-            how.push(format!("b{}", located.position % PAGE_SIZE));
-        } else {
-            command.arg(campaign.keys.named(&name));
-            how.push("s".to_owned());
-        }
-        names.push(name);
+        places.push((name, uses::look(&mut reading, subject, take)));
     }
-    command.arg(&how);
-    let values: Vec<Value> = call.engine.store.query(&command).await?;
+    let unread = !prepared.overrides.is_read();
+    let limits = reading.len();
+    if unread {
+        overrides::look(&mut reading, &prepared.located);
+    }
+    let mut values = reading.run(&call.engine.store).await?;
+    let records = values.split_off(limits.min(values.len()));
+    if unread {
+        prepared.overrides = Overrides::parse(&prepared.located, records)?;
+    }
     let held = held(&prepared.holds);
     let mut used: HashMap<String, i64> = HashMap::with_capacity(takes.len());
-    for ((take, name), value) in takes.iter().zip(names).zip(values) {
+    for (take, (name, place)) in takes.iter().zip(places) {
         let own = held.get(name.as_str()).copied().unwrap_or_default();
-        let stored = stored_use(value)? - own;
+        let stored = uses::used(&values, &place)? - own;
         let used = used.entry(name).or_insert(stored);
         // As in the commit: nothing needed of a full budget is no refusal.
         if *used + take.amount > take.limit && take.amount > 0 {
@@ -108,18 +103,4 @@ fn held(holds: &[Hold]) -> HashMap<&str, i64> {
         *held.entry(movement.limit.as_str()).or_default() += movement.amount;
     }
     held
-}
-
-/// Uses or minor units so far: a bit, or what stands before the first colon of a counter or sum.
-pub fn stored_use(value: Value) -> Result<i64, StoreError> {
-    let malformed = || StoreError::Unexpected("malformed counter".into());
-    match value {
-        Value::Nil => Ok(0),
-        Value::Int(bit) => Ok(bit),
-        other => {
-            let text = String::from_redis_value(other).map_err(|_| malformed())?;
-            let used = text.split(':').next().ok_or_else(malformed)?;
-            used.parse().map_err(|_| malformed())
-        }
-    }
 }

@@ -8,12 +8,14 @@ use crate::{
     call::Call,
     convert,
     definitions::Project,
-    functions,
     holds::{self, Hold},
     ids,
     keys::{HOLDERS_PER_BUCKET, Partition},
+    movements::Subject,
+    overrides::Overrides,
     protocol::promo::v1 as pb,
     publications,
+    reading::Reading,
     request::Violations,
     resolve::{self, Located, Resolved},
     store::StoreError,
@@ -80,6 +82,8 @@ pub struct Prepared {
     pub located: Vec<Result<Located, Refusal>>,
     /// When each was published, where that matters.
     published: Vec<Option<i64>>,
+    /// What each voucher has of its own, where somebody looked.
+    pub overrides: Overrides,
     /// Where the call's own records are; none when no code was ever issued.
     pub home: Option<Partition>,
     /// The hold that the call confirms. Two calls at one moment may have begun
@@ -117,12 +121,44 @@ pub async fn prepare(
         project,
         located,
         published,
+        overrides: Overrides::Unread,
         home,
         holds,
     })
 }
 
 impl Prepared {
+    /// What a redeemable's limits are counted for.
+    pub fn subject<'a>(&'a self, place: usize, checkout: &'a Checkout<'_>) -> Option<Subject<'a>> {
+        let located = self.located.get(place)?.as_ref().ok()?;
+        Some(Subject {
+            campaign: &located.campaign,
+            position: located.position,
+            customer: checkout.customer_id(),
+            edited: self.overrides.of(place).is_some(),
+        })
+    }
+
+    /// Looks at what vouchers have of their own. Returns whether that tells
+    /// anything new, so that the call can decide again.
+    pub async fn look(&mut self, call: &Call<'_>) -> Result<bool, StoreError> {
+        let now = Overrides::read(call, &self.located).await?;
+        let count = self.located.len();
+        let new = self.may_have_edited() || !now.agrees(&self.overrides, count);
+        self.overrides = now;
+        Ok(new)
+    }
+
+    /// Whether a voucher is known to have something of its own.
+    pub fn has_edited(&self) -> bool {
+        (0..self.located.len()).any(|place| self.overrides.of(place).is_some())
+    }
+
+    /// Whether vouchers could have something of their own that nobody looked at.
+    pub fn may_have_edited(&self) -> bool {
+        !self.overrides.is_read() && self.located.iter().any(Result::is_ok)
+    }
+
     /// Decides, with what the store has refused before taken into account.
     pub fn decide(
         &self,
@@ -144,6 +180,7 @@ impl Prepared {
                         position: located.position,
                         published_ms: *published,
                         published_known: true,
+                        voucher: self.overrides.of(at).map(|edited| &edited.terms),
                     }),
                 },
             )
@@ -166,7 +203,12 @@ impl Prepared {
         let found = checkout.codes.iter().zip(&self.located);
         found
             .zip(outcomes)
-            .map(|((code, located), outcome)| result(code, located, outcome))
+            .enumerate()
+            .map(|(at, ((code, located), outcome))| {
+                let own = self.overrides.of(at);
+                let own = own.and_then(|edited| edited.record.discount.clone());
+                result(code, located, outcome, own)
+            })
             .collect()
     }
 }
@@ -175,6 +217,7 @@ fn result(
     code: &str,
     located: &Result<Located, Refusal>,
     outcome: &Outcome,
+    own_discount: Option<pb::Discount>,
 ) -> pb::RedeemableResult {
     let mut result = pb::RedeemableResult {
         code: code.to_owned(),
@@ -184,7 +227,7 @@ fn result(
         let campaign = &located.campaign.campaign;
         result.voucher_id = ids::voucher(campaign.number, located.position);
         result.campaign_id.clone_from(&campaign.id);
-        result.discount = convert::discount(campaign);
+        result.discount = own_discount.or_else(|| convert::discount(campaign));
     }
     match outcome {
         Outcome::Applied { amount } => {
@@ -234,27 +277,22 @@ async fn publication_times(
         .filter_map(|(at, one)| Some((at, one.as_ref().ok()?)))
         .filter(|(_, one)| one.campaign.campaign.needs_publication())
         .collect();
-    if asked.is_empty() {
-        return Ok(times);
-    }
-    let mut command = redis::cmd("FCALL_RO");
-    command.arg(functions::READ).arg(asked.len());
+    let mut reading = Reading::default();
     for (_, one) in &asked {
         let bucket = one.position / HOLDERS_PER_BUCKET;
-        command.arg(
-            one.campaign
-                .keys
-                .holders(one.campaign.campaign.number, bucket),
-        );
+        let key = one
+            .campaign
+            .keys
+            .holders(one.campaign.campaign.number, bucket);
+        reading.field(key, one.position % HOLDERS_PER_BUCKET);
     }
-    for (_, one) in &asked {
-        command.arg(format!("h{}", one.position % HOLDERS_PER_BUCKET));
-    }
-    let holders: Vec<Option<Vec<u8>>> = call.engine.store.query(&command).await?;
+    let holders = reading.run(&call.engine.store).await?;
     for ((at, one), holder) in asked.into_iter().zip(holders) {
         times[at] = match holder {
-            None => None,
-            Some(holder) => publications::published_ms(call, &one.campaign, &holder).await?,
+            redis::Value::BulkString(holder) => {
+                publications::published_ms(call, &one.campaign, &holder).await?
+            }
+            _ => None,
         };
     }
     Ok(times)

@@ -165,6 +165,64 @@ pub fn discount(campaign: &Campaign) -> Option<pb::Discount> {
     })
 }
 
+/// A discount of the protocol as a definition has it. Ranges are not checked.
+pub fn discount_definition(discount: &pb::Discount) -> Result<Discount, Vec<Violation>> {
+    use pb::discount::Kind;
+
+    let applies_to = discount.applies_to.as_ref();
+    let applies_to = applies_to.map_or_else(ItemSelector::default, |selector| ItemSelector {
+        product_ids: selector.product_ids.clone(),
+        sku_ids: selector.sku_ids.clone(),
+    });
+    let kind = discount.kind.as_ref().ok_or_else(|| {
+        let problem = "has no kind; set one of amount, percent, fixed, unit";
+        vec![Violation::new("discount", problem)]
+    })?;
+    Ok(match kind {
+        Kind::Amount(amount) => Discount::Amount {
+            amount_off: amount.amount_off,
+            effect: effect_definition(amount.effect),
+            applies_to,
+        },
+        Kind::Percent(percent) => Discount::Percent {
+            basis_points: percent.basis_points.into(),
+            effect: effect_definition(percent.effect),
+            amount_limit: percent.amount_limit,
+            applies_to,
+        },
+        Kind::Fixed(fixed) => Discount::Fixed {
+            fixed_amount: fixed.fixed_amount,
+            effect: effect_definition(fixed.effect),
+            applies_to,
+        },
+        Kind::Unit(unit) => Discount::Unit {
+            unit_off: unit.unit_off,
+            effect: match pb::UnitEffect::try_from(unit.effect) {
+                Ok(pb::UnitEffect::AddMissingItems) => UnitEffect::AddMissingItems,
+                Ok(pb::UnitEffect::AddNewItems) => UnitEffect::AddNewItems,
+                Ok(pb::UnitEffect::Unspecified) | Err(_) => UnitEffect::Unspecified,
+            },
+            product_id: unit.product_id.clone(),
+            sku_id: unit.sku_id.clone(),
+            price: unit.price,
+            applies_to,
+        },
+    })
+}
+
+/// An effect that the protocol does not know counts as not said.
+fn effect_definition(effect: i32) -> DiscountEffect {
+    match pb::DiscountEffect::try_from(effect) {
+        Ok(pb::DiscountEffect::ApplyToOrder) => DiscountEffect::ApplyToOrder,
+        Ok(pb::DiscountEffect::ApplyToItems) => DiscountEffect::ApplyToItems,
+        Ok(pb::DiscountEffect::ApplyToItemsProportionally) => {
+            DiscountEffect::ApplyToItemsProportionally
+        }
+        Ok(pb::DiscountEffect::ApplyToItemsByQuantity) => DiscountEffect::ApplyToItemsByQuantity,
+        Ok(pb::DiscountEffect::Unspecified) | Err(_) => DiscountEffect::Unspecified,
+    }
+}
+
 fn discount_effect(effect: DiscountEffect) -> pb::DiscountEffect {
     match effect {
         DiscountEffect::Unspecified => pb::DiscountEffect::Unspecified,

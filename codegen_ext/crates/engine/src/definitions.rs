@@ -16,7 +16,7 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use promo_codes::{Codec, Layout, LayoutKey, LayoutSpec, MasterKey};
-use promo_decision::{Campaign, CampaignBundle, Zone};
+use promo_decision::{Campaign, CampaignBundle, CodeMode, Zone};
 use serde::Deserialize;
 
 use crate::{
@@ -120,7 +120,14 @@ impl IssuedCampaign {
     /// The position of a place, none when it is not this campaign's.
     pub fn position(&self, place: Place) -> Option<u64> {
         let index = match place {
-            Place::Position(position) => return Some(position),
+            // What the store has of an import counts when the campaign says so.
+            Place::Position(position) => {
+                let is_issued = match self.campaign.codes {
+                    CodeMode::Stored => position < self.issued(),
+                    CodeMode::Arithmetic => position >= keys::NAMED_FROM,
+                };
+                return is_issued.then_some(position);
+            }
             Place::Index(index) => index,
         };
         let mut before = 0;
@@ -321,9 +328,20 @@ impl Definitions {
         let text: Option<Vec<u8>> = self.store.query(&command).await?;
         let Some(text) = text else { return Ok(None) };
         let bundle = CampaignBundle::parse(&text).map_err(unreadable)?;
+        let compiled = Campaign::compile(bundle).map_err(unreadable)?;
+        let mut codec = project.codec_of(number);
+        if codec.is_none() && compiled.codes == CodeMode::Arithmetic && !compiled.ranges.is_empty()
+        {
+            // The project was read before the campaign had codes.
+            let newer = self.refresh(&project.id).await?;
+            codec = newer.and_then(|newer| newer.codec_of(number));
+            if codec.is_none() {
+                return Ok(None);
+            }
+        }
         let campaign = Arc::new(IssuedCampaign {
-            campaign: Campaign::compile(bundle).map_err(unreadable)?,
-            codec: project.codec_of(number),
+            campaign: compiled,
+            codec,
             keys,
             partition,
         });

@@ -24,7 +24,7 @@ use crate::{
     keys::{self, Partition},
     lookup, publish, redeem, rollback, session_list, sessions,
     store::{Store, StoreError},
-    validate,
+    validate, vouchers,
 };
 
 /// What keeps the engine from starting.
@@ -199,7 +199,19 @@ impl Engine {
                 answer(sessions::release(&call, read(&body)?).await)
             }
             "/promo.v1.VoucherService/GetVoucher" => {
-                answer(lookup::voucher(&call, read(&body)?).await)
+                answer(vouchers::get(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/UpdateVoucher" => {
+                answer(vouchers::update(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/EnableVoucher" => {
+                answer(vouchers::enable(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/DisableVoucher" => {
+                answer(vouchers::disable(&call, read(&body)?).await)
+            }
+            "/promo.v1.VoucherService/DeleteVoucher" => {
+                answer(vouchers::delete(&call, read(&body)?).await)
             }
             "/promo.v1.CustomerService/UpsertCustomer" => {
                 answer(customers::upsert(&call, read(&body)?).await)

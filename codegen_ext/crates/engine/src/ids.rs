@@ -120,6 +120,15 @@ pub fn voucher(campaign: u32, position: u64) -> String {
     format!("v_{}_{}", base36(campaign.into()), base36(position))
 }
 
+/// Campaign and position of the voucher with this id.
+pub fn parse_voucher(id: &str) -> Option<(u32, u64)> {
+    let (campaign, position) = id.strip_prefix("v_")?.split_once('_')?;
+    let campaign = u32::from_str_radix(campaign, 36).ok()?;
+    let position = u64::from_str_radix(position, 36).ok()?;
+    // One id has one spelling.
+    (voucher(campaign, position) == id).then_some((campaign, position))
+}
+
 /// Id of the customer whom a project calls `source_id`.
 pub fn customer(project: &str, source_id: &str) -> String {
     let mut hasher = Sha256::new();
@@ -199,6 +208,14 @@ mod tests {
         }
         assert_eq!(PublicationId::parse("pub_05_1"), None);
         assert!(PublicationId::parse("pub_5_1").is_some());
+    }
+
+    #[test]
+    fn ids_of_vouchers_are_read_back() {
+        assert_eq!(parse_voucher(&voucher(7, 1 << 40)), Some((7, 1 << 40)));
+        for wrong in ["v_", "v_7", "v_07_1", "v_7_1_1", "V_7_1"] {
+            assert_eq!(parse_voucher(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub const PAGE_SIZE: u64 = 1 << 20;
 /// encoding of every server's defaults.
 pub const HOLDERS_PER_BUCKET: u64 = 64;
 
+/// Positions of codes that callers named in a campaign with computed codes begin
+/// here, behind all that its ranges can ever have.
+pub const NAMED_FROM: u64 = 1 << 40;
+
 /// Field name to API key document, for all projects.
 pub const AUTH: &str = "promo:auth";
 
@@ -124,6 +128,15 @@ impl Keys {
     /// First positions of the publications to a customer.
     pub fn customer_publications(&self, campaign: u32, customer: &str) -> String {
         self.named(&format!("c:{}:{customer}", base36(campaign.into())))
+    }
+
+    /// What a voucher that was edited has in place of its campaign's terms.
+    pub fn voucher_override(&self, campaign: u32, position: u64) -> String {
+        self.named(&format!(
+            "e:{}:{}",
+            base36(campaign.into()),
+            base36(position)
+        ))
     }
 
     /// First position of the publication with a caller's own id.

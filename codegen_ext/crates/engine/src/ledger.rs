@@ -122,7 +122,8 @@ pub fn whole(mut entry: pb::LedgerEntry, id: LedgerId, results: &str) -> Entry {
                 .filter_map(|text| text.parse().ok())
                 .collect();
         }
-        Some(pb::ledger_entry::Fact::CustomerChange(_)) | None => {}
+        Some(pb::ledger_entry::Fact::CustomerChange(_) | pb::ledger_entry::Fact::Voucher(_))
+        | None => {}
     }
     let taken: Vec<Taken> = plan::parse_results(results);
     movements::complete(&mut entry.movements, &taken);

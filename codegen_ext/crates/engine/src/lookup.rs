@@ -7,11 +7,8 @@ use promo_decision::{Reason, Refusal};
 use crate::{
     archive,
     call::Call,
-    convert,
     definitions::IssuedCampaign,
-    functions, holds,
-    ids::{self, LedgerId, PublicationId},
-    keys::{self, PAGE_SIZE},
+    ids::{LedgerId, PublicationId},
     ledger::{self, Found},
     protocol::promo::v1 as pb,
     publications,
@@ -19,82 +16,6 @@ use crate::{
     resolve, rollback,
     store::StoreError,
 };
-
-/// One voucher.
-pub async fn voucher(
-    call: &Call<'_>,
-    request: pb::GetVoucherRequest,
-) -> Result<pb::Voucher, Refusal> {
-    let code = request.code.trim().to_owned();
-    let mut violations = Violations::default();
-    violations.required("code", &code, 128);
-    violations.check()?;
-    let guesser = call.guesser(None);
-    call.engine.guard.check(guesser, call.now_ms)?;
-    let mut project = call.project().await?;
-    let mut found = resolve::codes(call, &mut project, std::slice::from_ref(&code)).await?;
-    let located = match found.located.pop() {
-        Some(Ok(located)) => located,
-        other => {
-            call.engine
-                .guard
-                .count(&call.engine.store, guesser, 1, call.now_ms)
-                .await;
-            let unknown = || Refusal::new(Reason::CodeNotFound).with("code", code);
-            return Err(other.and_then(Result::err).unwrap_or_else(unknown));
-        }
-    };
-    let campaign = &located.campaign;
-    // Expired holds do not count as redemptions.
-    holds::reclaim_all(
-        &call.engine.store,
-        &project,
-        campaign.partition,
-        call.now_ms,
-    )
-    .await?;
-    let publication = publications::of_position(call, campaign, located.position).await?;
-    let published = publication.as_ref().and_then(|one| one.publish_time);
-    let published_ms = published.as_ref().map(convert::milliseconds);
-    Ok(pb::Voucher {
-        id: ids::voucher(campaign.campaign.number, located.position),
-        code: located.code.clone(),
-        campaign_id: campaign.campaign.id.clone(),
-        campaign: campaign.campaign.name.clone(),
-        redeemed_count: code_uses(call, campaign, located.position).await?,
-        redemption_limit: campaign.campaign.definition.limits.per_code,
-        holder: publication.map(|one| one.customer).unwrap_or_default(),
-        publish_time: published,
-        expire_time: campaign
-            .campaign
-            .expire_ms(published_ms)
-            .map(convert::timestamp),
-        enabled: campaign.campaign.enabled,
-    })
-}
-
-async fn code_uses(
-    call: &Call<'_>,
-    campaign: &IssuedCampaign,
-    position: u64,
-) -> Result<i64, StoreError> {
-    let (keys, number) = (&campaign.keys, campaign.campaign.number);
-    let mut command = redis::cmd("FCALL_RO");
-    command.arg(functions::READ).arg(1);
-    if campaign.campaign.definition.limits.per_code == 1 {
-        command.arg(keys.named(&keys::page(number, position / PAGE_SIZE)));
-        command.arg(format!("b{}", position % PAGE_SIZE));
-    } else {
-        command
-            .arg(keys.named(&keys::code_uses(number, position)))
-            .arg("s");
-    }
-    let values: Vec<redis::Value> = call.engine.store.query(&command).await?;
-    values
-        .into_iter()
-        .next()
-        .map_or(Ok(0), crate::advice::stored_use)
-}
 
 /// One publication.
 pub async fn publication(

@@ -9,6 +9,7 @@ use crate::{
     keys::{self, Keys, PAGE_SIZE, Partition},
     plan::{Plan, Taken},
     protocol::promo::v1 as pb,
+    uses::{self, Form},
 };
 
 /// What a caller's own hold has taken already and a redemption may keep.
@@ -62,6 +63,8 @@ pub struct Subject<'a> {
     pub position: u64,
     /// Who uses it.
     pub customer: Option<&'a str>,
+    /// Whether the voucher was edited on its own.
+    pub edited: bool,
 }
 
 /// Name of the limit in store and ledger.
@@ -83,11 +86,6 @@ pub fn limit_name(subject: Subject<'_>, take: &Take) -> String {
     }
 }
 
-/// Whether uses of a code are one bit, which needs no counter.
-pub fn is_single_use(take: &Take) -> bool {
-    take.kind == LimitKind::PerCode && take.limit == 1
-}
-
 /// Adds the operation that takes from a limit. Returns its number, by which a
 /// refusal names it, and the movement to record.
 pub fn add_take(
@@ -102,21 +100,25 @@ pub fn add_take(
     let operation = if take.kind.is_money() {
         let held_amount = held.claim_amount(&name);
         plan.take_amount(keys.named(&name), take.amount, take.limit, held_amount)
-    } else if is_single_use(take) {
-        let is_held = held.claim(&name).is_some();
-        let (page, offset) = (subject.position / PAGE_SIZE, subject.position % PAGE_SIZE);
-        let last = (subject.campaign.issued() - page * PAGE_SIZE).min(PAGE_SIZE) - 1;
-        let page_key = keys.named(&keys::page(subject.campaign.campaign.number, page));
-        plan.take_bit(page_key, offset, last.max(offset), is_held)
     } else {
-        let (key, free_key) = (keys.named(&name), keys.free_slots(&name));
-        match (held.claim(&name), &take.period) {
-            (Some(own), _) => plan.keep_use(key, own.slot),
-            (None, None) => plan.take_use(key, free_key, take.limit),
-            (None, Some(period)) => {
-                let end_ms = period.end_ms.saturating_add(grace_ms);
-                plan.take_use_until(key, free_key, take.limit, end_ms)
+        let own = held.claim(&name);
+        match uses::form(subject, take.kind) {
+            Form::Bit => take_bit(plan, subject, own.is_some()),
+            // A single-use code's bit has no sequence of movements.
+            Form::BitAndCounter if own.as_ref().is_some_and(|own| own.sequence == 0) => {
+                take_bit(plan, subject, true)
             }
+            Form::BitAndCounter => {
+                if let Some(own) = own {
+                    plan.keep_use(keys.named(&name), own.slot)
+                } else {
+                    let (page, offset) = uses::bit(subject.campaign, subject.position);
+                    let last = uses::last_bit(subject.campaign, subject.position);
+                    let counter = (keys.named(&name), keys.free_slots(&name));
+                    plan.take_further_use((page, offset, last), counter, take.limit)
+                }
+            }
+            Form::Counter => take_use(plan, keys, &name, take, own, grace_ms),
         }
     };
     let movement = pb::Movement {
@@ -127,6 +129,31 @@ pub fn add_take(
         ..pb::Movement::default()
     };
     (operation, movement)
+}
+
+fn take_bit(plan: &mut Plan, subject: Subject<'_>, is_held: bool) -> usize {
+    let (page, offset) = uses::bit(subject.campaign, subject.position);
+    let last = uses::last_bit(subject.campaign, subject.position);
+    plan.take_bit(page, offset, last, is_held)
+}
+
+fn take_use(
+    plan: &mut Plan,
+    keys: &Keys,
+    name: &str,
+    take: &Take,
+    own: Option<pb::Movement>,
+    grace_ms: i64,
+) -> usize {
+    let (key, free_key) = (keys.named(name), keys.free_slots(name));
+    match (own, &take.period) {
+        (Some(own), _) => plan.keep_use(key, own.slot),
+        (None, None) => plan.take_use(key, free_key, take.limit),
+        (None, Some(period)) => {
+            let end_ms = period.end_ms.saturating_add(grace_ms);
+            plan.take_use_until(key, free_key, take.limit, end_ms)
+        }
+    }
 }
 
 /// Adds the operation that gives a movement back. Returns what to record.

@@ -254,6 +254,30 @@ impl Plan {
         )
     }
 
+    /// Sets the bit of a code, or where that is set takes a use from the counter
+    /// of further ones; `limit` is of both together.
+    pub fn take_further_use(
+        &mut self,
+        bit: (String, u64, u64),
+        counter: (String, String),
+        limit: i64,
+    ) -> usize {
+        let (page, offset, last_offset) = bit;
+        let page = self.other(page);
+        let (key, free_key) = (self.string(counter.0), self.other(counter.1));
+        self.push(
+            'F',
+            [
+                page,
+                number(offset),
+                number(last_offset),
+                key,
+                free_key,
+                Argument::Number(limit),
+            ],
+        )
+    }
+
     /// Clears the bit of a single-use code.
     pub fn return_bit(&mut self, key: String, offset: u64) {
         let key = self.other(key);
@@ -272,7 +296,8 @@ impl Plan {
         self.push('T', [key, Argument::Number(ttl_ms)]);
     }
 
-    /// Keeps a record followed by what the limits answered.
+    /// Keeps a record followed by what the limits answered; a ttl of 0 keeps it
+    /// for good.
     pub fn keep(&mut self, key: String, record: Vec<u8>, ttl_ms: i64) {
         let key = self.string(key);
         self.push(
@@ -326,6 +351,12 @@ impl Plan {
                 Argument::Bytes(issue.record),
             ],
         )
+    }
+
+    /// Has a position never be handed out, unless it was.
+    pub fn withhold(&mut self, bucket_key: String, field: u64) {
+        let key = self.other(bucket_key);
+        self.push('J', [key, number(field)]);
     }
 
     /// Notes the first position handed out; a ttl of 0 keeps the note.

@@ -15,11 +15,16 @@ enum Holder {
     First(Vec<u64>, Box<pb::Publication>),
     /// The first position of the publication that this one belongs to.
     Further(u64),
+    /// None: the position is not to be handed out.
+    Withheld,
 }
 
 fn parse(value: &[u8]) -> Result<Holder, StoreError> {
     let malformed = || StoreError::Unexpected("malformed holder".into());
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+    if value == b"-" {
+        return Ok(Holder::Withheld);
+    }
     if let Some(first) = value.strip_prefix(b">") {
         return Ok(Holder::Further(number(first).ok_or_else(malformed)?));
     }
@@ -86,6 +91,7 @@ pub async fn published_ms(
             Some(Holder::First(_, record)) => record,
             _ => return Ok(None),
         },
+        Holder::Withheld => return Ok(None),
     };
     Ok(record.publish_time.as_ref().map(convert::milliseconds))
 }
@@ -116,8 +122,32 @@ pub async fn whole(
     })
 }
 
-/// The codes at positions: computed, or read where they are stored.
+/// The codes at positions.
 pub async fn codes(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    positions: &[u64],
+) -> Result<Vec<String>, StoreError> {
+    let issued = campaign.issued();
+    if positions.iter().all(|position| *position < issued) {
+        return issued_codes(call, campaign, positions).await;
+    }
+    // Another process has handed out codes that were added since this one read
+    // the campaign.
+    let definitions = &call.engine.definitions;
+    let newer = match definitions.refresh(&call.identity.project).await? {
+        Some(project) => {
+            let number = campaign.campaign.number;
+            definitions.campaign(&project, number).await?
+        }
+        None => None,
+    };
+    issued_codes(call, newer.as_deref().unwrap_or(campaign), positions).await
+}
+
+/// The codes at positions that the campaign has: computed, or read where they
+/// are stored.
+async fn issued_codes(
     call: &Call<'_>,
     campaign: &IssuedCampaign,
     positions: &[u64],

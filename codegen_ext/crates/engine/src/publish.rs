@@ -19,7 +19,7 @@ use crate::{
     protocol::promo::v1 as pb,
     publications,
     request::{Violations, present},
-    resolve,
+    resolve, uses,
 };
 
 const MOST_ROUNDS: usize = 16;
@@ -226,8 +226,7 @@ impl Attempt<'_> {
         let window =
             first_bucket * HOLDERS_PER_BUCKET..(first_bucket + buckets) * HOLDERS_PER_BUCKET;
         let first_page = window.start / PAGE_SIZE;
-        let single_use = self.campaign.campaign.definition.limits.per_code == 1;
-        let last_page = if single_use {
+        let last_page = if uses::has_bits(self.campaign) {
             window.end / PAGE_SIZE + 1
         } else {
             first_page

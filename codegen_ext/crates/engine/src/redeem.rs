@@ -51,7 +51,7 @@ pub async fn redeem(
         call.project().await?
     };
     for _ in 0..MOST_ROUNDS {
-        let prepared = match checkout::prepare(call, project, &checkout, session).await {
+        let mut prepared = match checkout::prepare(call, project, &checkout, session).await {
             Ok(prepared) => prepared,
             // The hold was confirmed by the first call with this request id.
             Err(refusal) if refusal.reason == Reason::SessionNotFound && once.is_some() => {
@@ -60,14 +60,34 @@ pub async fn redeem(
             Err(refusal) => return Err(refusal),
         };
         if request.validate_only {
-            return preview(call, &request, &checkout, &prepared).await;
+            return preview(call, &request, &checkout, &mut prepared).await;
         }
-        match attempt(call, &request, &checkout, &prepared, once).await? {
-            Some(redemption) => return Ok(redemption),
-            None => project = call.reloaded_project().await?,
+        let mut attempted = attempt(call, &request, &checkout, &prepared, once).await?;
+        if matches!(attempted, Attempt::Changed) && prepared.look(call).await? {
+            attempted = attempt(call, &request, &checkout, &prepared, once).await?;
+        }
+        match attempted {
+            Attempt::Done(redemption) => return Ok(*redemption),
+            Attempt::Stale => project = call.reloaded_project().await?,
+            // A hold that changed was ended by somebody else; the next round says so.
+            Attempt::Changed => project = prepared.project,
         }
     }
     Err(Refusal::new(Reason::Conflict))
+}
+
+enum Attempt {
+    Done(Box<pb::Redemption>),
+    /// A definition has changed.
+    Stale,
+    /// A voucher was edited, or perhaps was before, or a hold has ended.
+    Changed,
+}
+
+impl Attempt {
+    fn done(redemption: pb::Redemption) -> Self {
+        Self::Done(Box::new(redemption))
+    }
 }
 
 async fn attempt(
@@ -76,7 +96,7 @@ async fn attempt(
     checkout: &Checkout<'_>,
     prepared: &Prepared,
     once: Option<Once<'_>>,
-) -> Result<Option<pb::Redemption>, Refusal> {
+) -> Result<Attempt, Refusal> {
     let home = prepared.home;
     let keys = home.map(|home| Keys::new(&prepared.project.id, home));
     let finish = |plan: &mut crate::plan::Plan, decision: &Decision, moved: Vec<pb::Movement>| {
@@ -101,15 +121,15 @@ async fn attempt(
             let id = id(&answer).ok_or_else(|| Refusal::new(Reason::Internal))?;
             let mut redemption = redemption(call, request, checkout, prepared, &decision);
             ledger::name_redemption(&mut redemption, id);
-            Ok(Some(redemption))
+            Ok(Attempt::done(redemption))
         }
         Settled::Replayed(answer) => {
             let id = id(&answer).ok_or_else(|| Refusal::new(Reason::Internal))?;
-            first_answer(call, id).await.map(Some)
+            first_answer(call, id).await.map(Attempt::done)
         }
         Settled::Invalid(decision) => Err(settle::refusal_of_decision(&decision, checkout.mode)),
-        // A hold that changed was ended by somebody else; the next round says so.
-        Settled::Stale | Settled::Changed => Ok(None),
+        Settled::Stale => Ok(Attempt::Stale),
+        Settled::Changed => Ok(Attempt::Changed),
     }
 }
 
@@ -146,7 +166,7 @@ async fn preview(
     call: &Call<'_>,
     request: &pb::RedeemRequest,
     checkout: &Checkout<'_>,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
 ) -> Result<pb::Redemption, Refusal> {
     let decision = advice::advise(call, prepared, checkout).await?;
     if decision.valid {

@@ -13,7 +13,7 @@ use crate::{
     checkout::{Checkout, Prepared},
     holds,
     keys::{Keys, Partition},
-    movements::{self, Held, Subject},
+    movements::{self, Held},
     once::{self, Once},
     plan::{Outcome, Plan},
     protocol::promo::v1 as pb,
@@ -38,7 +38,8 @@ pub enum Settled {
     Invalid(Decision),
     /// A definition has changed since it was read.
     Stale,
-    /// A record that the call depends on has changed since it was read.
+    /// A record that the call depends on is not as it was read, or was not read:
+    /// the caller looks and tries again.
     Changed,
 }
 
@@ -59,12 +60,18 @@ pub async fn settle(
     loop {
         let decision = prepared.decide(call, checkout, &refused);
         if !decision.valid {
+            let by_definition = refused.iter().all(Option::is_none);
+            // What a voucher would have without terms of its own must not refuse
+            // the call. Where the store refused, it had made sure that there are
+            // none.
+            if by_definition && prepared.may_have_edited() {
+                return Ok(Settled::Changed);
+            }
             if let Some((_, answer)) = kept(call, prepared, once).await? {
                 return Ok(Settled::Replayed(answer));
             }
-            // What was defined before this call must not refuse it: only what
-            // commits is compared with the definitions by the store.
-            let by_definition = refused.iter().all(Option::is_none);
+            // Nor must what was defined before this call: only what commits is
+            // compared with the definitions by the store.
             if by_definition && call.is_outdated(&prepared.project).await? {
                 return Ok(Settled::Stale);
             }
@@ -140,6 +147,7 @@ fn propose(
         once.guard(&mut plan, &keys, config.idempotency_ttl_ms);
     }
     expect_definitions(&mut plan, prepared);
+    prepared.overrides.expect(&mut plan, &prepared.located);
     if watch {
         for partition in partitions(prepared) {
             plan.watch_holds(Keys::new(&project.id, partition).holds(), call.now_ms);
@@ -152,13 +160,8 @@ fn propose(
     let mut operations = Vec::with_capacity(decision.takes.len());
     let mut moved = Vec::with_capacity(decision.takes.len());
     for take in &decision.takes {
-        let Some(Ok(located)) = prepared.located.get(take.candidate) else {
+        let Some(subject) = prepared.subject(take.candidate, checkout) else {
             continue;
-        };
-        let subject = Subject {
-            campaign: &located.campaign,
-            position: located.position,
-            customer: checkout.customer_id(),
         };
         let (operation, movement) =
             movements::add_take(&mut plan, subject, take, &mut held, config.rollback_ttl_ms);

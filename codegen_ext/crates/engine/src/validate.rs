@@ -53,8 +53,8 @@ pub async fn validate(
             // Nothing is committed, so nothing else would compare the definitions
             // with those that are in force.
             let project = call.fresh_project().await?;
-            let prepared = checkout::prepare(call, project, &checkout, None).await?;
-            let decision = advice::advise(call, &prepared, &checkout).await?;
+            let mut prepared = checkout::prepare(call, project, &checkout, None).await?;
+            let decision = advice::advise(call, &mut prepared, &checkout).await?;
             Ok(validation(&checkout, &prepared, &decision, None))
         }
         Some(wanted) => {
@@ -107,7 +107,7 @@ async fn hold(
         body.request_id.clear();
     });
     for round in 0..MOST_ROUNDS {
-        let prepared = checkout::prepare(call, project, checkout, None).await?;
+        let mut prepared = checkout::prepare(call, project, checkout, None).await?;
         let Some(home) = prepared.home else {
             let decision = prepared.decide(call, checkout, &[]);
             return Ok(validation(checkout, &prepared, &decision, None));
@@ -120,15 +120,11 @@ async fn hold(
                 None => Err(in_use(wanted)),
             };
         }
-        let finish = |plan: &mut Plan, decision: &Decision, movements: Vec<pb::Movement>| {
-            let record = record(call, checkout, &prepared, decision, wanted, movements);
-            let session = session(wanted, &record);
-            let project = &prepared.project;
-            holds::begin(plan, project, home, &wanted.session, &record, call.now_ms);
-            let answer = validation(checkout, &prepared, decision, Some(session));
-            plan.answer(prost::Message::encode_to_vec(&answer));
-        };
-        match settle::settle(call, &prepared, checkout, once, &finish).await? {
+        let mut settled = attempt(call, checkout, &prepared, home, wanted, once).await?;
+        if matches!(settled, Settled::Changed) && prepared.look(call).await? {
+            settled = attempt(call, checkout, &prepared, home, wanted, once).await?;
+        }
+        match settled {
             Settled::Done { answer, .. } | Settled::Replayed(answer) => {
                 return Ok(checkout::decode(&answer)?);
             }
@@ -142,12 +138,32 @@ async fn hold(
                 if round > 0 && reclaimed == 0 {
                     return Err(in_use(wanted));
                 }
-                project = Arc::clone(&prepared.project);
+                project = prepared.project;
             }
             Settled::Stale => project = call.reloaded_project().await?,
         }
     }
     Err(Refusal::new(Reason::Conflict))
+}
+
+/// Takes what the decision asks for, and begins the hold.
+async fn attempt(
+    call: &Call<'_>,
+    checkout: &Checkout<'_>,
+    prepared: &Prepared,
+    home: Partition,
+    wanted: &Wanted,
+    once: Option<Once<'_>>,
+) -> Result<Settled, Refusal> {
+    let finish = |plan: &mut Plan, decision: &Decision, movements: Vec<pb::Movement>| {
+        let record = record(call, checkout, prepared, decision, wanted, movements);
+        let session = session(wanted, &record);
+        let project = &prepared.project;
+        holds::begin(plan, project, home, &wanted.session, &record, call.now_ms);
+        let answer = validation(checkout, prepared, decision, Some(session));
+        plan.answer(prost::Message::encode_to_vec(&answer));
+    };
+    settle::settle(call, prepared, checkout, once, &finish).await
 }
 
 /// Whether a live hold in another partition has the key that a caller gave.

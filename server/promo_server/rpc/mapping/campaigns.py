@@ -32,7 +32,7 @@ def new_campaign(request: campaign_service_pb2.CreateCampaignRequest) -> tuple[N
     validity = definitions.validity_from(checks, "campaign.validity", message.validity)
     checks.text("campaign.name", message.name, _NAME_BYTES, required=True)
     checks.text("campaign.currency_code", message.currency_code, 3, required=True)
-    checks.number("campaign.code_count", message.code_count, 1, MAXIMUM_CODES)
+    checks.number("campaign.code_count", message.code_count, 0, MAXIMUM_CODES)
     checks.text("campaign.description", message.description, _DESCRIPTION_BYTES)
     metadata = checks.metadata("campaign.metadata", message.metadata)
     checks.finish()

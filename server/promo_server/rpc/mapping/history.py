@@ -40,9 +40,12 @@ def rollback(entry: bytes, rollback_id: str) -> redemption_pb2.Rollback:
 
 
 def publication(value: ListedPublication) -> publication_pb2.Publication:
-    """Return a publication without the end of its codes, which the campaign says."""
+    """Return a publication."""
     message = event_pb2.LedgerEntry.FromString(value.entry).publication
     message.codes.extend(value.codes)
+    end_ms = None if value.campaign is None else value.campaign.end_ms(message.publish_time.ToMilliseconds())
+    if end_ms is not None:
+        message.expire_time.CopyFrom(timestamp(end_ms))
     return message
 
 

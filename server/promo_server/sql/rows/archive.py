@@ -7,9 +7,17 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import and_, bindparam, func, insert, select, true, tuple_, update
 
 from promo_server.domain.ledger import Checkpoint, StreamId
-from promo_server.services.archive_ports import ArchiveBatch, ArchivedPublication, ArchivedRedemption, LimitUse, Row
+from promo_server.services.archive_ports import (
+    ArchiveBatch,
+    ArchivedPublication,
+    ArchivedRedemption,
+    EditedVoucher,
+    LimitUse,
+    Row,
+)
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.rows.customers import SqlCustomers
+from promo_server.sql.rows.vouchers import SqlVouchers
 from promo_server.sql.tables.archive import (
     CHECKPOINTS,
     MOVEMENTS,
@@ -69,6 +77,7 @@ class SqlArchive(Rows):
         customers = SqlCustomers(self._connection)
         await customers.erase(project_id, list(batch.erasures.values()))
         await customers.put(project_id, batch.customers)
+        await SqlVouchers(self._connection).put(batch.vouchers)
         await self._put_orders(batch.orders)
 
     async def _undo(self, project_id: str, batch: ArchiveBatch) -> None:
@@ -239,6 +248,15 @@ class SqlArchive(Rows):
             ArchivedPublication(row["id"], row["campaign_id"], tuple(row["positions"]), bytes(row["entry"]))
             for row in (await self._connection.execute(query)).mappings()
         ]
+
+    async def edited_vouchers(
+        self,
+        project_id: str,
+        after: tuple[str, int],
+        count: int,
+    ) -> Sequence[EditedVoucher]:
+        """Return vouchers that were edited, those that follow (campaign id, position), up to `count` of them."""
+        return await SqlVouchers(self._connection).edited(project_id, after, count)
 
     async def rolled_back_items(self, project_id: str, after: str, count: int) -> Sequence[str]:
         """Return the ids of redeemables that were rolled back, those that follow `after`, up to `count` of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, case, false, insert, or_, select, update
@@ -32,6 +32,9 @@ def _campaign(row: RowMapping) -> Campaign:
         metadata=row["metadata"],
         enabled=row["enabled"],
         deleted=row["deleted"],
+        standalone=row["standalone"],
+        given_codes=row["given_codes"],
+        named_count=row["named_count"],
         version=row["version"],
         create_ms=row["create_ms"],
         update_ms=row["update_ms"],
@@ -49,6 +52,8 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         "metadata": dict(campaign.metadata),
         "enabled": campaign.enabled,
         "deleted": campaign.deleted,
+        "given_codes": campaign.given_codes,
+        "named_count": campaign.named_count,
         "version": campaign.version,
         "update_ms": campaign.update_ms,
     }
@@ -69,6 +74,7 @@ class SqlCampaigns(Rows):
                 code_mode=campaign.code_mode.value,
                 code_mode_reason=campaign.code_mode_reason,
                 create_ms=campaign.create_ms,
+                standalone=campaign.standalone,
                 **_values(campaign),
             ),
         )
@@ -100,19 +106,39 @@ class SqlCampaigns(Rows):
         )
         return None if row is None else _campaign(row)
 
+    async def by_ids(self, project_id: str, ids: Collection[str]) -> Mapping[str, Campaign]:
+        """Return campaigns by id, deleted or not."""
+        query = select(CAMPAIGNS).where(CAMPAIGNS.c.project_id == project_id, CAMPAIGNS.c.id.in_(ids))
+        rows = (await self._connection.execute(query)).mappings()
+        return {row["id"]: _campaign(row) for row in rows}
+
     async def names(self, project_id: str) -> Sequence[tuple[int, str, str]]:
-        """Return (number, id, name) of every campaign that was not deleted."""
+        """Return (number, id, name) of every campaign that callers name, those that were deleted left out."""
         query = (
             select(CAMPAIGNS.c.number, CAMPAIGNS.c.id, CAMPAIGNS.c.name)
-            .where(CAMPAIGNS.c.project_id == project_id, CAMPAIGNS.c.deleted == false())
+            .where(
+                CAMPAIGNS.c.project_id == project_id,
+                CAMPAIGNS.c.deleted == false(),
+                CAMPAIGNS.c.standalone == false(),
+            )
             .order_by(CAMPAIGNS.c.number)
         )
         return [(row[0], row[1], row[2]) for row in await self._connection.execute(query)]
 
     async def page(self, project_id: str, page: Page) -> PageOf[Campaign]:
-        """Return campaigns, newest first."""
-        query = select(CAMPAIGNS).where(CAMPAIGNS.c.project_id == project_id, CAMPAIGNS.c.deleted == false())
+        """Return campaigns that are such to people, newest first."""
+        query = select(CAMPAIGNS).where(
+            CAMPAIGNS.c.project_id == project_id,
+            CAMPAIGNS.c.deleted == false(),
+            CAMPAIGNS.c.standalone == false(),
+        )
         return await self._page(query, CAMPAIGNS.c.sequence, page, _campaign)
+
+    async def single_use(self, project_id: str) -> set[int]:
+        """Return the numbers of campaigns whose codes are single-use, deleted ones included."""
+        query = select(CAMPAIGNS.c.number, CAMPAIGNS.c.definition).where(CAMPAIGNS.c.project_id == project_id)
+        rows = await self._connection.execute(query)
+        return {row[0] for row in rows if DEFINITION.validate_python(row[1]).limits.per_code == 1}
 
     async def numbers(self, project_id: str) -> Mapping[str, int]:
         """Return the number of every campaign by id, deleted ones included."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Text, any_, cast, delete, func, insert, or_, select, true
 
 from promo_server.domain.campaign import CodeBatch, CodeMode
 from promo_server.domain.layout import CodeLayout
@@ -55,14 +56,16 @@ class SqlStoredCodes(Rows):
 
     async def existing(self, project_id: str, codes: Sequence[str]) -> set[str]:
         """Return those of the codes that the project has."""
-        found: set[str] = set()
-        for start in range(0, len(codes), _ASK):
-            query = select(STORED_CODES.c.code).where(
-                STORED_CODES.c.project_id == project_id,
-                STORED_CODES.c.code.in_(codes[start : start + _ASK]),
-            )
-            found.update(await self._connection.scalars(query))
-        return found
+        if not codes:
+            return set()
+        # One parameter, whatever the number of codes: a list of them takes longer to write than to look up.
+        if self._connection.dialect.name == "sqlite":
+            asked = func.json_each(json.dumps(list(codes))).table_valued("value")
+            wanted: ColumnElement[bool] = STORED_CODES.c.code.in_(select(asked.c.value))
+        else:
+            wanted = STORED_CODES.c.code == any_(cast(list(codes), ARRAY(Text)))
+        query = select(STORED_CODES.c.code).where(STORED_CODES.c.project_id == project_id, wanted)
+        return set(await self._connection.scalars(query))
 
     async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:
         """Add codes at consecutive positions."""
@@ -88,21 +91,49 @@ class SqlStoredCodes(Rows):
         return (await self._connection.scalars(query)).all()
 
     async def at(self, campaign_id: str, positions: Collection[int]) -> Mapping[int, str]:
-        """Return the codes at positions."""
+        """Return the codes at positions, in order of position."""
         found: dict[int, str] = {}
-        wanted = list(positions)
+        wanted = sorted(positions)
         for start in range(0, len(wanted), _ASK):
-            query = select(STORED_CODES.c.position, STORED_CODES.c.code).where(
-                STORED_CODES.c.campaign_id == campaign_id,
-                STORED_CODES.c.position.in_(wanted[start : start + _ASK]),
+            query = (
+                select(STORED_CODES.c.position, STORED_CODES.c.code)
+                .where(
+                    STORED_CODES.c.campaign_id == campaign_id,
+                    STORED_CODES.c.position.in_(wanted[start : start + _ASK]),
+                )
+                .order_by(STORED_CODES.c.position)
             )
             found.update((row[0], row[1]) for row in await self._connection.execute(query))
         return found
 
-    async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout]]:
-        """Return (campaign id, layout) of every campaign with stored codes, deleted ones included."""
-        query = select(CAMPAIGNS.c.id, CAMPAIGNS.c.layout).where(
-            CAMPAIGNS.c.project_id == project_id,
-            CAMPAIGNS.c.code_mode == CodeMode.STORED.value,
+    async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout | None]]:
+        """Return (campaign id, layout) of every campaign that has stored codes, deleted ones included.
+
+        The layout is None where callers gave codes, which can look like anything.
+        """
+        table = CAMPAIGNS.c
+        query = select(table.id, table.layout, table.given_codes).where(
+            table.project_id == project_id,
+            or_(table.code_mode == CodeMode.STORED.value, table.given_codes == true()),
         )
-        return [(row[0], LAYOUT.validate_python(row[1])) for row in await self._connection.execute(query)]
+        rows = await self._connection.execute(query)
+        return [(row[0], None if row[2] else LAYOUT.validate_python(row[1])) for row in rows]
+
+    async def after(self, campaign_id: str, position: int, count: int) -> Sequence[tuple[int, str]]:
+        """Return (position, code) of the codes that follow a position, up to `count` of them."""
+        query = (
+            select(STORED_CODES.c.position, STORED_CODES.c.code)
+            .where(STORED_CODES.c.campaign_id == campaign_id, STORED_CODES.c.position > position)
+            .order_by(STORED_CODES.c.position)
+            .limit(count)
+        )
+        return [(row[0], row[1]) for row in await self._connection.execute(query)]
+
+    async def delete_from(self, campaign_id: str, first_position: int) -> None:
+        """Forget the codes from a position on."""
+        await self._connection.execute(
+            delete(STORED_CODES).where(
+                STORED_CODES.c.campaign_id == campaign_id,
+                STORED_CODES.c.position >= first_position,
+            ),
+        )

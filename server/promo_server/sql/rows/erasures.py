@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Table, bindparam, select, text, update
+from sqlalchemy import Table, bindparam, select, text, tuple_, update
 
-from promo_server.services.history_ports import ArchivedEntry, Erasure
+from promo_server.services.history_ports import ArchivedEntry, Erasure, HeldVoucher
 from promo_server.sql.rows.base import Rows
-from promo_server.sql.tables.archive import ERASURES, NOT_DONE, PUBLICATIONS, REDEMPTIONS
+from promo_server.sql.tables.archive import ERASURES, NOT_DONE, PUBLICATIONS, REDEMPTIONS, VOUCHER_STATES
 
 
 class SqlErasures(Rows):
@@ -66,6 +66,42 @@ class SqlErasures(Rows):
         )
         rows = await self._connection.execute(query)
         return [ArchivedEntry(row[0], bytes(row[1]), row[2], tuple(row[3])) for row in rows]
+
+    async def vouchers(self, erasure: Erasure, after: tuple[str, int], count: int) -> Sequence[HeldVoucher]:
+        """Return the person's edited vouchers that follow (campaign id, position), up to `count` of them."""
+        table = VOUCHER_STATES.c
+        query = (
+            select(table.campaign_id, table.position, table.record)
+            .where(
+                table.project_id == erasure.project_id,
+                table.holder == erasure.source_id,
+                table.publish_ms <= erasure.erase_ms,
+                table.record.is_not(None),
+                tuple_(table.campaign_id, table.position) > after,
+            )
+            .order_by(table.campaign_id, table.position)
+            .limit(count)
+        )
+        return [HeldVoucher(row[0], row[1], bytes(row[2])) for row in await self._connection.execute(query)]
+
+    async def rewrite_vouchers(self, project_id: str, vouchers: Sequence[tuple[HeldVoucher, bytes]]) -> None:
+        """Put other records in the place of those of vouchers that are still as they are here."""
+        if vouchers:
+            table = VOUCHER_STATES.c
+            await self._connection.execute(
+                update(VOUCHER_STATES)
+                .where(
+                    table.project_id == project_id,
+                    table.campaign_id == bindparam("campaign"),
+                    table.position == bindparam("at"),
+                    table.record == bindparam("before"),
+                )
+                .values(record=bindparam("other")),
+                [
+                    {"campaign": one.campaign_id, "at": one.position, "before": one.record, "other": record}
+                    for one, record in vouchers
+                ],
+            )
 
     async def rewrite_redemptions(self, project_id: str, entries: Mapping[str, bytes]) -> None:
         """Put other ledger entries in the place of those of redemptions, by id."""

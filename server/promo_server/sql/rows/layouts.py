@@ -111,6 +111,7 @@ class SqlLayouts(Rows):
             for index in indices
         ]
         if rows:
+            # Two stored codes that differ in case can be spelled by one index.
             dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
             await self._connection.execute(dialect.insert(LAYOUT_SKIPS).on_conflict_do_nothing(), rows)
 

@@ -152,6 +152,52 @@ Index(
     unique=True,
 )
 
+VOUCHER_STATES = Table(
+    "voucher_states",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("campaign_id", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    # Of the publication that handed it out; null when none did.
+    Column("holder", Text),
+    Column("publish_ms", BigInteger),
+    # Redemptions that count.
+    Column("redeemed_count", BigInteger, nullable=False),
+    # These are null when nobody edited the voucher.
+    Column("disabled", Boolean),
+    Column("deleted", Boolean),
+    # The promo.v1.VoucherOverride, serialized.
+    Column("record", LargeBinary),
+    PrimaryKeyConstraint("project_id", "campaign_id", "position"),
+    sqlite_with_rowid=False,
+)
+"""Vouchers that something has happened to; of a campaign's others there is nothing to say."""
+Index(
+    "ix_voucher_states_holder",
+    VOUCHER_STATES.c.project_id,
+    VOUCHER_STATES.c.holder,
+    VOUCHER_STATES.c.campaign_id,
+    VOUCHER_STATES.c.position,
+    sqlite_where=text("holder IS NOT NULL"),
+    postgresql_where=text("holder IS NOT NULL"),
+)
+Index(
+    "ix_voucher_states_edited",
+    VOUCHER_STATES.c.project_id,
+    VOUCHER_STATES.c.campaign_id,
+    VOUCHER_STATES.c.position,
+    sqlite_where=text("record IS NOT NULL"),
+    postgresql_where=text("record IS NOT NULL"),
+)
+Index(
+    "ix_voucher_states_redeemed",
+    VOUCHER_STATES.c.project_id,
+    VOUCHER_STATES.c.campaign_id,
+    VOUCHER_STATES.c.position,
+    sqlite_where=text("redeemed_count > 0"),
+    postgresql_where=text("redeemed_count > 0"),
+)
+
 CUSTOMERS = Table(
     "customers",
     METADATA,

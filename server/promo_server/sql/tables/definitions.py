@@ -71,6 +71,12 @@ CAMPAIGNS = Table(
     Column("metadata", DOCUMENT, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("deleted", Boolean, nullable=False),
+    # Whether it is no campaign to people but one voucher that stands alone.
+    Column("standalone", Boolean, nullable=False),
+    # Whether it has codes that callers gave, which need not follow its layout.
+    Column("given_codes", Boolean, nullable=False),
+    # Codes that callers named beside computed ones; not counted in code_count.
+    Column("named_count", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("create_ms", BigInteger, nullable=False),
     Column("update_ms", BigInteger, nullable=False),
@@ -146,6 +152,36 @@ STORED_CODES = Table(
     Column("position", BigInteger, nullable=False),
     PrimaryKeyConstraint("project_id", "code"),
     UniqueConstraint("campaign_id", "position"),
+    sqlite_with_rowid=False,
+)
+
+CODE_IMPORTS = Table(
+    "code_imports",
+    METADATA,
+    Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("campaign_id", ForeignKey("campaigns.id"), nullable=False, index=True),
+    Column("campaign_number", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("next_row", BigInteger, nullable=False),
+    Column("accepted_count", BigInteger, nullable=False),
+    Column("refused_count", BigInteger, nullable=False),
+    Column("stored_count", BigInteger, nullable=False),
+    Column("create_ms", BigInteger, nullable=False),
+)
+
+REFUSED_ROWS = Table(
+    "refused_rows",
+    METADATA,
+    Column("import_id", ForeignKey("code_imports.id"), nullable=False),
+    Column("row", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    PrimaryKeyConstraint("import_id", "row"),
     sqlite_with_rowid=False,
 )
 

@@ -20,8 +20,10 @@ from promo.client.sync.campaigns import Campaigns
 from promo.client.sync.channel import ChannelTransport
 from promo.client.sync.codes import Codes
 from promo.client.sync.customers import Customers, Orders
-from promo.client.sync.lookups import Publications, Redemptions, Sessions, Vouchers
+from promo.client.sync.imports import Imports
+from promo.client.sync.lookups import Publications, Redemptions, Sessions
 from promo.client.sync.transport import Transport
+from promo.client.sync.vouchers import Vouchers
 from promo.client.timeouts import Timeouts
 from promo.client.tls import Tls
 from promo.v1.customer_pb2 import Customer
@@ -65,6 +67,7 @@ class SyncPromoClient:
         self.codes = Codes(self._caller)
         self.customers = Customers(self._caller)
         self.orders = Orders(self._caller)
+        self.imports = Imports(self._caller)
         self.publications = Publications(self._caller)
         self.redemptions = Redemptions(self._caller)
         self.sessions = Sessions(self._caller)

@@ -22,6 +22,7 @@ from promo.v1.code_service_pb2 import (
     CodeBatchProgress,
     CreateCodeBatchRequest,
     ExportCodesRequest,
+    GetVerificationKeyRequest,
     ListCodeBatchesRequest,
 )
 
@@ -128,6 +129,11 @@ class Codes:
                 sleep(delay)
             else:
                 return
+
+    def verification_key(self, campaign: str, *, timeout: float | None = None) -> bytes:
+        """Return the secret that tells offline whether a code was issued, a JSON document. Raises CampaignNotFound."""
+        request = GetVerificationKeyRequest(campaign=campaign)
+        return (self._caller.unary(methods.GET_VERIFICATION_KEY, request, timeout)).document
 
     def _within(self, deadline: float) -> float:
         """Return the time of one call of several that share a deadline."""

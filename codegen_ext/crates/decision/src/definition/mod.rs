@@ -5,7 +5,7 @@ mod discount;
 mod limits;
 mod validity;
 
-use crate::bundle::CampaignDefinition;
+use crate::bundle::{CampaignDefinition, Discount};
 use crate::currency::Currency;
 use crate::refusal::Violation;
 
@@ -64,6 +64,13 @@ pub fn check_definition(json: &str) -> Result<String, DefinitionError> {
     }
     sort_days(&mut definition);
     Ok(serde_json::to_string(&definition)?)
+}
+
+/// Everything that is wrong with a discount.
+pub(crate) fn check_discount(discount: &Discount) -> Vec<Violation> {
+    let mut found = Findings::default();
+    discount::check(discount, &mut found);
+    found.0
 }
 
 /// Everything that is wrong with a definition.

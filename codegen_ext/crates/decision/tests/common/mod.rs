@@ -49,6 +49,7 @@ pub fn candidate(campaign: &Campaign) -> Candidate<'_> {
         position: 0,
         published_ms: None,
         published_known: true,
+        voucher: None,
     }
 }
 

@@ -1,0 +1,168 @@
+"""`promo codes import`: codes that exist already, from a file into a campaign."""
+
+from __future__ import annotations
+
+import csv
+import time
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import uvloop
+from cyclopts import Parameter
+
+from promo.client import PromoClient, exceptions
+from promo.v1.code_service_pb2 import CodeImport, RefusedRow
+from promo_server.cli.failure import CommandError
+from promo_server.cli.import_rows import RowFormat, fingerprint, format_of, rows
+from promo_server.cli.options import ServerOptions, SettingsOptions, connect
+from promo_server.cli.output import Json, print_json, print_line
+from promo_server.cli.progress import Progress
+
+_ROWS_AT_ONCE = 20_000
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a file: the import, and each refused row with its line."""
+
+    code_import: CodeImport
+    refused: list[tuple[int, RefusedRow]] = field(default_factory=list)
+
+
+def import_codes(  # noqa: PLR0913 - one parameter for each option
+    file: Path,
+    /,
+    *,
+    campaign: str,
+    format: RowFormat | None = None,  # noqa: A002 - the name of the option
+    refused: Path | None = None,
+    resume: Annotated[bool, Parameter(negative=())] = False,
+    abort: Annotated[bool, Parameter(negative=())] = False,
+    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> int:
+    """Import the codes of a file into a campaign with stored codes.
+
+    Parameters
+    ----------
+    file
+        CSV with a column named code, JSON, or a code on each line.
+    campaign
+        Id or name.
+    format
+        As the file's name ends, else txt.
+    refused
+        File for the lines that were refused, in CSV; the file's name with .refused.csv when absent.
+    resume
+        Go on with an import of the same file that was interrupted.
+    abort
+        Give up an import that was interrupted; none of its codes is kept.
+
+    """
+    if resume and abort:
+        raise CommandError("--resume goes on and --abort gives up; choose one")
+    begun = time.monotonic()
+    if abort:
+        ended = uvloop.run(_abort(campaign, server, settings))
+        document = {"import": ended.id, "state": "aborted", "rows": ended.next_row}
+        print_json(document) if json else print_line(f"{ended.id} was aborted; none of its codes is kept.")
+        return 0
+    outcome = uvloop.run(_import(file, campaign, format or format_of(file), server, settings, resume=resume))
+    report = refused or file.with_name(file.name + ".refused.csv")
+    if outcome.refused:
+        _write_refused(report, outcome.refused)
+    done, seconds = outcome.code_import, round(time.monotonic() - begun, 3)
+    if json:
+        document = {
+            "import": done.id,
+            "state": "finished",
+            "rows": done.next_row,
+            "accepted": done.accepted_count,
+            "refused": done.refused_count,
+            "refused_file": str(report) if outcome.refused else None,
+            "seconds": seconds,
+        }
+        print_json(document)
+        return 0
+    print_line(f"{done.accepted_count:,} codes imported into {campaign} ({seconds} s); they can be used now.")
+    if outcome.refused:
+        print_line(f"{done.refused_count:,} lines were refused: {report} says which and why.")
+    return 0
+
+
+async def _import(
+    file: Path,
+    campaign: str,
+    format_: RowFormat,
+    server: ServerOptions,
+    settings: SettingsOptions,
+    *,
+    resume: bool,
+) -> _Outcome:
+    source = fingerprint(file)
+    async with connect(settings, server) as client:
+        current = await _begin(client, campaign, source, resume=resume)
+        lines: array[int] = array("Q")
+        with Progress(f"importing {file.name}", None) as progress:
+            for first_row, codes in _chunks(file, format_, lines):
+                if first_row + len(codes) <= current.next_row:
+                    continue
+                # A chunk that was taken in halfway cannot be: chunks are the same in every run.
+                answer = await client.imports.append(current.id, first_row, codes)
+                current = answer.code_import
+                progress.update(current.next_row, f"{current.refused_count:,} refused" if current.refused_count else "")
+        outcome = _Outcome(await client.imports.finish(current.id, timeout=600))
+        if outcome.code_import.refused_count:
+            outcome.refused = [(lines[row.row], row) async for row in client.imports.refused_rows(current.id)]
+        return outcome
+
+
+async def _begin(client: PromoClient, campaign: str, source: str, *, resume: bool) -> CodeImport:
+    """Return a new import, or the one that was interrupted."""
+    try:
+        begun = await client.imports.start(campaign, source=source, validate_only=resume)
+    except exceptions.ImportInProgress as error:
+        current = await client.imports.get(error.metadata["import"])
+        if not resume:
+            raise CommandError(
+                f"{current.id} has taken {current.next_row:,} rows in; go on with --resume, or give it up with --abort"
+            ) from None
+        if current.source != source:
+            raise CommandError(
+                f"{current.id} was begun with another file; give the same, or give it up with --abort"
+            ) from None
+        return current
+    if resume:
+        raise CommandError(f"campaign {campaign} has no import to go on with; leave --resume out")
+    return begun
+
+
+async def _abort(campaign: str, server: ServerOptions, settings: SettingsOptions) -> CodeImport:
+    async with connect(settings, server) as client:
+        try:
+            await client.imports.start(campaign, validate_only=True)
+        except exceptions.ImportInProgress as error:
+            return await client.imports.abort(error.metadata["import"], timeout=600)
+        raise CommandError(f"campaign {campaign} has no import to give up")
+
+
+def _chunks(file: Path, format_: RowFormat, lines: array[int]) -> Iterator[tuple[int, list[str]]]:
+    """Yield (first row, codes); the line of each row is added to `lines`."""
+    found = rows(file, format_)
+    while chunk := list(islice(found, _ROWS_AT_ONCE)):
+        first_row = len(lines)
+        lines.extend(line for line, _ in chunk)
+        yield first_row, [code for _, code in chunk]
+
+
+def _write_refused(path: Path, refused: list[tuple[int, RefusedRow]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("line", "code", "reason", "problem"))
+        for line, row in refused:
+            writer.writerow((line, row.code, row.reason, row.problem))

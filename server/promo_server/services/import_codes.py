@@ -1,0 +1,286 @@
+"""Imports existing codes into a campaign, in chunks that are taken in wholly or not at all.
+
+Rows go into SQL as they come, and from there into the store; no code of an import can be used before it is finished,
+since the campaign does not have its position before. So an import that was interrupted anywhere goes on with the row
+that it says, and one that is aborted leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from promo_server.domain.access import Caller, Project
+from promo_server.domain.campaign import CodeBatch, CodeMode
+from promo_server.domain.code_import import CodeImport, ImportState, RefusedRow
+from promo_server.domain.errors import DomainError, FieldsInvalidError, Violation
+from promo_server.domain.given_code import LONGEST_CODE, problem_of
+from promo_server.domain.identifiers import RANDOM_BYTES, resource_id
+from promo_server.domain.paging import Page, PageOf
+from promo_server.domain.reasons import Reason
+from promo_server.domain.requests import Repeat
+from promo_server.services import pending
+from promo_server.services.bundles import BundlePublisher
+from promo_server.services.changes import Changes
+from promo_server.services.documents import CODE_IMPORT
+from promo_server.services.given_codes import GivenCodes
+from promo_server.services.open_imports import require_no_import
+from promo_server.services.ports import Clock, Database, DefinitionStore, Entropy, UnitOfWork
+from promo_server.services.read_campaigns import find_campaign
+
+_AT_ONCE = 10_000
+"""Codes put into the store, or taken out again, in one step."""
+
+
+class ImportCodes:
+    """The imports of the caller's project."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: DefinitionStore,
+        changes: Changes,
+        publisher: BundlePublisher,
+        codes: GivenCodes,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        """Keep what importing needs."""
+        self._database = database
+        self._store = store
+        self._changes = changes
+        self._publisher = publisher
+        self._codes = codes
+        self._clock = clock
+        self._entropy = entropy
+        self._stored: dict[str, int] = {}
+        """How many accepted codes of an import this process has put into the store, once it knows."""
+        self._puts: dict[str, asyncio.Task[None]] = {}
+
+    async def start(
+        self,
+        caller: Caller,
+        campaign_name: str,
+        source: str,
+        repeat: Repeat,
+        *,
+        validate_only: bool = False,
+    ) -> CodeImport:
+        """Return a new import; refuse with IMPORT_IN_PROGRESS while the campaign has another."""
+
+        async def change(unit: UnitOfWork, project: Project, now_ms: int) -> CodeImport:
+            campaign = await find_campaign(unit, project.id, campaign_name)
+            if campaign.code_mode is not CodeMode.STORED:
+                problem = "has computed codes; import into a campaign that was created with code_count 0"
+                raise FieldsInvalidError((Violation("campaign", problem),))
+            await require_no_import(unit, campaign)
+            new = CodeImport(
+                id=resource_id("imp", self._entropy(RANDOM_BYTES)),
+                project_id=project.id,
+                campaign_id=campaign.id,
+                campaign_number=campaign.number,
+                state=ImportState.RUNNING,
+                source=source,
+                first_position=campaign.code_count,
+                create_ms=now_ms,
+            )
+            await unit.imports.insert(new)
+            if not campaign.given_codes:
+                await unit.campaigns.update(replace(campaign, given_codes=True))
+            return new
+
+        return await self._changes.run(caller.project, repeat, CODE_IMPORT, change, validate_only=validate_only)
+
+    async def get(self, caller: Caller, import_id: str) -> CodeImport:
+        """Return an import; refuse with IMPORT_NOT_FOUND."""
+        async with self._database.read() as unit:
+            return await _find(unit, caller.project, import_id)
+
+    async def refused(self, caller: Caller, import_id: str, page: Page) -> PageOf[RefusedRow]:
+        """Return a page of the rows that were not taken in, by row."""
+        async with self._database.read() as unit:
+            await _find(unit, caller.project, import_id)
+            return await unit.imports.refused(import_id, page)
+
+    async def append(
+        self,
+        caller: Caller,
+        import_id: str,
+        first_row: int,
+        codes: Sequence[str],
+    ) -> tuple[CodeImport, Sequence[RefusedRow]]:
+        """Take the next rows in, and return the import and those of the rows that were refused.
+
+        Rows that were taken in before change nothing. A row is refused when it can be no code, when its code was in
+        the import before, or when the project has it.
+        """
+        async with self._database.write() as unit:
+            await unit.projects.lock(caller.project)
+            current = await _find(unit, caller.project, import_id)
+            end = first_row + len(codes)
+            if end <= current.next_row:
+                return current, await unit.imports.refused_between(import_id, first_row, end)
+            _require_running(current)
+            if first_row != current.next_row:
+                problem = f"must be {current.next_row}, the first row that was not taken in"
+                raise FieldsInvalidError((Violation("first_row", problem),))
+            accepted, refused = await self._sort_out(unit, caller.project, first_row, codes)
+            first = current.first_position + current.accepted_count
+            await unit.stored_codes.insert(caller.project, current.campaign_id, first, accepted)
+            await unit.imports.refuse(import_id, refused)
+            current = replace(
+                current,
+                next_row=end,
+                accepted_count=current.accepted_count + len(accepted),
+                refused_count=current.refused_count + len(refused),
+                stored_count=max(current.stored_count, self._stored.get(import_id, 0)),
+            )
+            await unit.imports.update(current)
+        await self._settle(import_id)
+        if self._stored.get(import_id, current.stored_count) >= first - current.first_position:
+            # These follow what the store has; it gets them while the caller prepares the next rows.
+            self._puts[import_id] = asyncio.create_task(self._put(current, first, accepted))
+        return current, refused
+
+    async def _put(self, current: CodeImport, first: int, codes: Sequence[str]) -> None:
+        await self._store.put_stored_codes(current.project_id, current.campaign_number, first, codes)
+        self._stored[current.id] = first + len(codes) - current.first_position
+
+    async def _settle(self, import_id: str) -> None:
+        """Return when no rows of an import are on their way to the store; `finish` puts what did not get there."""
+        put = self._puts.pop(import_id, None)
+        if put is not None:
+            with suppress(DomainError):
+                await put
+
+    async def _sort_out(
+        self,
+        unit: UnitOfWork,
+        project_id: str,
+        first_row: int,
+        codes: Sequence[str],
+    ) -> tuple[list[str], list[RefusedRow]]:
+        """Return the codes that can be taken in, in order, and the rows that cannot."""
+        refused: list[RefusedRow] = []
+        rows: dict[str, int] = {}
+        for row, code in enumerate(codes, first_row):
+            problem = problem_of(code)
+            if problem is not None:
+                refused.append(_refused(row, code, Reason.FIELD_INVALID, problem))
+            elif code in rows:
+                problem = f"is the code of row {rows[code]} too"
+                refused.append(_refused(row, code, Reason.CODE_ALREADY_EXISTS, problem))
+            else:
+                rows[code] = row
+        taken = await self._codes.taken(unit, project_id, list(rows))
+        for code in taken:
+            problem = "is the code of a voucher that the project has, or of an earlier row"
+            refused.append(_refused(rows.pop(code), code, Reason.CODE_ALREADY_EXISTS, problem))
+        return list(rows), sorted(refused, key=lambda one: one.row)
+
+    async def finish(self, caller: Caller, import_id: str) -> CodeImport:
+        """Let the imported codes be used, all at once, and return the import."""
+        current = await self.get(caller, import_id)
+        if current.state is ImportState.FINISHED:
+            # The bundles may still wait for a store that was away.
+            await self._publisher.publish(caller.project)
+            return current
+        _require_running(current)
+        await self._settle(import_id)
+        await self._put_rest(current)
+        async with self._database.write() as unit:
+            project = await unit.projects.lock(caller.project)
+            current = await _find(unit, caller.project, import_id)
+            if current.state is not ImportState.FINISHED:
+                _require_running(current)
+                current = await self._finish(unit, project, current)
+        await self._publisher.publish(caller.project)
+        self._stored.pop(import_id, None)
+        return current
+
+    async def _put_rest(self, current: CodeImport) -> None:
+        known = max(current.stored_count, self._stored.get(current.id, 0))
+        for start in range(known, current.accepted_count, _AT_ONCE):
+            size = min(_AT_ONCE, current.accepted_count - start)
+            first = current.first_position + start
+            async with self._database.read() as unit:
+                codes = await unit.stored_codes.slice(current.campaign_id, first, size)
+            await self._put(current, first, codes)
+
+    async def _finish(self, unit: UnitOfWork, project: Project, current: CodeImport) -> CodeImport:
+        now_ms, count = self._clock(), current.accepted_count
+        if self._stored.get(current.id, current.stored_count) < count:
+            # Rows came in after the last look: the caller finishes while it appends.
+            raise DomainError(Reason.CONFLICT)
+        campaign = await unit.campaigns.by_number(project.id, current.campaign_number)
+        if campaign is None or campaign.deleted:
+            raise DomainError(Reason.CAMPAIGN_NOT_FOUND, campaign=current.campaign_id)
+        finished = replace(current, state=ImportState.FINISHED, stored_count=count)
+        await unit.imports.update(finished)
+        if count:
+            batch = CodeBatch(
+                id=resource_id("cb", self._entropy(RANDOM_BYTES)),
+                project_id=project.id,
+                campaign_id=campaign.id,
+                code_count=count,
+                first_position=current.first_position,
+                create_ms=now_ms,
+            )
+            await unit.batches.insert(batch)
+            await unit.campaigns.update(campaign.changed(now_ms, code_count=campaign.code_count + count))
+            await unit.projects.update(replace(project, version=project.version + 1))
+            await unit.pending.add([pending.campaign(project.id, campaign.number), pending.project(project.id)])
+        return finished
+
+    async def abort(self, caller: Caller, import_id: str) -> CodeImport:
+        """Forget the codes of an import that is not finished, and return the import."""
+        await self._settle(import_id)
+        async with self._database.write() as unit:
+            await unit.projects.lock(caller.project)
+            current = await _find(unit, caller.project, import_id)
+            if current.state is ImportState.ABORTED:
+                return current
+            if current.state is ImportState.FINISHED:
+                _require_running(current)
+            current = replace(current, state=ImportState.ABORTING)
+            await unit.imports.update(current)
+        while current.state is ImportState.ABORTING:
+            current = await self._forget(current)
+            await asyncio.sleep(0)
+        self._stored.pop(import_id, None)
+        return current
+
+    async def _forget(self, current: CodeImport) -> CodeImport:
+        """Take the last codes of an import out of the store and then out of SQL."""
+        left = current.accepted_count
+        start = max(0, left - _AT_ONCE)
+        first = current.first_position + start
+        async with self._database.read() as unit:
+            codes = await unit.stored_codes.slice(current.campaign_id, first, left - start)
+        await self._store.delete_stored_codes(current.project_id, current.campaign_number, first, codes)
+        async with self._database.write() as unit:
+            await unit.projects.lock(current.project_id)
+            await unit.stored_codes.delete_from(current.campaign_id, first)
+            state = ImportState.ABORTED if start == 0 else ImportState.ABORTING
+            current = replace(current, state=state, accepted_count=start)
+            await unit.imports.update(current)
+        return current
+
+
+async def _find(unit: UnitOfWork, project_id: str, import_id: str) -> CodeImport:
+    found = await unit.imports.by_id(project_id, import_id)
+    if found is None:
+        raise DomainError(Reason.IMPORT_NOT_FOUND, **{"import": import_id})
+    return found
+
+
+def _require_running(current: CodeImport) -> None:
+    if current.state is not ImportState.RUNNING:
+        raise DomainError(Reason.IMPORT_ENDED, **{"import": current.id, "state": current.state.value})
+
+
+def _refused(row: int, code: str, reason: Reason, problem: str) -> RefusedRow:
+    shown = code.encode(errors="replace")[:LONGEST_CODE].decode(errors="replace").replace("\x00", "\ufffd")
+    return RefusedRow(row, shown, reason.name, problem)

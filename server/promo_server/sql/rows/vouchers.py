@@ -1,0 +1,134 @@
+"""Queries on what is known of single vouchers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, false, func, or_, select, true, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from promo_server.services.archive_ports import EditedVoucher, Row
+from promo_server.services.voucher_ports import VoucherFilter, VoucherState
+from promo_server.sql.rows.base import Rows
+from promo_server.sql.tables.archive import REDEMPTION_ITEMS, VOUCHER_STATES
+
+_ASK = 1_000
+
+
+def _state(row: RowMapping) -> VoucherState:
+    return VoucherState(
+        position=row["position"],
+        holder=row["holder"],
+        publish_ms=row["publish_ms"],
+        redeemed_count=row["redeemed_count"],
+        disabled=bool(row["disabled"]),
+        deleted=bool(row["deleted"]),
+        record=None if row["record"] is None else bytes(row["record"]),
+    )
+
+
+def _condition(wanted: VoucherFilter) -> list[ColumnElement[bool]]:
+    table = VOUCHER_STATES.c
+    conditions: list[ColumnElement[bool]] = [or_(table.deleted.is_(None), table.deleted == false())]
+    if wanted.holder:
+        conditions.append(table.holder == wanted.holder)
+    if wanted.published is not None:
+        conditions.append(table.holder.is_not(None) if wanted.published else table.holder.is_(None))
+    if wanted.redeemed is not None:
+        conditions.append(table.redeemed_count > 0 if wanted.redeemed else table.redeemed_count <= 0)
+    if wanted.disabled is not None:
+        off = table.disabled == true()
+        conditions.append(off if wanted.disabled else or_(table.disabled.is_(None), table.disabled == false()))
+    if wanted.edited is not None:
+        conditions.append(table.record.is_not(None) if wanted.edited else table.record.is_(None))
+    return conditions
+
+
+class SqlVouchers(Rows):
+    """The port `VoucherRows`."""
+
+    async def put(self, rows: Sequence[Row]) -> None:
+        """Add what happened to vouchers: uses to those before, anything else in place of what was there."""
+        if not rows:
+            return
+        dialect: Any = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        statement = dialect.insert(VOUCHER_STATES)
+        new, old = statement.excluded, VOUCHER_STATES.c
+        said = ("holder", "publish_ms", "disabled", "deleted", "record")
+        changes: dict[str, Any] = {name: func.coalesce(new[name], old[name]) for name in said}
+        changes["redeemed_count"] = old.redeemed_count + new.redeemed_count
+        keys = ["project_id", "campaign_id", "position"]
+        await self._connection.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=changes),
+            # In order of the key, so that no two transactions wait for each other.
+            sorted(rows, key=lambda row: (row["campaign_id"], row["position"])),
+        )
+
+    async def items(self, project_id: str, item_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return (campaign id, voucher id) of redeemables, by their ids."""
+        found: list[tuple[str, str]] = []
+        for start in range(0, len(item_ids), _ASK):
+            query = select(REDEMPTION_ITEMS.c.campaign_id, REDEMPTION_ITEMS.c.voucher_id).where(
+                REDEMPTION_ITEMS.c.project_id == project_id,
+                REDEMPTION_ITEMS.c.id.in_(item_ids[start : start + _ASK]),
+            )
+            found.extend((row[0], row[1]) for row in await self._connection.execute(query))
+        return found
+
+    async def between(
+        self,
+        project_id: str,
+        campaign_id: str,
+        first: int,
+        end: int,
+    ) -> Sequence[VoucherState]:
+        """Return what is known of the positions `[first, end)` of a campaign, by position."""
+        query = (
+            select(VOUCHER_STATES)
+            .where(
+                VOUCHER_STATES.c.project_id == project_id,
+                VOUCHER_STATES.c.campaign_id == campaign_id,
+                VOUCHER_STATES.c.position >= first,
+                VOUCHER_STATES.c.position < end,
+            )
+            .order_by(VOUCHER_STATES.c.position)
+        )
+        return [_state(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def matching(
+        self,
+        project_id: str,
+        campaign_id: str,
+        wanted: VoucherFilter,
+        first: int,
+        count: int,
+    ) -> Sequence[VoucherState]:
+        """Return up to `count` vouchers that something has happened to and that match, from a position on."""
+        query = (
+            select(VOUCHER_STATES)
+            .where(
+                VOUCHER_STATES.c.project_id == project_id,
+                VOUCHER_STATES.c.campaign_id == campaign_id,
+                VOUCHER_STATES.c.position >= first,
+                *_condition(wanted),
+            )
+            .order_by(VOUCHER_STATES.c.position)
+            .limit(count)
+        )
+        return [_state(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def edited(self, project_id: str, after: tuple[str, int], count: int) -> Sequence[EditedVoucher]:
+        """Return vouchers that were edited, those that follow (campaign id, position), up to `count` of them."""
+        table = VOUCHER_STATES.c
+        query = (
+            select(table.campaign_id, table.position, table.deleted, table.record)
+            .where(
+                and_(table.project_id == project_id, table.record.is_not(None)),
+                tuple_(table.campaign_id, table.position) > after,
+            )
+            .order_by(table.campaign_id, table.position)
+            .limit(count)
+        )
+        rows = await self._connection.execute(query)
+        return [EditedVoucher(row[0], row[1], bool(row[2]), bytes(row[3])) for row in rows]

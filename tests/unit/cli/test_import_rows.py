@@ -1,0 +1,79 @@
+"""Files of codes: each row with its line, whatever the file has in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promo_server.cli.failure import CommandError
+from promo_server.cli.import_rows import RowFormat, fingerprint, format_of, rows
+
+
+def read(tmp_path: Path, text: str | bytes, format_: RowFormat) -> list[tuple[int, str]]:
+    file = tmp_path / "codes"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(rows(file, format_))
+
+
+@pytest.mark.parametrize(
+    ("format_", "text", "found"),
+    [
+        ("csv", "A\nB\n\nC", [(1, "A"), (2, "B"), (4, "C")]),
+        ("csv", "\ufeffid,Code\n1,A\n2, B \n3\n", [(2, "A"), (3, "B"), (4, "")]),
+        ("csv", 'code,note\nA,"two\nlines"\nB,x\n', [(2, "A"), (4, "B")]),
+        ("csv", b"code\n\xff\xfe\n", [(2, "\ufffd\ufffd")]),
+        ("csv", b"code\nA\x00B\n", [(2, "A\ufffdB")]),
+        ("txt", " A \n\nB", [(1, "A"), (3, "B")]),
+        ("json", '["A", {"code": "B", "x": 1}, 3, {}]', [(1, "A"), (2, "B"), (3, ""), (4, "")]),
+        ("json", '"A"\n\n{"code": "B"}\nno json\n', [(1, "A"), (3, "B"), (4, "")]),
+        ("json", '["\\ud800"]', [(1, "?")]),
+        ("json", "", []),
+        ("csv", "", []),
+    ],
+)
+def test_rows_have_the_lines_that_a_person_would_look_at(
+    tmp_path: Path, format_: RowFormat, text: str | bytes, found: list[tuple[int, str]]
+) -> None:
+    assert read(tmp_path, text, format_) == found
+
+
+def test_a_csv_file_without_a_column_of_codes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="one of them must be named code"):
+        read(tmp_path, "id,name\n1,x\n", "csv")
+
+
+@pytest.mark.parametrize("text", ["[1,", "[" * 100_000])
+def test_an_array_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CommandError):
+        read(tmp_path, text, "json")
+
+
+def test_the_name_of_a_file_tells_its_format() -> None:
+    names = ("a.csv", "a.JSON", "a.ndjson", "a.txt", "a")
+    assert [format_of(Path(name)) for name in names] == ["csv", "json", "json", "txt", "txt"]
+
+
+@given(data=st.binary(max_size=200), format_=st.sampled_from(["csv", "json", "txt"]))
+def test_any_file_has_rows_or_a_reasoned_refusal(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, format_: RowFormat
+) -> None:
+    try:
+        found = read(tmp_path_factory.mktemp("any"), data, format_)
+    except CommandError:
+        return
+    for line, code in found:
+        assert line >= 1
+        json.dumps(code).encode()
+        code.encode()
+
+
+def test_another_file_has_another_fingerprint(tmp_path: Path) -> None:
+    file = tmp_path / "codes"
+    file.write_text("A\n")
+    before = fingerprint(file)
+    file.write_text("B\n")
+    assert fingerprint(file) != before
