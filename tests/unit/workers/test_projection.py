@@ -169,6 +169,36 @@ async def test_a_passed_limit_is_noted_and_does_not_stop_the_projection(plane: C
     assert await outbox_lengths(plane) == [0, 0, 0, 0]
 
 
+async def test_a_passed_limit_is_noted_while_other_partitions_are_busy(plane: ControlPlane) -> None:
+    await redeem(plane, 0, 1)
+    await redeem(plane, 1, 1)
+    projection = plane.projection()
+    for slot in range(2, 6):
+        await redeem(plane, 2, slot)
+        await projection.run_round(plane.project)
+    (conflict,) = await rows(plane, archive.SLOT_CONFLICTS)
+    assert (conflict["limit_name"], conflict["slot"]) == ("n:1", 1)
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+
+
+async def test_a_slot_freed_behind_much_else_is_waited_for(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promo_server.workers.projection._AT_ONCE", 2 * PARTITIONS)
+    id_ = await redeem(plane, 0, 1)
+    await plane.projection().run_round(plane.project)
+    for slot in range(2, 8):
+        await redeem(plane, 0, slot)
+    await undo(plane, 0, id_)
+    await asyncio.sleep(0.002)
+    await redeem(plane, 3, 1)
+    projection = plane.projection()
+    while await projection.run_round(plane.project):
+        pass
+    assert await rows(plane, archive.SLOT_CONFLICTS) == []
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+
+
 async def test_a_publication_gets_its_id_from_campaign_and_position(plane: ControlPlane) -> None:
     campaign = await plane.campaign()
     entry = ledger.publication(campaign.id, "c1", "s1")
