@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.operations import OperationRunner
 from promo_server.services.ports import Clock, Database
@@ -74,20 +73,12 @@ class TrimRounds:
             known = {project_id: await unit.archive.checkpoints(project_id) for project_id in projects}
         oldest_ms = now_ms
         for project_id, checkpoints in known.items():
-            keep_from = _keep_from(checkpoints, now_ms - self._retention.age_ms)
-            if keep_from:
-                await self._ledger.trim_ledger(project_id, keep_from, self._retention.entries)
+            archived = {partition: checkpoint.ledger for partition, checkpoint in checkpoints.items()}
+            before_ms = now_ms - self._retention.age_ms
+            await self._ledger.trim_ledger(project_id, archived, before_ms, self._retention.entries)
             waiting = await self._ledger.oldest_waiting(project_id)
             oldest_ms = min([oldest_ms, *(place.milliseconds for place in waiting.values())])
         self._metrics.lag_seconds.set((now_ms - oldest_ms) / 1000)
-
-
-def _keep_from(checkpoints: Mapping[int, Checkpoint], before_ms: int) -> Mapping[int, StreamId]:
-    """Return the lowest id of each partition that stays: nothing young, and nothing that the archive lacks."""
-    return {
-        partition: min(StreamId(max(before_ms, 0)), checkpoint.ledger.following)
-        for partition, checkpoint in checkpoints.items()
-    }
 
 
 class PublishRounds:
