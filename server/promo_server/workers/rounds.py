@@ -37,13 +37,21 @@ class ProjectionRounds:
         self._projection = projection
 
     async def __call__(self) -> None:
-        """Project until nothing waits."""
-        async with self._database.read() as unit:
-            projects = await unit.projects.all_ids()
-        block_ms = _BLOCK_MS if len(projects) == 1 else 0
+        """Project until nothing waits; what keeps one project from it fails the round after the others had theirs."""
         busy = True
         while busy:
-            counts = [await self._projection.run_round(project_id, block_ms) for project_id in projects]
+            # Looked up each time: a project that is made while another one is busy has its turn.
+            async with self._database.read() as unit:
+                projects = await unit.projects.all_ids()
+            block_ms = _BLOCK_MS if len(projects) == 1 else 0
+            counts, failures = list[int](), list[Exception]()
+            for project_id in projects:
+                try:
+                    counts.append(await self._projection.run_round(project_id, block_ms))
+                except Exception as error:  # noqa: BLE001 - raised below
+                    failures.append(error)
+            if failures:
+                raise failures[0]
             busy = any(counts)
 
 
