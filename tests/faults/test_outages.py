@@ -102,6 +102,24 @@ async def test_a_store_that_hangs_is_unavailable_within_the_deadline(
     assert account.request_ids["hung-1"] == 1
 
 
+async def test_a_store_that_is_full_is_unavailable_and_takes_the_repeat_when_it_has_room(
+    own_server: ServerProcess, client: PromoClient
+) -> None:
+    campaign = await new_campaign(client, Limits(per_campaign=100))
+    [code] = await codes_of(client, campaign)
+    request = {"codes": [code], "order": CART, "request_id": "full-1"}
+    async with impatient(own_server.target) as hasty:
+        with store_of(own_server) as store:
+            store.config_set("maxmemory", 1)
+            writes = [hasty.redeem(**request), hasty.publish(campaign=campaign.name, customer="a")]
+            assert set(await race(writes)) == {"STORE_UNAVAILABLE"}
+            assert await ending(hasty.validate(codes=[code], order=CART)) == OK
+            store.config_set("maxmemory", 0)
+        await hasty.redeem(**request)
+    account = account_of(own_server, campaign)
+    assert account.request_ids["full-1"] == 1
+
+
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
     """Stop a process for a while, as a machine that swaps does."""

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
-from pathlib import Path
+from asyncio.subprocess import DEVNULL, Process
 
-import structlog
-
-from promo_server import launcher
 from promo_server.embedded.binary import ALLOCATOR, find_server
 from promo_server.embedded.errors import EmbeddedStoreError
 from promo_server.embedded.lock import DirectoryLock
 from promo_server.embedded.options import EmbeddedStoreOptions
 from promo_server.embedded.probe import keep_log_short, last_words, ping
+from promo_server.supervision import Supervision, spawn
 
 _READY_POLL_SECONDS = 0.02
-_FIRST_BACKOFF_SECONDS = 0.1
-_MAX_BACKOFF_SECONDS = 5.0
-_STABLE_SECONDS = 30.0
-"""A store that ran this long is restarted without delay."""
 _STOP_SECONDS = 20.0
 """A store that does not stop within this time is killed; what it acknowledged is on the disk already."""
-_log = structlog.get_logger(__name__)
 
 
 class EmbeddedStore:
@@ -37,9 +26,8 @@ class EmbeddedStore:
     def __init__(self, options: EmbeddedStoreOptions) -> None:
         self._options = options
         self._lock = DirectoryLock(options.directory)
-        self._process: asyncio.subprocess.Process | None = None
-        self._watch: asyncio.Task[None] | None = None
-        self._restarts = 0
+        directory = str(options.directory)
+        self._supervision = Supervision("store", self._launch, self._until_ready, _STOP_SECONDS, directory=directory)
 
     @property
     def url(self) -> str:
@@ -49,63 +37,45 @@ class EmbeddedStore:
     @property
     def pid(self) -> int | None:
         """Process id of the store, None while it is down."""
-        process = self._process
-        return process.pid if process is not None and process.returncode is None else None
+        return self._supervision.pid
 
     @property
     def restarts(self) -> int:
         """How often the store died and was started again."""
-        return self._restarts
+        return self._supervision.restarts
 
     async def start(self) -> None:
         """Run the store and return when it answers."""
-        server = find_server(self._options.server_path)
         self._options.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._lock.acquire(self._options.start_seconds)
         try:
-            await self._launch(server)
+            await self._supervision.start()
         except BaseException:
-            await self._terminate()
             self._lock.release()
             raise
-        self._watch = asyncio.create_task(self._restart_when_dead(server), name="embedded-store")
 
     async def stop(self) -> None:
         """Stop the store after it has written everything; do nothing when it does not run."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-            self._watch = None
-        await self._terminate()
+        await self._supervision.stop()
         self._lock.release()
 
-    async def _launch(self, server: Path) -> None:
+    async def _launch(self) -> Process:
         keep_log_short(self._options.log)
         self._options.socket.unlink(missing_ok=True)
-        started = asyncio.get_running_loop().time()
         with self._options.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-S",
-                launcher.__file__,
-                str(os.getpid()),
+            return await spawn(
                 ALLOCATOR,
-                str(server),
+                str(find_server(self._options.server_path)),
                 *self._options.arguments(),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
                 # Control-C in a terminal goes to the whole group; the store must outlive the server's drain.
                 start_new_session=True,
                 pass_fds=(self._lock.descriptor,),
             )
-        await self._wait_until_ready(self._process)
-        seconds = round(asyncio.get_running_loop().time() - started, 3)
-        _log.info("store.started", pid=self._process.pid, seconds=seconds, directory=str(self._options.directory))
 
-    async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:
+    async def _until_ready(self, process: Process) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.start_seconds
         while True:
@@ -120,36 +90,3 @@ class EmbeddedStore:
             elif loop.time() >= deadline:
                 raise EmbeddedStoreError(f"the store does not answer; see {self._options.log}")
             await asyncio.sleep(_READY_POLL_SECONDS)
-
-    async def _restart_when_dead(self, server: Path) -> None:
-        backoff = _FIRST_BACKOFF_SECONDS
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        while True:
-            if self._process is not None:
-                status = await self._process.wait()
-                _log.error("store.died", status=status, log=str(self._options.log))
-            if loop.time() - started > _STABLE_SECONDS:
-                backoff = _FIRST_BACKOFF_SECONDS
-            await asyncio.sleep(backoff)
-            backoff = min(backoff * 2, _MAX_BACKOFF_SECONDS)
-            started = loop.time()
-            self._restarts += 1
-            try:
-                await self._launch(server)
-            except (EmbeddedStoreError, OSError) as error:
-                _log.error("store.restart_failed", error=str(error), retry_seconds=backoff)
-                await self._terminate()
-
-    async def _terminate(self) -> None:
-        process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-        _log.info("store.stopped", pid=process.pid, status=process.returncode)

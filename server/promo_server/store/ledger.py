@@ -101,22 +101,28 @@ class RedisLedger:
                 pipe.xtrim(keys.outbox(project_id, partition), minid=str(last.following), approximate=False)
             await pipe.execute()
 
-    async def trim_ledger(self, project_id: str, keep_from: Mapping[int, StreamId], most_entries: int) -> None:
-        """Forget ledger entries below an id of each partition, and the oldest beyond `most_entries`.
+    async def trim_ledger(
+        self,
+        project_id: str,
+        archived: Mapping[int, StreamId],
+        before_ms: int,
+        most_entries: int,
+    ) -> None:
+        """Forget ledger entries from before a time, and the oldest beyond `most_entries` of each partition.
 
-        Each entry that the archive lacks has an outbox entry: as long as those are fewer than `most_entries`, the
-        oldest ones beyond it are in the archive.
+        Nothing after the last entry of a partition that is `archived` is forgotten, however much that is.
         """
+        names = {partition: keys.ledger(project_id, partition) for partition in archived}
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for partition in keep_from:
-                pipe.xlen(keys.outbox(project_id, partition))
-            waiting = dict(zip(keep_from, await pipe.execute(), strict=True))
-            for partition, oldest in keep_from.items():
-                name = keys.ledger(project_id, partition)
+            for partition, last in archived.items():
+                keep_from = min(StreamId(max(before_ms, 0)), last.following)
                 # To the entry: what a person was erased from must not stay for being in a block with others.
-                pipe.xtrim(name, minid=str(oldest), approximate=False)
-                if waiting[partition] < most_entries:
-                    pipe.xtrim(name, maxlen=most_entries, approximate=True)
+                pipe.xtrim(names[partition], minid=str(keep_from), approximate=False)
+                pipe.xlen(names[partition])
+            lengths = (await pipe.execute())[1::2]
+            for (partition, last), length in zip(archived.items(), lengths, strict=True):
+                if length > most_entries:
+                    pipe.xtrim(names[partition], minid=str(last.following), limit=length - most_entries)
             await pipe.execute()
 
     async def newest_waiting(self, project_id: str) -> Mapping[int, StreamId]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
+
+_FRESH_SECONDS = 30.0
+"""How old metrics may be: those of a process that hangs or is gone would stand still, as if all was well."""
 
 
 def write_metrics(path: Path, registry: CollectorRegistry) -> None:
@@ -15,8 +19,9 @@ def write_metrics(path: Path, registry: CollectorRegistry) -> None:
 
 
 def read_metrics(path: Path) -> bytes:
-    """Return what was written last; nothing before the first time."""
+    """Return what was written last; nothing before the first time, and when that is long ago."""
     try:
-        return path.read_bytes()
+        age = time.time() - path.stat().st_mtime
+        return path.read_bytes() if age < _FRESH_SECONDS else b""
     except FileNotFoundError:
         return b""

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
@@ -29,6 +30,8 @@ from promo_server.telemetry.logs import configure_logs
 from promo_server.telemetry.metrics_file import write_metrics
 from promo_server.workers.archiver import Archiver
 from promo_server.workers.rounds import LedgerRetention
+
+_LOG = structlog.get_logger(__name__)
 
 _NICENESS = 10
 """How far below the checkouts' priority: about a tenth of a busy processor, all of an idle one."""
@@ -56,7 +59,11 @@ async def run(config: Mapping[str, Any]) -> None:
         sys.stdout.buffer.write(READY)
         sys.stdout.buffer.flush()
         while not stop.is_set():
-            write_metrics(Path(config["metrics_file"]), registry)
+            try:
+                write_metrics(Path(config["metrics_file"]), registry)
+            except OSError as error:
+                # A full disk under the metrics need not be the database's.
+                _LOG.warning("archive.metrics_not_written", error=str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _METRICS_SECONDS)
         await archiver.stop()

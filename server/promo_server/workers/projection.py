@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from promo_server.domain.errors import DomainError
-from promo_server.domain.ledger import Checkpoint
+from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.domain.reasons import Reason
 from promo_server.services.archive_ports import ArchiveBatch, Row
 from promo_server.services.ports import Clock, Database, UnitOfWork
@@ -56,7 +56,8 @@ class Projection:
             self._checkpoints.pop(project_id, None)
             if error.reason is not Reason.CONFLICT:
                 raise
-            written = await self._write_one_by_one(project_id, progress)
+            unread = {partition: some[-1].ledger for partition, some in notices.items() if len(some) >= share}
+            written = await self._write_one_by_one(project_id, progress, unread)
         outboxes = {partition: checkpoint.outbox for partition, checkpoint in written.items()}
         await self._ledger.trim_outbox(project_id, outboxes)
         count = sum(len(some) for some in progress.values())
@@ -123,11 +124,12 @@ class Projection:
         self,
         project_id: str,
         progress: Progress,
+        unread: Mapping[int, StreamId],
     ) -> Mapping[int, Checkpoint]:
         """Write entry by entry in the order in which they happened, since one of them takes an active slot.
 
-        The use that freed the slot may be in a partition that was read too early; then the entry waits for the next
-        round. When nothing else is left to wait for, the limit was passed: the entry is kept and the conflict noted.
+        The use that freed the slot happened before: in a partition that has more to read after `unread`, or behind an
+        entry that waits itself. When neither can be, the limit was passed: the entry is kept and the conflict noted.
         """
         written: dict[int, Checkpoint] = {}
         queue = sorted(
@@ -144,8 +146,12 @@ class Projection:
                 if error.reason is not Reason.CONFLICT:
                     raise
                 blocked[partition] = (notice, fact)
-        if blocked and not written:
-            for partition, (notice, fact) in blocked.items():
+        if blocked:
+            # The oldest only: the others may wait for what is behind it.
+            partition, (notice, fact) = min(blocked.items(), key=lambda one: one[1][1].place)
+            when = fact.place.milliseconds
+            others = (place for other, place in unread.items() if other != partition)
+            if not written or all(place.milliseconds > when for place in others):
                 written |= await self._write_conflict(project_id, partition, notice, fact)
         return written
 
@@ -161,22 +167,23 @@ class Projection:
         builder.add(partition, fact)
         reached = {partition: Checkpoint(notice.outbox, notice.ledger)}
         async with self._database.write() as unit:
+            current = await unit.archive.checkpoints(project_id, lock=True)
+            if current.get(partition, Checkpoint()).ledger >= notice.ledger:
+                # Another server has written it meanwhile.
+                return {partition: current[partition]}
             batch = await self._finish(unit, project_id, builder)
             slots = [(row["limit_name"], row["slot"]) for row in batch.movements if row["active"] and row["slot"]]
             taken = await unit.archive.active_slots(project_id, slots)
             conflicts = _deactivate(batch, taken, self._clock())
             await unit.archive.write(project_id, batch)
-            await unit.archive.note_conflicts(conflicts)
+            if conflicts:
+                await unit.archive.note_conflicts(conflicts)
             await unit.archive.advance(project_id, reached, self._clock())
         self._metrics.conflicts.inc(len(conflicts))
         for conflict in conflicts:
             _LOG.error("projection.slot_conflict", project=project_id, limit=conflict["limit_name"])
         self._checkpoints.setdefault(project_id, {}).update(reached)
         return reached
-
-    def forget(self, project_id: str) -> None:
-        """Read the checkpoints again, after trouble."""
-        self._checkpoints.pop(project_id, None)
 
 
 def _build(project_id: str, progress: Progress, done: Mapping[int, Checkpoint]) -> BatchBuilder:

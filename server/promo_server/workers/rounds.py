@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.operations import OperationRunner
 from promo_server.services.ports import Clock, Database
@@ -38,13 +37,21 @@ class ProjectionRounds:
         self._projection = projection
 
     async def __call__(self) -> None:
-        """Project until nothing waits."""
-        async with self._database.read() as unit:
-            projects = await unit.projects.all_ids()
-        block_ms = _BLOCK_MS if len(projects) == 1 else 0
+        """Project until nothing waits; what keeps one project from it fails the round after the others had theirs."""
         busy = True
         while busy:
-            counts = [await self._projection.run_round(project_id, block_ms) for project_id in projects]
+            # Looked up each time: a project that is made while another one is busy has its turn.
+            async with self._database.read() as unit:
+                projects = await unit.projects.all_ids()
+            block_ms = _BLOCK_MS if len(projects) == 1 else 0
+            counts, failures = list[int](), list[Exception]()
+            for project_id in projects:
+                try:
+                    counts.append(await self._projection.run_round(project_id, block_ms))
+                except Exception as error:  # noqa: BLE001 - raised below
+                    failures.append(error)
+            if failures:
+                raise failures[0]
             busy = any(counts)
 
 
@@ -74,20 +81,12 @@ class TrimRounds:
             known = {project_id: await unit.archive.checkpoints(project_id) for project_id in projects}
         oldest_ms = now_ms
         for project_id, checkpoints in known.items():
-            keep_from = _keep_from(checkpoints, now_ms - self._retention.age_ms)
-            if keep_from:
-                await self._ledger.trim_ledger(project_id, keep_from, self._retention.entries)
+            archived = {partition: checkpoint.ledger for partition, checkpoint in checkpoints.items()}
+            before_ms = now_ms - self._retention.age_ms
+            await self._ledger.trim_ledger(project_id, archived, before_ms, self._retention.entries)
             waiting = await self._ledger.oldest_waiting(project_id)
             oldest_ms = min([oldest_ms, *(place.milliseconds for place in waiting.values())])
         self._metrics.lag_seconds.set((now_ms - oldest_ms) / 1000)
-
-
-def _keep_from(checkpoints: Mapping[int, Checkpoint], before_ms: int) -> Mapping[int, StreamId]:
-    """Return the lowest id of each partition that stays: nothing young, and nothing that the archive lacks."""
-    return {
-        partition: min(StreamId(max(before_ms, 0)), checkpoint.ledger.following)
-        for partition, checkpoint in checkpoints.items()
-    }
 
 
 class PublishRounds:

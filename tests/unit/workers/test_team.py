@@ -21,7 +21,7 @@ from promo_server.store import keys
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.publications import RedisPublications
 from promo_server.workers.archiver import Archiver
-from promo_server.workers.rounds import CleanRounds
+from promo_server.workers.rounds import CleanRounds, ProjectionRounds
 from promo_server.workers.team import Workers
 
 pytestmark = pytest.mark.asyncio
@@ -112,3 +112,35 @@ async def test_the_archiver_goes_on_after_the_store_and_the_database_were_away(
     await archiver.stop()
     assert await count(plane, archive.SLOT_CONFLICTS) == 0
     assert await count(plane, archive.MOVEMENTS) == 6
+
+
+async def test_a_project_made_while_another_one_is_busy_is_archived_too(plane: ControlPlane) -> None:
+    projection = plane.projection()
+    real, made = projection.run_round, list[str]()
+
+    async def busy(project: str, block_ms: int = 0) -> int:
+        if not made:
+            made.append((await plane.use_cases.bootstrap("new", [])).id)
+            await ledger.append(plane.client, made[0], 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
+        found = await real(project, block_ms)
+        if project == made[0]:
+            busy_projects.discard(plane.project)
+        return found + (project in busy_projects)
+
+    busy_projects = {plane.project}
+    projection.run_round = busy  # type: ignore[method-assign]
+    async with asyncio.timeout(20):
+        await ProjectionRounds(plane.database, projection)()
+    assert await count(plane, archive.REDEMPTIONS) == 1
+
+
+async def test_a_project_that_cannot_be_archived_holds_up_no_other_one(plane: ControlPlane) -> None:
+    others = [(await plane.use_cases.bootstrap(name, [])).id for name in ("a", "b")]
+    place = await plane.client.xadd(keys.ledger(plane.project, 0), {"b": b"\xff", "o": ""})
+    await plane.client.xadd(keys.outbox(plane.project, 0), {"l": place})
+    for project in others:
+        await ledger.append(plane.client, project, 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
+    rounds = ProjectionRounds(plane.database, plane.projection())
+    with pytest.raises(ValueError, match="entry"):
+        await rounds()
+    assert await count(plane, archive.REDEMPTIONS) == 2

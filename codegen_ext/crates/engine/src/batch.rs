@@ -1,9 +1,9 @@
 //! Batches: many calls in one message, each with its own result. They run
-//! concurrently, and their commits share the connection's pipeline.
+//! concurrently, and their commits go to the store together.
 
 use std::future::Future;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use promo_decision::Refusal;
 
 use crate::{
@@ -12,6 +12,10 @@ use crate::{
 };
 
 const MOST_REQUESTS: usize = 1_000;
+
+/// Calls of one batch at a time: what keeps the store busy, and no more. A call
+/// that comes alone waits behind these, not behind the whole batch.
+const MOST_AT_ONCE: usize = 256;
 
 /// Many redemptions.
 pub async fn redeem(
@@ -83,9 +87,32 @@ where
         let problem = format!("has {count} entries, 1 to {MOST_REQUESTS} are allowed");
         return Err(convert::invalid("requests", &problem));
     }
-    Ok(join_all(requests.into_iter().map(run))
-        .await
-        .into_iter()
-        .map(wrap)
-        .collect())
+    let running = stream::iter(requests.into_iter().map(run)).buffered(MOST_AT_ONCE);
+    Ok(running.map(wrap).collect().await)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_runs_some_calls_at_a_time_and_answers_in_order() {
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let run = async |request: usize| {
+            most.fetch_max(running.fetch_add(1, Relaxed) + 1, Relaxed);
+            for _ in 0..=request % 7 {
+                yield_now().await;
+            }
+            running.fetch_sub(1, Relaxed);
+            Ok(request)
+        };
+        let requests: Vec<usize> = (0..MOST_REQUESTS).collect();
+        let answers = each(requests.clone(), run, Result::unwrap).await;
+        assert_eq!(answers.unwrap(), requests);
+        assert_eq!(most.into_inner(), MOST_AT_ONCE);
+    }
 }

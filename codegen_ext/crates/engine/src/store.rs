@@ -110,6 +110,9 @@ impl Store {
         } else if error.is_timeout() {
             // A slow answer is no reason to drop what others wait for.
             StoreError::Unavailable(error.to_string())
+        } else if is_refusal(error) {
+            tracing::warn!(%error, "store.refuses");
+            StoreError::Unavailable(error.to_string())
         } else {
             StoreError::Unexpected(error.to_string())
         }
@@ -137,6 +140,23 @@ fn is_outage(error: &RedisError) -> bool {
             .detail()
             .is_some_and(|detail| detail.contains("Function not found"))
         || error.to_string().contains("Function not found")
+}
+
+/// Whether the server did nothing, because it cannot for the time being: its memory
+/// or its disk is full, something holds it up, or it misses other servers.
+fn is_refusal(error: &RedisError) -> bool {
+    const CODES: [&str; 6] = [
+        "OOM",
+        "MISCONF",
+        "BUSY",
+        "NOREPLICAS",
+        "CLUSTERDOWN",
+        "TRYAGAIN",
+    ];
+    let errors = error.clone().into_server_errors().unwrap_or_default();
+    errors
+        .iter()
+        .any(|(_, error)| CODES.contains(&error.code()))
 }
 
 async fn keep_connected(shared: std::sync::Weak<Shared>) {
