@@ -101,3 +101,8 @@ def rolled_back(project: str, partition: int, stream_id: str) -> str:
 def free_slots(project: str, name: str, partitions: int) -> str:
     """Return the key of the slots that were given back to a limit."""
     return _native.free_slots_key(project, name, partitions)
+
+
+def describe(key: str) -> tuple[str | None, str | None]:
+    """Return what a key keeps, for people, and the tag of its partition; None for what is not the product's."""
+    return _native.describe_key(key)
