@@ -247,3 +247,16 @@ def test_store_that_does_not_answer_is_one_line(server: ServerProcess) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "promo doctor" in done.stderr
+
+
+def test_reader_who_has_enough_is_no_failure(server: ServerProcess) -> None:
+    for number in range(3):
+        create(server, f"cli-pipe-{number}")
+    for arguments in (("campaigns", "list", "--json"), ("campaigns", "list"), ("codes", "export", "cli-pipe-0")):
+        process = subprocess.Popen(
+            command(*arguments), env=environment(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        process.stdout.close()
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from google.protobuf.duration_pb2 import Duration
+from google.type.dayofweek_pb2 import DayOfWeek
 
 from promo.v1.campaign_pb2 import Campaign, CodeMode
 from promo.v1.discount_pb2 import Discount, DiscountEffect, ItemSelector
 from promo.v1.limit_pb2 import Limits
+from promo.v1.validity_pb2 import Validity, ValidityHours
 from promo_server.cli import money
-from promo_server.cli.documents import to_document, word
+from promo_server.cli.documents import word
 from promo_server.cli.output import spell_time
 
 _BUDGETS = {"discount_budget": "discount", "order_value_budget": "order value"}
@@ -61,9 +65,10 @@ def fields(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "limits", limits(campaign) or "none"
     yield "start", spell_time(campaign.validity.start_time)
     yield "end", spell_time(campaign.validity.expire_time)
-    validity = to_document(campaign.validity)
-    for name in ("timeframe", "days_of_week", "hours", "activity_after_publishing"):
-        yield name.replace("_", " "), str(validity.get(name) or "")
+    yield "days", _days(campaign.validity.days_of_week)
+    yield "hours", ", ".join(_hours(hours) for hours in campaign.validity.hours)
+    yield "window", _window(campaign.validity)
+    yield "after publishing", _length(campaign.validity.activity_after_publishing)
     yield "codes", f"{campaign.code_count:,}, {word(CodeMode.DESCRIPTOR, campaign.code_mode)}"
     yield "", campaign.code_mode_reason
     yield "join once", "yes" if campaign.join_once else ""
@@ -72,6 +77,27 @@ def fields(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "created", spell_time(campaign.create_time)
     yield "updated", spell_time(campaign.update_time)
     yield "etag", campaign.etag
+
+
+def _days(days: Iterable[DayOfWeek]) -> str:
+    return ", ".join(word(DayOfWeek.DESCRIPTOR, day) for day in days)
+
+
+def _hours(hours: ValidityHours) -> str:
+    start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in (hours.start_minute, hours.end_minute))
+    days = _days(hours.days_of_week)
+    return f"{start} to {end} on {days}" if days else f"{start} to {end}"
+
+
+def _window(validity: Validity) -> str:
+    if not validity.HasField("timeframe"):
+        return ""
+    return f"{_length(validity.timeframe.duration)} every {_length(validity.timeframe.interval)} from the start on"
+
+
+def _length(duration: Duration) -> str:
+    """Return a length of time: `30 days, 0:00:00`."""
+    return str(duration.ToTimedelta()) if duration.seconds or duration.nanos else ""
 
 
 def _where(effect: DiscountEffect.ValueType, selector: ItemSelector) -> str:

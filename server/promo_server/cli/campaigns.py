@@ -30,7 +30,7 @@ from promo_server.cli.output import Json, Yes, confirm, print_fields, print_json
 
 _CHANGEABLE = ("description", "discount", "validity", "limits", "join_once", "auto_grow", "metadata")
 
-File = Annotated[Path | None, Parameter(name=("--file", "-f"))]
+File = Annotated[Path | None, Parameter(name=("--file", "-f"), allow_leading_hyphen=True)]
 
 
 def create(  # noqa: PLR0913 - one parameter for each option
@@ -61,7 +61,8 @@ def create(  # noqa: PLR0913 - one parameter for each option
     name
         Unique in the project.
     file
-        Campaign in JSON or TOML, as `promo campaigns get --json` shows one; options are set on top of it.
+        Campaign in JSON or TOML, as `promo campaigns get --json` shows one; options are set on top of it. - is JSON
+        from standard input.
     currency
         ISO 4217 code of all of its amounts.
     codes

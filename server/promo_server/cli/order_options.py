@@ -42,7 +42,10 @@ class OrderOptions:
     order_id: Annotated[str, Parameter(help="The shop's own id of the order.")] = ""
     order: Annotated[
         Path | None,
-        Parameter(help="JSON or TOML file with an Order, amounts in minor units; - is JSON from standard input."),
+        Parameter(
+            allow_leading_hyphen=True,
+            help="JSON or TOML file with an Order, amounts in minor units; - is JSON from standard input.",
+        ),
     ] = None
 
     def build(self) -> Order:

@@ -39,7 +39,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
 
 def print_line(text: str) -> None:
     """Print one line for people."""
-    Console(highlight=False, soft_wrap=True).print(text, markup=False)
+    _Console(highlight=False, soft_wrap=True).print(text, markup=False)
 
 
 def print_hint(text: str) -> None:
@@ -75,6 +75,14 @@ def spell_time(moment: Timestamp) -> str:
     return moment.ToDatetime(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+class _Console(Console):
+    """A console whose reader may go away: the command ends, as one that prints JSON does."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the border of the command line; rich would end the process with status 1."""
+        raise BrokenPipeError
+
+
 def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=_PIPE_WIDTH, highlight=False)
+    console = _Console(highlight=False)
+    return console if console.is_terminal else _Console(width=_PIPE_WIDTH, highlight=False)
