@@ -47,6 +47,12 @@ pub fn epoch_key() -> &'static str {
     keys::EPOCH
 }
 
+/// What a key keeps, and the tag of its partition; `None` where there is none.
+#[pyfunction]
+pub fn describe_key(key: &str) -> (Option<&'static str>, Option<&str>) {
+    (keys::kind(key), keys::partition_tag(key))
+}
+
 /// Key of a partition's ledger.
 #[pyfunction]
 pub fn ledger_key(project: &str, partition: u8) -> String {

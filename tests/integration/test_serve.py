@@ -45,6 +45,12 @@ def promo_json(server: ServerProcess, *arguments: str, **environment: str) -> An
     return json.loads(done.stdout)
 
 
+def promo_lines(server: ServerProcess, *arguments: str, **environment: str) -> list[Any]:
+    done = promo(server, *arguments, "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -70,7 +76,7 @@ def test_server_without_any_setting_is_ready_healthy_and_private(new_server: New
 
 
 def test_metrics_of_both_planes_are_on_one_page(server: ServerProcess) -> None:
-    promo_json(server, "keys", "list", PROMO_KEY=KEY)
+    promo_lines(server, "keys", "list", PROMO_KEY=KEY)
     status, text = get(server, "/metrics")
     assert status == 200
     assert "promo_control_call_seconds_count{" in text
@@ -97,7 +103,7 @@ def test_killed_server_leaves_no_store_and_starts_again_with_its_keys(new_server
     server.kill()
     server.start()
     eventually(lambda: is_gone(store))
-    assert created["id"] in [key["id"] for key in promo_json(server, "keys", "list", PROMO_KEY=created["key"])]
+    assert created["id"] in [key["id"] for key in promo_lines(server, "keys", "list", PROMO_KEY=created["key"])]
 
 
 def test_server_outlives_its_store(new_server: NewServer) -> None:
@@ -137,7 +143,7 @@ def test_keys_are_made_listed_and_revoked_with_the_generated_admin_key(new_serve
     created = promo_json(server, "keys", "create", "--role", "checkout", "--role", "publisher", "--name", "web shop")
     assert created["roles"] == ["checkout", "publisher"]
     assert created["key"] == f"{created['id']}:{created['token']}"
-    listed = promo_json(server, "keys", "list")
+    listed = promo_lines(server, "keys", "list")
     assert {key["id"] for key in listed} == {created["id"], *server.ready["key_ids"]}
     assert all("token" not in key for key in listed)
     revoked = promo_json(server, "keys", "revoke", created["id"])

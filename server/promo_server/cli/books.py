@@ -34,23 +34,29 @@ class Books:
     counters: RedisCounters
 
 
-@asynccontextmanager
-async def open_books(settings: Settings) -> AsyncIterator[Books]:
-    """Yield the books of the server that runs with these settings."""
+async def connect_store(settings: Settings) -> Redis:
+    """Return a client of the store of the server that runs with these settings."""
     state = StateDir(settings.state_dir)
     url = settings.store.url
     if url == "embedded:":
         if not await asyncio.to_thread(state.store_socket.exists):
             raise CommandError(f"no store runs in {state.path}; start it with promo serve, or give --state-dir")
         url = EmbeddedStoreOptions(state.store, state.store_socket).url
+    return connect(url, timeout_seconds=settings.store.timeout_ms / 1000)
+
+
+@asynccontextmanager
+async def open_books(settings: Settings) -> AsyncIterator[Books]:
+    """Yield the books of the server that runs with these settings."""
+    state = StateDir(settings.state_dir)
+    store = await connect_store(settings)
     given = settings.sql.url
     if given is None and not await asyncio.to_thread(state.database.exists):
         raise CommandError(f"{state.database} does not exist; give --state-dir, or set PROMO_SQL__URL")
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(store.aclose)
         database = SqlDatabase(given.get_secret_value() if given else f"sqlite:///{state.database}")
         stack.push_async_callback(database.close)
-        store = connect(url, timeout_seconds=settings.store.timeout_ms / 1000)
-        stack.push_async_callback(store.aclose)
         partitions = settings.store.partitions
         yield Books(database, store, RedisLedger(store, partitions), RedisCounters(store, partitions))
 

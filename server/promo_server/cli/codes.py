@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import aclosing, closing
@@ -104,12 +103,8 @@ def _tell(source: str, output: Path, codes: int, size: int, took: float, *, json
 
 
 def _print(wanted: Export, server: ServerOptions, settings: SettingsOptions) -> int:
-    try:
-        uvloop.run(_to_output(wanted, server, settings))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read has enough (`| head`). What is still in the buffer must not fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    uvloop.run(_to_output(wanted, server, settings))
+    sys.stdout.flush()
     return 0
 
 

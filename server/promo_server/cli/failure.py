@@ -60,7 +60,9 @@ def _answer(error: PromoError) -> str:
         case None if error.status == _UNAVAILABLE:
             return f"no server answers ({_line(message)}); start one with: promo serve"
         case _:
-            details = "".join(f"; {violation.field} {violation.description}" for violation in error.violations)
+            # The message has the first one already.
+            more = error.violations[1:] if error.reason is Reason.FIELD_INVALID else error.violations
+            details = "".join(f"; {violation.field} {violation.description}" for violation in more)
             return _line(message + details)
 
 

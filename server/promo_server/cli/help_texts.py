@@ -10,8 +10,12 @@ Start with:
     promo serve                        # a server with its own store, no set-up
     promo doctor                       # what is configured, and does it work?
     promo keys create --role checkout  # a key for a checkout service
+    promo campaigns create SPRING --currency GBP --percent 20 --codes 1000000
+    promo completion --install         # the shell completes commands and options
 
-Every command has --json for scripts. Settings: docs/reference/settings.md.
+Every command has --json for scripts: one document, or for lists one a line.
+The exit status is 0 when it is done, 1 when it was refused or failed, 2 when
+the command line is not understood. Settings: docs/reference/settings.md.
 """
 
 SERVE = """Run the server until SIGTERM or Control-C; calls in progress are finished first.
@@ -59,9 +63,29 @@ Ending an ended key changes nothing.
     promo keys revoke key_k3v9q2x7
 """
 
-CODES = """Write the codes of a campaign, through a running server.
+CODES = """Add, count and write the codes of a campaign, through a running server.
 
+    promo codes generate SPRING 50000
     promo codes export SPRING -o codes.csv
+"""
+
+CODES_GENERATE = """Add codes to a campaign, and show how far it is.
+
+Computed codes are there at once, stored ones are drawn. When it takes longer
+than --wait the server goes on; the message says how to wait again.
+
+    promo codes generate SPRING 50000
+    promo codes generate SPRING 50000 --request-id more-codes-1 --json
+"""
+
+CODES_BATCHES = """List the batches in which a campaign got its codes, oldest first.
+
+    promo codes batches SPRING
+"""
+
+CODES_COUNT = """Tell how many codes a campaign has, has handed out and has left.
+
+    promo codes count SPRING
 """
 
 CODES_EXPORT = """Write the codes of a campaign, one a line, to a file or to standard output.
@@ -75,9 +99,23 @@ interrupted one is called .part, and --resume goes on with it.
     promo codes export SPRING --first 1000000 --count 5
 """
 
-ORDERS = """Play real orders against a running server.
+ORDERS = """Look at orders on which codes were used, and play real ones against a server.
 
+    promo orders list --filter 'customer = "17850"'
     promo orders replay invoices.csv --campaign SPRING
+"""
+
+ORDERS_GET = """Show an order on which codes were used, line by line.
+
+    promo orders get 536365
+"""
+
+ORDERS_LIST = """List orders on which codes were used, newest first.
+
+Fields of filters: customer, create_time, amount, discount_amount (minor units).
+
+    promo orders list --filter 'customer = "17850" AND amount >= 10000'
+    promo orders list --limit 0 --json
 """
 
 ORDERS_REPLAY = """Hand a code to each customer of a file, and use it on their orders.
@@ -90,9 +128,19 @@ failure run it again: nothing is used twice.
     promo orders replay invoices.csv --campaign SPRING --repeats 10 --json
 """
 
-LEDGER = """Check what happened, on the server's own machine.
+LEDGER = """Watch what happens, and check what happened.
 
+    promo ledger tail
     promo ledger verify
+"""
+
+LEDGER_TAIL = """Show the last redemptions, rollbacks and publications, and new ones as they come.
+
+It reads the archive, which follows the store by milliseconds. Control-C ends it.
+
+    promo ledger tail
+    promo ledger tail --kind redemption --last 50 --no-follow
+    promo ledger tail --last 0 --json
 """
 
 LEDGER_VERIFY = """Compare the store's counters, its ledger and the archive in SQL.
@@ -133,4 +181,31 @@ The exit status is 1 when a code was not issued.
 
     promo codes verify --key spring.key K7XQ2MNP4R
     promo codes verify --key spring.key < codes.txt
+"""
+
+STORE = """Look at the store of the server of this machine, or at the one that settings name.
+
+    promo store status
+    promo store memory
+"""
+
+STORE_STATUS = """Show version, memory, persistence and load of the store.
+
+    promo store status
+    promo store status --state-dir /var/lib/promo --json
+"""
+
+STORE_MEMORY = """Show what takes the store's memory: by what keys keep, and the largest partitions.
+
+Every key is asked for its size, a few hundred at a time, so that a store in
+use hardly notices. Nothing is written.
+
+    promo store memory
+    promo store memory --keys 100000 --json
+"""
+
+COMPLETION = """Let bash, zsh or fish complete the commands and options of promo.
+
+    promo completion --install
+    promo completion bash > /etc/bash_completion.d/promo
 """

@@ -53,7 +53,8 @@ def list_keys(
     """List keys without their tokens."""
     keys = uvloop.run(_list(server, settings, project))
     if json:
-        print_json([_document(key) for key in keys])
+        for key in keys:
+            print_json(_document(key))
         return
     rows = [
         (key.id, key.name, ", ".join(_roles(key)), _time(key, "create_time") or "", _time(key, "revoke_time") or "")

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import uvloop
 from cyclopts import Group, Parameter
 from pydantic import ValidationError
+from rich.console import Console
 
-from promo.client import PromoClient, Tls
+from promo.client import PromoClient, Timeouts, Tls
 from promo_server.cli.failure import CommandError
 from promo_server.secret_values import BootstrapKey, parse_key
 from promo_server.settings import ClientSettings, LoadedSettings, Settings, load
 from promo_server.state import StateDir
+
+Answer = TypeVar("Answer")
+
+_PATIENCE = Timeouts(hot=10.0, managed=60.0)
+"""A person waits longer than a checkout does."""
+
+_QUIET_SECONDS = 1.0
+"""How long nothing is said about waiting."""
 
 _SETTINGS = Group("Settings", sort_key=2)
 _SERVER = Group("Server to call", sort_key=1)
@@ -57,7 +68,7 @@ async def connect(settings_options: SettingsOptions, server_options: ServerOptio
     key = parse_key(caller.key.get_secret_value()) if caller.key else _own_key(settings)
     tls = Tls(root_certificates=caller.tls_ca.read_bytes()) if caller.tls_ca else caller.tls
     target = server_options.target or caller.target or settings.grpc.listen
-    async with PromoClient.connect(target, key=key.pair, tls=tls) as client:
+    async with PromoClient.connect(target, key=key.pair, tls=tls, timeout=_PATIENCE) as client:
         yield client
 
 
@@ -68,3 +79,43 @@ def _own_key(settings: Settings) -> BootstrapKey:
     if key is None:
         raise CommandError("there is no key; set PROMO_KEY=id:token, or start a server here with: promo serve")
     return key
+
+
+def call(
+    settings_options: SettingsOptions,
+    server_options: ServerOptions,
+    work: Callable[[PromoClient], Awaitable[Answer]],
+) -> Answer:
+    """Return what `work` got from the server; a terminal shows that it is being waited for."""
+
+    async def run() -> Answer:
+        async with connect(settings_options, server_options) as client:
+            answer = asyncio.ensure_future(work(client))
+            await asyncio.wait((answer,), timeout=_QUIET_SECONDS)
+            if answer.done():
+                return answer.result()
+            # Draws only on a terminal.
+            with Console(stderr=True).status("waiting for the server"):
+                return await answer
+
+    return uvloop.run(run())
+
+
+def parse_metadata(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the entries of `--metadata key=value`."""
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _pairs(_: object, pairs: Sequence[str]) -> None:
+    for pair in pairs:
+        if "=" not in pair.lstrip("="):
+            raise ValueError(f"{pair!r} is not of the form key=value")
+
+
+RequestId = Annotated[str, Parameter(help="Makes the call repeatable: a repeat with it gets the first answer.")]
+ValidateOnly = Annotated[bool, Parameter(negative=(), help="Check everything, change nothing.")]
+Etag = Annotated[str, Parameter(help="Only if nobody has changed it since: the etag that it had.")]
+Metadata = Annotated[
+    tuple[str, ...],
+    Parameter(negative=(), validator=_pairs, help="key=value, kept with it; give it again for several."),
+]

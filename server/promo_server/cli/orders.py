@@ -1,4 +1,4 @@
-"""`promo orders`: real orders played against a running server."""
+"""`promo orders`: orders on which codes were used, and real orders played against a running server."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from promo.client import Campaign
+from promo.v1.placed_order_pb2 import PlacedOrder
+from promo_server.cli import money
+from promo_server.cli.checkout import spell_totals
+from promo_server.cli.documents import to_document
 from promo_server.cli.failure import CommandError
-from promo_server.cli.options import ServerOptions, SettingsOptions, connect
-from promo_server.cli.output import Json, print_json
+from promo_server.cli.listing import FilterOptions, Table, show
+from promo_server.cli.options import ServerOptions, SettingsOptions, call, connect
+from promo_server.cli.output import Json, print_fields, print_json, print_table, spell_time
 from promo_server.cli.progress import Progress
+from promo_server.cli.redemptions import state
 from promo_server.cli.replay import report
 from promo_server.cli.replay.behaviour import Behaviour
 from promo_server.cli.replay.invoices import read_invoices
@@ -34,6 +40,81 @@ class Replay:
     campaign: str
     checkouts: int
     behaviour: Behaviour
+
+
+def get(
+    order: str,
+    /,
+    *,
+    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Show an order on which codes were used.
+
+    Parameters
+    ----------
+    order
+        The shop's own id of the order.
+
+    """
+    found = call(settings, server, lambda client: client.orders.get(order))
+    if json:
+        print_json(to_document(found))
+        return
+    currency = found.order.currency_code
+    print_fields(
+        (
+            ("order", found.order.source_id),
+            ("customer", found.customer),
+            ("amount", spell_totals(found.order)),
+            ("redemption", f"{found.redemption_id}, {state(found.redemption_state)}"),
+            ("created", spell_time(found.create_time)),
+            ("updated", spell_time(found.update_time)),
+        )
+    )
+    rows = [
+        (
+            line.sku_id or line.product_id or line.source_id,
+            f"{line.quantity:,}",
+            *(money.spell(amount, currency) for amount in (line.price, line.discount_amount, line.total_amount)),
+        )
+        for line in found.order.items
+    ]
+    if rows:
+        print_table(("line", "units", "price", "discount", "total"), rows)
+
+
+def list_orders(
+    *,
+    options: FilterOptions = FilterOptions(),  # noqa: B008
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """List orders on which codes were used, newest first."""
+    table: Table[PlacedOrder] = Table(
+        ("order", "customer", "amount", "discount", "redemption", "state", "created"),
+        lambda one: (
+            one.order.source_id,
+            one.customer,
+            money.spell(one.order.amount, one.order.currency_code),
+            money.spell(one.order.total_discount_amount, one.order.currency_code),
+            one.redemption_id,
+            state(one.redemption_state),
+            spell_time(one.create_time),
+        ),
+    )
+    show(
+        settings,
+        server,
+        lambda client: client.orders.list(
+            options.filter, order_by=options.order_by, page_size=options.page_size, require_fresh=options.fresh
+        ),
+        table,
+        options,
+        json=json,
+    )
 
 
 def replay(  # noqa: PLR0913 - one parameter for each option

@@ -116,3 +116,8 @@ def campaign_of_limit(limit: str) -> int | None:
 def free_slots(project: str, name: str, partitions: int) -> str:
     """Return the key of the slots that were given back to a limit."""
     return _native.free_slots_key(project, name, partitions)
+
+
+def describe(key: str) -> tuple[str | None, str | None]:
+    """Return what a key keeps, for people, and the tag of its partition; None for what is not the product's."""
+    return _native.describe_key(key)

@@ -226,6 +226,52 @@ pub fn rate(key_id: &str, second: i64) -> String {
     format!("promo:rate:{{{key_id}}}:{second}")
 }
 
+/// What a key of the store keeps, in words for people; `None` for a key that is not ours.
+pub fn kind(key: &str) -> Option<&'static str> {
+    if key == AUTH {
+        return Some("API keys");
+    }
+    if key == EPOCH {
+        return Some("version of definitions");
+    }
+    if key.starts_with("promo:rate:") {
+        return Some("rate limits");
+    }
+    let (_, name) = key.strip_prefix('{')?.split_once('}')?;
+    let (mark, of_something) = match name.split_once(':') {
+        Some((mark, _)) => (mark, true),
+        None => (name, false),
+    };
+    Some(match (mark, of_something) {
+        ("project" | "v", false) | ("b" | "v", true) => "definitions",
+        ("ledger", false) => "ledger",
+        ("outbox", false) => "outbox",
+        ("holds", false) | ("ss", true) => "holds",
+        ("i", true) => "answers kept for request ids",
+        ("rb", true) => "marks of rollbacks",
+        ("f", true) => "free slots of limits",
+        ("x", true) => "cursors of publications",
+        ("h", true) => "holders of codes",
+        ("c", true) => "publications by customer",
+        ("s", true) => "publications by source id",
+        ("l" | "sc", true) => "stored codes",
+        ("n", true) => "uses per campaign",
+        ("u", true) => "uses per customer",
+        ("k", true) => "uses per code",
+        ("q", true) => "uses per customer and code",
+        ("m" | "o", true) => "budgets",
+        ("p", true) => "bits of single-use codes",
+        ("g", true) => "guesses of codes",
+        _ => return None,
+    })
+}
+
+/// The partition that a key belongs to, as its hash tag spells it: `project:NN`.
+pub fn partition_tag(key: &str) -> Option<&str> {
+    let (tag, _) = key.strip_prefix('{')?.split_once('}')?;
+    tag.contains(':').then_some(tag)
+}
+
 /// 96 bits of SHA-256, in hex: text of any length and content as a short,
 /// safe part of a key.
 pub fn short_hash(text: &str) -> String {
@@ -262,6 +308,63 @@ mod tests {
         let keys = Keys::new("k3v9q2aa", Partition::of_campaign(106, 64));
         assert_eq!(keys.ledger(), "{k3v9q2aa:2a}ledger");
         assert_eq!(keys.bundle(106), "{k3v9q2aa:2a}b:2y");
+    }
+
+    #[test]
+    fn every_key_tells_what_it_keeps() {
+        let keys = Keys::new("k3v9q2aa", Partition(1));
+        let of_partition = [
+            (keys.bundle(1), "definitions"),
+            (keys.bundle_version(1), "definitions"),
+            (keys.project_version(), "definitions"),
+            (keys.ledger(), "ledger"),
+            (keys.outbox(), "outbox"),
+            (keys.holds(), "holds"),
+            (keys.hold("a:b"), "holds"),
+            (keys.request('r', "x"), "answers kept for request ids"),
+            (keys.rolled_back("1-0"), "marks of rollbacks"),
+            (
+                keys.free_slots(&customer_uses(1, "a")),
+                "free slots of limits",
+            ),
+            (keys.cursor(1), "cursors of publications"),
+            (keys.holders(1, 2), "holders of codes"),
+            (
+                keys.customer_publications(1, "}x"),
+                "publications by customer",
+            ),
+            (keys.source(1, "s"), "publications by source id"),
+            (keys.stored_codes(1, 2), "stored codes"),
+            (stored_code("k3v9q2aa", "X:Y", 64), "stored codes"),
+            (keys.named(&campaign_uses(1, None)), "uses per campaign"),
+            (keys.named(&customer_uses(1, "a")), "uses per customer"),
+            (keys.named(&code_uses(1, 2)), "uses per code"),
+            (
+                keys.named(&customer_code_uses(1, 2, "a")),
+                "uses per customer and code",
+            ),
+            (keys.named(&discount_budget(1)), "budgets"),
+            (keys.named(&order_value_budget(1)), "budgets"),
+            (keys.named(&page(1, 2)), "bits of single-use codes"),
+        ];
+        for (key, what) in of_partition {
+            assert_eq!(kind(&key), Some(what), "{key}");
+            assert!(partition_tag(&key).is_some(), "{key}");
+        }
+        let others = [
+            (AUTH.to_owned(), Some("API keys")),
+            (EPOCH.to_owned(), Some("version of definitions")),
+            (project_bundle("k3v9q2aa"), Some("definitions")),
+            (guesses("k3v9q2aa", "c", 1), Some("guesses of codes")),
+            (rate("key", 1), Some("rate limits")),
+            ("session:17".to_owned(), None),
+            ("{k3v9q2aa:01}other".to_owned(), None),
+        ];
+        for (key, what) in others {
+            assert_eq!(kind(&key), what, "{key}");
+        }
+        assert_eq!(partition_tag(&rate("key", 1)), None);
+        assert_eq!(partition_tag(&project_bundle("k3v9q2aa")), None);
     }
 
     #[test]

@@ -1,0 +1,124 @@
+"""What `--help` says of what people define: projects, campaigns, vouchers, customers."""
+
+from __future__ import annotations
+
+PROJECTS = """Create and list projects: tenants that know nothing of each other. Needs an admin key.
+
+    promo projects create "web shop" --time-zone Europe/London
+    promo projects list
+"""
+
+PROJECTS_CREATE = """Create a project.
+
+    promo projects create "web shop" --time-zone Europe/London
+    promo projects create "web shop" --validate-only
+"""
+
+PROJECTS_LIST = """List projects, newest first.
+
+    promo projects list
+    promo projects list --json
+"""
+
+CAMPAIGNS = """Define campaigns: what codes give, when, and how often.
+
+    promo campaigns create SPRING --currency GBP --percent 20 --codes 1000000 --per-code 1
+    promo campaigns get SPRING
+    promo campaigns update SPRING --end 2026-12-31T23:00:00Z
+    promo campaigns disable SPRING
+"""
+
+CAMPAIGNS_CREATE = """Create a campaign, whose codes can be used at once.
+
+It is described by options, by a file, or by a file with options on top of it.
+Amounts in options are written as people write them (12.50), those in files are
+minor units (1250). Hours, days and recurring windows come from a file.
+
+    promo campaigns create SPRING --currency GBP --percent 20 --max-discount 50.00 --codes 1000000 --per-code 1
+    promo campaigns create MUGS --currency GBP --amount 2.00 --sku mug --effect items --codes 500 --pattern "MUG-#####"
+    promo campaigns create --file spring.toml
+    promo campaigns create SUMMER --file spring.json --percent 30 --validate-only
+"""
+
+CAMPAIGNS_GET = """Show a campaign. With --json it is what a file for create has.
+
+    promo campaigns get SPRING
+    promo campaigns get SPRING --json > spring.json
+"""
+
+CAMPAIGNS_LIST = """List campaigns, newest first.
+
+    promo campaigns list
+    promo campaigns list --limit 0 --json
+"""
+
+CAMPAIGNS_UPDATE = """Change a campaign; what was redeemed stays as it was.
+
+What no option names stays as it is, and a change by somebody else in between
+is refused. 0 takes a limit away.
+
+    promo campaigns update SPRING --end 2026-12-31T23:00:00Z --per-day 1000
+    promo campaigns update SPRING --per-day 0
+    promo campaigns update SPRING --file changes.toml --validate-only
+"""
+
+CAMPAIGNS_ENABLE = """Let the codes of a campaign be used. Enabling an enabled one changes nothing.
+
+    promo campaigns enable SPRING
+"""
+
+CAMPAIGNS_DISABLE = """Refuse the codes of a campaign from the next call on. They can still be handed out.
+
+    promo campaigns disable SPRING
+"""
+
+CAMPAIGNS_DELETE = """Delete a campaign. Its codes are unknown from the next call on, its redemptions stay.
+
+    promo campaigns delete SPRING
+    promo campaigns delete SPRING --yes
+"""
+
+VOUCHERS = """Look at single codes.
+
+    promo vouchers get K7XQ2MNP4R
+"""
+
+VOUCHERS_GET = """Show one code: its campaign, its uses, who holds it, when it ends.
+
+    promo vouchers get K7XQ2MNP4R
+    promo vouchers get k7xq2mnp4r --json
+"""
+
+CUSTOMERS = """Keep the profiles of customers, and erase them.
+
+    promo customers upsert 17850 --email ada@example.com
+    promo customers get 17850
+    promo customers erase 17850
+"""
+
+CUSTOMERS_GET = """Show a customer.
+
+    promo customers get 17850
+"""
+
+CUSTOMERS_LIST = """List customers, newest first.
+
+Fields of filters: source_id, email, phone, create_time.
+
+    promo customers list --filter 'email = "ada@example.com"'
+    promo customers list --order-by source_id --limit 0 --json
+"""
+
+CUSTOMERS_UPSERT = """Write the profile of a customer, known or new.
+
+What no option names stays as it is; an empty value takes it away.
+
+    promo customers upsert 17850 --name "Ada L." --email ada@example.com --metadata tier=gold
+    promo customers upsert 17850 --phone ""
+"""
+
+CUSTOMERS_ERASE = """Erase what is known of a person; what limits are counted against stays.
+
+    promo customers erase 17850
+    promo customers erase 17850 --yes
+"""

@@ -1,0 +1,77 @@
+"""The options that say what an order is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from promo.client import item
+from promo.client import order as build_order
+from promo.v1.order_pb2 import Order, OrderItem
+from promo_server.cli import money
+from promo_server.cli.failure import CommandError
+from promo_server.cli.message_file import fill
+
+_ORDER = Group("Order", sort_key=0)
+
+_FORM = "SKU:QUANTITY:PRICE"
+
+
+def _items(_: object, items: Sequence[str]) -> None:
+    for text in items:
+        sku, _, rest = text.rpartition(":")[0].rpartition(":")
+        if not sku or not rest.isdecimal() or not text.rpartition(":")[2]:
+            raise ValueError(f"{text!r} is not of the form {_FORM}, as in mug:2:12.50")
+
+
+@Parameter(name="*", group=_ORDER)
+@dataclass(frozen=True, slots=True)
+class OrderOptions:
+    """What is bought: lines, a sum without lines, or a file."""
+
+    item: Annotated[
+        tuple[str, ...],
+        Parameter(negative=(), validator=_items, help=f"{_FORM}, the price of one: mug:2:12.50. Repeat for each line."),
+    ] = ()
+    amount: Annotated[str | None, Parameter(help="Sum of an order without lines: 40.00.")] = None
+    currency: Annotated[str, Parameter(help="ISO 4217 code of the prices.")] = ""
+    order_id: Annotated[str, Parameter(help="The shop's own id of the order.")] = ""
+    order: Annotated[
+        Path | None,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="JSON or TOML file with an Order, amounts in minor units; - is JSON from standard input.",
+        ),
+    ] = None
+
+    def build(self) -> Order:
+        """Return the order."""
+        if self.order is not None:
+            if self.item or self.amount is not None or self.currency:
+                raise CommandError("--order has the whole order; leave out --item, --amount and --currency")
+            order = Order()
+            fill(order, self.order)
+            order.source_id = self.order_id or order.source_id
+            return order
+        if not self.item and self.amount is None:
+            raise CommandError("say what is bought: --item mug:2:12.50 --currency GBP, or --order FILE.json")
+        if self.item and self.amount is not None:
+            raise CommandError("--amount is the sum of an order without lines; leave out --item, or --amount")
+        if not self.currency:
+            raise CommandError("the prices need a currency; add --currency GBP")
+        amount = None if self.amount is None else money.parse(self.amount, self.currency, "--amount")
+        lines = [self._line(text) for text in self.item]
+        return build_order(self.currency, lines, amount=amount, source_id=self.order_id)
+
+    def _line(self, text: str) -> OrderItem:
+        rest, _, price = text.rpartition(":")
+        sku, _, quantity = rest.rpartition(":")
+        units, unit_price = int(quantity), money.parse(price, self.currency, f"--item {text}")
+        try:
+            return item(sku_id=sku, quantity=units, price=unit_price)
+        except ValueError:  # what protobuf says of a number that no int64 holds
+            raise CommandError(f"--item {text}: more units than any order has") from None

@@ -1,0 +1,93 @@
+"""`promo sessions`: what is held for shoppers who are about to pay."""
+
+from __future__ import annotations
+
+from promo.v1.session_pb2 import Session
+from promo_server.cli.documents import to_document
+from promo_server.cli.listing import ListOptions, Table, show
+from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, call
+from promo_server.cli.output import Json, print_fields, print_json, print_line, spell_time
+
+
+def get(
+    key: str,
+    /,
+    *,
+    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Show a live hold.
+
+    Parameters
+    ----------
+    key
+        As `promo validate --hold` showed it.
+
+    """
+    found = call(settings, server, lambda client: client.sessions.get(key))
+    if json:
+        print_json(to_document(found))
+        return
+    print_fields(
+        (
+            ("key", found.key),
+            ("codes", ", ".join(found.codes)),
+            ("customer", found.customer),
+            ("ends", spell_time(found.expire_time)),
+        )
+    )
+
+
+def list_sessions(
+    *,
+    customer: str = "",
+    options: ListOptions = ListOptions(),  # noqa: B008
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """List live holds, in no order.
+
+    Parameters
+    ----------
+    customer
+        Only what is held for this customer, by the caller's own id.
+
+    """
+    table: Table[Session] = Table(
+        ("key", "codes", "customer", "ends"),
+        lambda one: (one.key, ", ".join(one.codes), one.customer, spell_time(one.expire_time)),
+    )
+    show(
+        settings,
+        server,
+        lambda client: client.sessions.list(customer=customer, page_size=options.page_size),
+        table,
+        options,
+        json=json,
+    )
+
+
+def release(
+    key: str,
+    /,
+    *,
+    request_id: RequestId = "",
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Give back what a hold holds.
+
+    Parameters
+    ----------
+    key
+        As `promo validate --hold` showed it.
+
+    """
+    call(settings, server, lambda client: client.sessions.release(key, request_id=request_id))
+    if json:
+        print_json({"key": key, "released": True})
+    else:
+        print_line(f"Released {key}.")

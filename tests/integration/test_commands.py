@@ -1,0 +1,262 @@
+"""The command line from nothing to a redeemed code and back, on a real server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.server_process import KEY, ServerProcess
+
+pytestmark = pytest.mark.timeout(240)
+
+CART = ("--item", "mug:2:12.50", "--item", "plate:1:5.00", "--currency", "GBP")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "promo_server.cli", *arguments]
+
+
+def environment(server: ServerProcess) -> dict[str, str]:
+    return {**server.environment, "PROMO_KEY": KEY, "PROMO_TARGET": server.target}
+
+
+def promo(server: ServerProcess, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        env=environment(server),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def text(server: ServerProcess, *arguments: str) -> str:
+    done = promo(server, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def lines(server: ServerProcess, *arguments: str, status: int = 0, stdin: str = "") -> list[Any]:
+    done = promo(server, *arguments, "--json", stdin=stdin)
+    assert done.returncode == status, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def document(server: ServerProcess, *arguments: str, status: int = 0, stdin: str = "") -> Any:
+    [only] = lines(server, *arguments, status=status, stdin=stdin)
+    return only
+
+
+def create(server: ServerProcess, name: str, *arguments: str) -> Any:
+    options = ("--currency", "GBP", "--percent", "20", "--max-discount", "50.00", "--codes", "1000")
+    return document(server, "campaigns", "create", name, *options, *arguments)
+
+
+def test_code_is_published_validated_redeemed_once_and_rolled_back(server: ServerProcess) -> None:
+    create(server, "cli-path", "--per-code", "1")
+    [code] = text(server, "publish", "cli-path", "--customer", "cli-1").split()
+    shopper = (code, *CART, "--customer", "cli-1")
+    assert "30.00 GBP - 6.00 GBP = 24.00 GBP" in text(server, "validate", *shopper)
+    redeemed = document(server, "redeem", *shopper, "--order-id", "cli-order", "--request-id", "cli-request-1")
+    assert redeemed["order"]["total_amount"] == 2400
+    again = document(server, "redeem", *shopper, "--order-id", "cli-order", "--request-id", "cli-request-1")
+    assert again["id"] == redeemed["id"]
+    refused = promo(server, "redeem", *shopper)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"promo: code {code} was used 1 times\n"
+    [result] = document(server, "validate", *shopper, status=1)["results"]
+    assert result["refusal"]["reason"] == "CODE_USES_EXHAUSTED"
+    assert document(server, "vouchers", "get", code.lower())["redeemed_count"] == 1
+
+    assert "6.00 GBP would be taken back" in text(server, "rollback", redeemed["id"], "--validate-only")
+    undone = document(server, "rollback", redeemed["id"], "--reason", "cancelled")
+    assert undone["returned_discount_amount"] == 600
+    assert promo(server, "rollback", redeemed["id"]).returncode == 1
+    assert document(server, "rollbacks", "get", undone["id"])["reason"] == "cancelled"
+    assert document(server, "redemptions", "get", redeemed["id"])["state"] == "rolled_back"
+    assert document(server, "orders", "get", "cli-order")["redemption_state"] == "rolled_back"
+    assert document(server, "validate", *shopper)["valid"]
+    for noun, wanted in (
+        ("redemptions", 'campaign = "cli-path"'),
+        ("rollbacks", f'redemption = "{redeemed["id"]}"'),
+        ("publications", 'campaign = "cli-path"'),
+        ("orders", 'customer = "cli-1"'),
+    ):
+        assert len(lines(server, noun, "list", "--filter", wanted, "--fresh")) == 1, noun
+        assert "cli-1" in text(server, noun, "list", "--filter", wanted) or noun == "rollbacks"
+    assert [one["codes"] for one in lines(server, "publications", "held", "cli-path", "cli-1")] == [[code]]
+
+
+def test_many_terminals_at_once_use_a_limit_exactly(server: ServerProcess) -> None:
+    create(server, "cli-crowd", "--per-campaign", "3")
+    codes = text(server, "publish", "cli-crowd", "--customer", "cli-2", "--count", "8").split()
+    with ThreadPoolExecutor(8) as terminals:
+        done = list(terminals.map(lambda code: promo(server, "redeem", code, *CART).returncode, codes))
+    assert sorted(done) == [0, 0, 0, 1, 1, 1, 1, 1]
+
+
+def test_campaign_shown_as_json_can_be_created_again(server: ServerProcess, tmp_path: Path) -> None:
+    options = ("--per-code", "1", "--end", "2099-01-01T00:00:00Z", "--after-publishing", "30d", "--metadata", "team=a")
+    first = create(server, "cli-file", *options)
+    file = tmp_path / "campaign.json"
+    file.write_text(text(server, "campaigns", "get", "cli-file", "--json"))
+    fine = promo(server, "campaigns", "create", "cli-copy", "--file", str(file), "--validate-only")
+    assert "Nothing was changed" in fine.stdout
+    assert promo(server, "campaigns", "get", "cli-copy").returncode == 1
+    second = document(server, "campaigns", "create", "cli-copy", "--file", "-", stdin=file.read_text())
+    for field in ("discount", "limits", "validity", "metadata", "code_count", "currency_code"):
+        assert second[field] == first[field], field
+
+
+def test_campaign_is_changed_in_what_was_named_only(server: ServerProcess, tmp_path: Path) -> None:
+    first = create(server, "cli-change", "--per-code", "1", "--per-day", "5")
+    changed = document(server, "campaigns", "update", "cli-change", "--per-day", "0", "--end", "2099-01-01T00:00:00Z")
+    assert (changed["limits"]["per_day"], changed["limits"]["per_code"]) == (0, 1)
+    assert changed["discount"] == first["discount"]
+    file = tmp_path / "change.toml"
+    file.write_text('description = "told"\nvalidity = {}\n')
+    changed = document(server, "campaigns", "update", "cli-change", "--file", str(file))
+    assert changed["description"] == "told"
+    assert "expire_time" not in changed.get("validity", {})
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps({"etag": first["etag"], "description": "late"}))
+    assert promo(server, "campaigns", "update", "cli-change", "--file", str(old)).returncode == 1
+    assert promo(server, "campaigns", "update", "cli-change").stderr.startswith("promo: nothing to change")
+
+    code = text(server, "publish", "cli-change", "--customer", "cli-3").strip()
+    assert not document(server, "campaigns", "disable", "cli-change")["enabled"]
+    assert not document(server, "validate", code, *CART, status=1)["valid"]
+    assert document(server, "campaigns", "enable", "cli-change")["enabled"]
+    assert document(server, "campaigns", "delete", "cli-change", "--yes")["deleted"]
+    assert promo(server, "campaigns", "get", "cli-change").returncode == 1
+
+
+def test_list_says_when_there_is_more(server: ServerProcess) -> None:
+    for number in range(3):
+        create(server, f"cli-list-{number}")
+    done = promo(server, "campaigns", "list", "--limit", "2")
+    assert len(done.stdout.splitlines()) == 3
+    assert "--limit 0 shows all" in done.stderr
+    assert len(lines(server, "campaigns", "list", "--limit", "0")) >= 3
+
+
+def test_hold_is_kept_for_the_one_who_has_its_key(server: ServerProcess) -> None:
+    create(server, "cli-hold", "--per-code", "1")
+    code = text(server, "publish", "cli-hold", "--customer", "cli-4").strip()
+    held = document(server, "validate", code, *CART, "--hold", "15m")["session"]["key"]
+    assert promo(server, "redeem", code, *CART).returncode == 1
+    assert held in text(server, "sessions", "list", "--limit", "0")
+    assert document(server, "sessions", "get", held)["codes"] == [code]
+    assert document(server, "sessions", "release", held)["released"]
+    held = document(server, "validate", code, *CART, "--hold", "15m")["session"]["key"]
+    assert document(server, "redeem", code, *CART, "--session", held)["state"] == "succeeded"
+
+
+def test_codes_are_generated_once_for_a_request_id(server: ServerProcess) -> None:
+    create(server, "cli-codes")
+    batch = document(server, "codes", "generate", "cli-codes", "50", "--request-id", "cli-batch")
+    assert (batch["code_count"], batch["first_position"]) == (50, 1000)
+    assert document(server, "codes", "generate", "cli-codes", "50", "--request-id", "cli-batch") == batch
+    assert document(server, "codes", "count", "cli-codes")["issued_count"] == 1050
+    assert [one["code_count"] for one in lines(server, "codes", "batches", "cli-codes")] == [1000, 50]
+
+
+def test_customer_is_written_read_and_erased(server: ServerProcess) -> None:
+    document(server, "customers", "upsert", "cli-5", "--name", "Ada", "--email", "cli@example.com", "--metadata", "a=b")
+    document(server, "customers", "upsert", "cli-5", "--email", "")
+    found = document(server, "customers", "get", "cli-5")
+    assert (found["name"], found["email"], found["metadata"]) == ("Ada", "", {"a": "b"})
+    assert document(server, "customers", "erase", "cli-5", "--yes")["erased"]
+    assert promo(server, "customers", "get", "cli-5").returncode == 1
+
+
+def test_order_comes_from_a_file_in_minor_units(server: ServerProcess, tmp_path: Path) -> None:
+    create(server, "cli-order-file")
+    code = text(server, "publish", "cli-order-file", "--customer", "cli-6").strip()
+    file = tmp_path / "cart.json"
+    file.write_text('{"currency_code": "GBP", "items": [{"product_id": "mug", "quantity": 2, "price": 1250}]}')
+    assert document(server, "validate", code, "--order", str(file))["order"]["total_amount"] == 2000
+    file.write_text('{"currency_code": "GBP", "items": [{"product_id": "mug", "quantity": 2, "price": 12.5}]}')
+    refused = promo(server, "validate", code, "--order", str(file))
+    assert refused.returncode == 1
+    assert str(file) in refused.stderr
+
+
+def test_project_is_created_and_listed(server: ServerProcess) -> None:
+    made = document(server, "projects", "create", "cli project", "--time-zone", "Europe/London")
+    assert made["id"] in [one["id"] for one in lines(server, "projects", "list", "--limit", "0")]
+    assert promo(server, "projects", "create", "cli project").returncode == 1
+
+
+def test_ledger_is_followed_live_and_shows_nothing_twice(server: ServerProcess) -> None:
+    create(server, "cli-tail")
+    codes = text(server, "publish", "cli-tail", "--customer", "cli-7", "--count", "5").split()
+    process = subprocess.Popen(
+        command("ledger", "tail", "--json", "--last", "1", "--interval", "0.1"),
+        env=environment(server),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    # Its last entry is there already: from here on it follows.
+    assert json.loads(process.stdout.readline())["codes"] == codes
+    redeemed = [document(server, "redeem", code, *CART)["id"] for code in codes]
+    undone = document(server, "rollback", redeemed[0])["id"]
+    seen = [json.loads(process.stdout.readline()) for _ in range(len(codes) + 1)]
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert [one["id"] for one in seen] == [*redeemed, undone]
+    assert [one["kind"] for one in seen] == ["redemption"] * len(codes) + ["rollback"]
+    assert rest == ""
+    assert process.returncode == 130
+
+
+def test_store_tells_what_its_memory_holds_and_changes_nothing(server: ServerProcess) -> None:
+    create(server, "cli-store", "--per-code", "1")
+    code = text(server, "publish", "cli-store", "--customer", "cli-8").strip()
+    document(server, "redeem", code, *CART)
+    status = document(server, "store", "status")
+    assert status["append_only"]
+    assert status["append_fsync"] == "always"
+    found = document(server, "store", "memory")
+    kinds = {one["kind"]: one["keys"] for one in found["kinds"]}
+    assert {"definitions", "ledger", "holders of codes", "bits of single-use codes"} <= set(kinds)
+    assert "not of this product" not in kinds
+    assert sum(kinds.values()) == found["keys_measured"]
+    assert document(server, "store", "memory", "--keys", "5")["keys_measured"] == 5
+    assert promo(server, "ledger", "verify").returncode == 0
+
+
+def test_store_that_does_not_answer_is_one_line(server: ServerProcess) -> None:
+    done = subprocess.run(
+        command("store", "status"),
+        env={**environment(server), "PROMO_STORE__URL": "redis://127.0.0.1:1/0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "promo doctor" in done.stderr
+
+
+def test_reader_who_has_enough_is_no_failure(server: ServerProcess) -> None:
+    for number in range(3):
+        create(server, f"cli-pipe-{number}")
+    for arguments in (("campaigns", "list", "--json"), ("campaigns", "list"), ("codes", "export", "cli-pipe-0")):
+        process = subprocess.Popen(
+            command(*arguments), env=environment(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        process.stdout.close()
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
