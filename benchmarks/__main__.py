@@ -14,7 +14,6 @@ BENCHES = {
     "publish": "publish",
     "rest-publish": "rest_publish",
     "list": "list",
-    "list-vouchers": "list_vouchers",
     "import": "code_import",
     "export": "export",
     "report": "report",

@@ -1,7 +1,8 @@
 """Lists: the time of a page of 100, anywhere in a list, over gRPC from a running server, one call at a time.
 
 Redemptions: an archive of 1,000,000 of them, of 2,000 customers, written by the projection's own code; every page of
-customers chosen at random, and pages at random depth of the whole list.
+customers chosen at random, and pages at random depth of the whole list. Vouchers: a campaign of a billion codes, some
+of them published, used and edited; pages at random places, of all and of the published ones.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import grpc
 
-from benchmarks import harness, ours, output, store
+from benchmarks import harness, list_vouchers, ours, output, store
 from benchmarks.harness import SHARED
 from benchmarks.ours import METADATA
 from benchmarks.output import Output, rounded
@@ -69,7 +70,13 @@ def main(arguments: Sequence[str]) -> None:
     out = Output(json_only=options.json)
     count, calls = (20_000, 200) if options.quick else (1_000_000, 2_000)
     out.introduce("List", redemptions=f"{count:,}", customers=f"{count // EACH:,}")
+    touched = 200 if options.quick else 5_000
     found = redemptions(out, count, calls)
+    vouchers = list_vouchers.pages(calls, touched)
+    found += [
+        Pages("vouchers of a billion", list_vouchers.CODES, vouchers["anywhere"]),
+        Pages("published vouchers", touched, vouchers["published"]),
+    ]
     rows = [[one.name, f"{one.rows:,}", f"{len(one.times):,}", f"{one.p50:.2f}", f"{one.p99:.2f}"] for one in found]
     out.table(f"Pages of {PAGE}", ["list", "rows", "pages", "p50 ms", "p99 ms"], rows)
     figures = {f"{one.name.replace(' ', '_')}_p99_ms": rounded(one.p99) for one in found}

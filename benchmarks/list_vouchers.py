@@ -1,15 +1,12 @@
-"""A page of 100 vouchers anywhere in a campaign of a billion codes, some of them published, used and edited."""
+"""Pages of 100 vouchers anywhere in a campaign of a billion codes, some of them published, used and edited."""
 
 import asyncio
 import random
-import statistics
 import time
-from collections.abc import Sequence
 
-from benchmarks import embedded, output
+from benchmarks import embedded
 from benchmarks.embedded import Embedded
 from benchmarks.ours import KEY
-from benchmarks.output import Output, rounded
 from promo.client import Campaign, Limits, PromoClient, Voucher, VoucherFilter, amount_off, item, order
 
 CODES = 1_000_000_000
@@ -17,25 +14,10 @@ PAGE = 100
 CAMPAIGN = "list"
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the bench."""
-    options = output.parser(__doc__).parse_args(arguments)
-    calls, touched = (200, 200) if options.quick else (2_000, 5_000)
-    out = Output(json_only=options.json)
-    out.introduce("List", codes=f"{CODES:,}", page=PAGE, calls=calls)
+def pages(calls: int, touched: int) -> dict[str, list[float]]:
+    """Milliseconds of each page, by what is listed; `touched` codes are published."""
     with embedded.serving() as server:
-        times = asyncio.run(measure(server, calls, touched))
-    figures = {name: statistics.quantiles(some, n=100) for name, some in times.items()}
-    rows = [[name, f"{cuts[49]:.2f}", f"{cuts[98]:.2f}"] for name, cuts in figures.items()]
-    out.table("List", ["", "p50 ms", "p99 ms"], rows)
-    out.finish(
-        {
-            "p99_ms": rounded(max(cuts[98] for cuts in figures.values())),
-            "vouchers_p50_ms": rounded(figures["vouchers"][49]),
-            "vouchers_p99_ms": rounded(figures["vouchers"][98]),
-            "published_vouchers_p99_ms": rounded(figures["published vouchers"][98]),
-        }
-    )
+        return asyncio.run(measure(server, calls, touched))
 
 
 async def measure(server: Embedded, calls: int, touched: int) -> dict[str, list[float]]:
@@ -48,7 +30,7 @@ async def measure(server: Embedded, calls: int, touched: int) -> dict[str, list[
             first = generator.randrange(CODES - PAGE)
             anywhere.append(await page(client, first, None))
             published.append(await page(client, generator.randrange(touched - PAGE), VoucherFilter(published=True)))
-        return {"vouchers": anywhere, "published vouchers": published}
+        return {"anywhere": anywhere, "published": published}
 
 
 async def page(client: PromoClient, first: int, wanted: VoucherFilter | None) -> float:

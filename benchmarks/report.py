@@ -171,6 +171,39 @@ SECTIONS: dict[str, tuple[str, list[Row]]] = {
             ("p99 of the slowest list (must: 20 ms)", number("p99_ms", " ms", 2)),
             ("p99, redemptions of a customer, of 1 M", number("redemptions_of_a_customer_p99_ms", " ms", 2)),
             ("p99, redemptions at any depth, of 1 M", number("redemptions_at_any_depth_p99_ms", " ms", 2)),
+            ("p99, vouchers anywhere in a campaign of 1e9", number("vouchers_of_a_billion_p99_ms", " ms", 2)),
+            ("p99, published vouchers of it", number("published_vouchers_p99_ms", " ms", 2)),
+        ],
+    ),
+    "rest-publish": (
+        "publications over REST, both cores for everything",
+        [
+            ("requests/s, the slower of POST and GET (must: 1,200)", number("requests_per_second")),
+            ("POST, requests/s", number("post_requests_per_second")),
+            ("GET, requests/s", number("get_requests_per_second")),
+            ("at 460/s: p50", number("p50_ms", " ms", 2)),
+            ("at 460/s: p95", number("p95_ms", " ms", 2)),
+            ("at 460/s: p99 (must: 50 ms)", number("p99_ms", " ms", 2)),
+            ("errors (must: 0)", number("errors")),
+            ("appendfsync", text("durability")),
+        ],
+    ),
+    "import": (
+        "existing codes from CSV",
+        [
+            ("rows/s (must: 50,000)", number("rows_per_second")),
+            ("rows", number("rows")),
+            ("peak memory above idle (must: 256 MiB)", number("peak_memory_mib", " MiB", 1)),
+        ],
+    ),
+    "export": (
+        "codes to a file",
+        [
+            ("MB/s (must: 300, or the disk's own)", number("megabytes_per_second")),
+            ("the disk's own, MB/s", number("disk_megabytes_per_second")),
+            ("as a stream over gRPC, MB/s", number("stream_megabytes_per_second")),
+            ("codes", number("codes")),
+            ("peak memory above idle", number("peak_memory_mib", " MiB", 1)),
         ],
     ),
 }

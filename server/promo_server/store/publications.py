@@ -52,7 +52,7 @@ class RedisPublications:
             found = await pipe.get(key)
             if found != before:
                 return bool(found == after)
-            pipe.multi()
+            pipe.multi()  # type: ignore[no-untyped-call]
             pipe.set(key, after)
             try:
                 await pipe.execute()
