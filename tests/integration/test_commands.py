@@ -95,6 +95,37 @@ def test_code_is_published_validated_redeemed_once_and_rolled_back(server: Serve
     assert [one["codes"] for one in lines(server, "publications", "held", "cli-path", "cli-1")] == [[code]]
 
 
+def test_one_voucher_has_terms_of_its_own_and_is_its_campaigns_again(server: ServerProcess) -> None:
+    create(server, "cli-voucher", "--per-code", "1")
+    code = text(server, "publish", "cli-voucher", "--customer", "cli-9").strip()
+    end = ("--end", "2098-01-01T00:00:00Z")
+    changed = document(server, "vouchers", "update", code, *end, "--uses", "2", "--amount", "5.00", "--metadata", "a=b")
+    assert changed["redemption_limit"] == 2
+    assert changed["expire_time"] == "2098-01-01T00:00:00Z"
+    assert document(server, "validate", code, *CART)["order"]["total_discount_amount"] == 500
+    assert "5.00 GBP off the order" in text(server, "vouchers", "get", code)
+    late = promo(server, "vouchers", "update", code, "--uses", "9", "--etag", "v_1_0.77")
+    assert late.returncode == 1
+    cleared = document(server, "vouchers", "update", code, "--clear", "discount", "--clear", "expire_time")
+    assert "expire_time" not in cleared
+    assert document(server, "validate", code, *CART)["order"]["total_discount_amount"] == 600
+    assert (
+        "either set it or --clear it"
+        in promo(server, "vouchers", "update", code, *end, "--clear", "expire_time").stderr
+    )
+
+    assert not document(server, "vouchers", "disable", code)["enabled"]
+    assert not document(server, "validate", code, *CART, status=1)["valid"]
+    assert document(server, "vouchers", "enable", code)["enabled"]
+    held = lines(server, "vouchers", "list", "cli-voucher", "--holder", "cli-9", "--fresh")
+    assert [one["code"] for one in held] == [code]
+    assert len(lines(server, "vouchers", "list", "cli-voucher", "--first", "10", "--limit", "5")) == 5
+    assert document(server, "vouchers", "create", "CLI-NAMED", "--campaign", "cli-voucher")["code"] == "CLI-NAMED"
+    assert promo(server, "vouchers", "create", "CLI-NAMED", "--campaign", "cli-voucher").returncode == 1
+    assert document(server, "vouchers", "delete", code, "--yes")["deleted"]
+    assert promo(server, "vouchers", "get", code).returncode == 1
+
+
 def test_many_terminals_at_once_use_a_limit_exactly(server: ServerProcess) -> None:
     create(server, "cli-crowd", "--per-campaign", "3")
     codes = text(server, "publish", "cli-crowd", "--customer", "cli-2", "--count", "8").split()

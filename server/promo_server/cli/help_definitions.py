@@ -78,9 +78,49 @@ CAMPAIGNS_DELETE = """Delete a campaign. Its codes are unknown from the next cal
     promo campaigns delete SPRING --yes
 """
 
-VOUCHERS = """Look at single codes.
+VOUCHERS = """Look at single codes, and give them something of their own.
 
     promo vouchers get K7XQ2MNP4R
+    promo vouchers list SPRING --published --no-redeemed
+    promo vouchers update K7XQ2MNP4R --end 2027-01-31T00:00:00Z
+    promo vouchers disable K7XQ2MNP4R
+"""
+
+VOUCHERS_CREATE = """Give a campaign a code of your own choice. No code of the project may be or have been equal to it.
+
+    promo vouchers create WELCOME --campaign SPRING
+"""
+
+VOUCHERS_LIST = """List the vouchers of a campaign by position, also those that nobody has touched yet.
+
+    promo vouchers list SPRING --first 1000000 --limit 20
+    promo vouchers list SPRING --holder 17850
+    promo vouchers list SPRING --redeemed --limit 0 --json
+"""
+
+VOUCHERS_UPDATE = """Give one code something of its own: start, end, uses, discount, metadata.
+
+What no option names stays as it is, and a change by somebody else in between
+is refused. What is cleared becomes the campaign's again.
+
+    promo vouchers update K7XQ2MNP4R --end 2027-01-31T00:00:00Z --uses 3
+    promo vouchers update K7XQ2MNP4R --amount 10.00 --metadata ticket=4711
+    promo vouchers update K7XQ2MNP4R --clear expire_time --clear discount
+"""
+
+VOUCHERS_ENABLE = """Let one code be used, as far as its campaign can.
+
+    promo vouchers enable K7XQ2MNP4R
+"""
+
+VOUCHERS_DISABLE = """Refuse one code from the next call on.
+
+    promo vouchers disable K7XQ2MNP4R
+"""
+
+VOUCHERS_DELETE = """Delete one code: it is unknown from the next call on, and never issued again.
+
+    promo vouchers delete K7XQ2MNP4R --yes
 """
 
 VOUCHERS_GET = """Show one code: its campaign, its uses, who holds it, when it ends.

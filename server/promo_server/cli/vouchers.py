@@ -1,17 +1,71 @@
-"""`promo vouchers`: single codes and what has happened to them."""
+"""`promo vouchers`: single codes, what has happened to them, and what they have of their own."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal, get_args
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from promo.client import PromoClient
+from promo.v1.voucher_pb2 import Voucher
+from promo.v1.voucher_service_pb2 import VoucherFilter
+from promo_server.cli import campaign_text
+from promo_server.cli.campaign_options import DiscountOptions, Moment
 from promo_server.cli.documents import to_document
-from promo_server.cli.options import ServerOptions, SettingsOptions, call
-from promo_server.cli.output import Json, print_fields, print_json, spell_time
+from promo_server.cli.failure import CommandError
+from promo_server.cli.listing import ListOptions, Table, show
+from promo_server.cli.options import (
+    Etag,
+    Metadata,
+    RequestId,
+    ServerOptions,
+    SettingsOptions,
+    ValidateOnly,
+    call,
+    parse_metadata,
+)
+from promo_server.cli.output import Json, Yes, confirm, print_fields, print_json, print_line, spell_time
+
+Own = Literal["start_time", "expire_time", "redemption_limit", "discount", "metadata"]
+
+
+def create(
+    code: str,
+    /,
+    *,
+    campaign: str,
+    request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
+    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Give a campaign a code of your own choice.
+
+    Parameters
+    ----------
+    code
+        As it is to be typed.
+    campaign
+        Id or name.
+
+    """
+    made = call(
+        settings,
+        server,
+        lambda client: client.vouchers.create(
+            code, campaign=campaign, request_id=request_id, validate_only=validate_only
+        ),
+    )
+    _tell(made, "Created", validate_only=validate_only, json=json)
 
 
 def get(
     code: str,
     /,
     *,
-    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
@@ -23,7 +77,14 @@ def get(
         As a person would type it.
 
     """
-    found = call(settings, server, lambda client: client.vouchers.get(code))
+
+    async def work(client: PromoClient) -> tuple[Voucher, str]:
+        found = await client.vouchers.get(code)
+        # Only tables need it.
+        currency = "" if json else (await client.campaigns.get(found.campaign_id)).currency_code
+        return found, currency
+
+    found, currency = call(settings, server, work)
     if json:
         print_json(to_document(found))
         return
@@ -33,9 +94,215 @@ def get(
             ("code", found.code),
             ("campaign", f"{found.campaign} ({found.campaign_id})"),
             ("state", "enabled" if found.enabled else "DISABLED"),
-            ("used", f"{found.redeemed_count:,} of {found.redemption_limit or 'any number'}"),
+            ("gives", campaign_text.gives(found.discount, currency)),
+            ("used", _uses(found)),
             ("holder", found.holder),
             ("published", spell_time(found.publish_time)),
+            ("starts", spell_time(found.start_time)),
             ("ends", spell_time(found.expire_time)),
+            ("metadata", ", ".join(f"{key}={value}" for key, value in sorted(found.metadata.items()))),
+            ("changed", spell_time(found.update_time)),
+            ("etag", found.etag),
         )
     )
+
+
+def list_vouchers(  # noqa: PLR0913 - one parameter for each option
+    campaign: str,
+    /,
+    *,
+    first: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    holder: str = "",
+    published: bool | None = None,
+    redeemed: bool | None = None,
+    disabled: bool | None = None,
+    edited: bool | None = None,
+    fresh: Annotated[bool, Parameter(negative=())] = False,
+    options: ListOptions = ListOptions(),  # noqa: B008
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """List the vouchers of a campaign by position.
+
+    Parameters
+    ----------
+    campaign
+        Id or name.
+    first
+        Position to begin with.
+    holder
+        Only those that this customer holds, by the caller's own id.
+    published
+        Only those that were handed out, or were not.
+    redeemed
+        Only those that were used, or were not.
+    disabled
+        Only those that are disabled themselves, or are not.
+    edited
+        Only those that have something of their own, or have not.
+    fresh
+        Fail when what has just happened may be missing.
+
+    """
+    wanted = VoucherFilter(holder=holder, published=published, redeemed=redeemed, disabled=disabled, edited=edited)
+    table: Table[Voucher] = Table(
+        ("code", "state", "used", "holder", "published", "ends"),
+        lambda one: (
+            one.code,
+            "enabled" if one.enabled else "DISABLED",
+            _uses(one),
+            one.holder,
+            spell_time(one.publish_time),
+            spell_time(one.expire_time),
+        ),
+    )
+    show(
+        settings,
+        server,
+        lambda client: client.vouchers.list(
+            campaign, filter=wanted, first_position=first, page_size=options.page_size, require_fresh=fresh
+        ),
+        table,
+        options,
+        json=json,
+    )
+
+
+def update(  # noqa: PLR0913 - one parameter for each option
+    code: str,
+    /,
+    *,
+    start: Annotated[Moment, Parameter(help="First instant of use.")] = None,
+    end: Annotated[Moment, Parameter(help="First instant at which use has ended.")] = None,
+    uses: Annotated[int | None, Parameter(validator=Number(gte=0, lte=2**63 - 1))] = None,
+    metadata: Metadata = (),
+    discount: DiscountOptions = DiscountOptions(),  # noqa: B008
+    clear: Annotated[tuple[Own, ...], Parameter(negative=())] = (),
+    etag: Etag = "",
+    request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Give one code something of its own; what no option names stays as it is.
+
+    Parameters
+    ----------
+    code
+        As a person would type it.
+    uses
+        Redemptions allowed; no limit when 0.
+    metadata
+        All of its entries.
+    clear
+        What becomes the campaign's again; repeat for several.
+
+    """
+
+    async def work(client: PromoClient) -> Voucher:
+        found = await client.vouchers.get(code)
+        campaign = await client.campaigns.get(found.campaign_id)
+        change = Voucher(code=found.code, etag=etag or found.etag, redemption_limit=uses)
+        if start is not None:
+            change.start_time.FromDatetime(start)
+        if end is not None:
+            change.expire_time.FromDatetime(end)
+        change.metadata.update(parse_metadata(metadata))
+        built = discount.build(campaign.currency_code)
+        if built is not None:
+            change.discount.CopyFrom(built)
+        given = {field.name for field, _ in change.ListFields()} & set(get_args(Own))
+        if given & set(clear):
+            raise CommandError(f"{', '.join(sorted(given & set(clear)))}: either set it or --clear it")
+        fields = sorted(given | set(clear))
+        if not fields:
+            raise CommandError("nothing to change; see promo vouchers update --help")
+        return await client.vouchers.update(change, fields, request_id=request_id, validate_only=validate_only)
+
+    _tell(call(settings, server, work), "Updated", validate_only=validate_only, json=json)
+
+
+def enable(
+    code: str,
+    /,
+    *,
+    etag: Etag = "",
+    request_id: RequestId = "",
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Let one code be used, as far as its campaign can.
+
+    Parameters
+    ----------
+    code
+        As a person would type it.
+
+    """
+    changed = call(settings, server, lambda client: client.vouchers.enable(code, etag=etag, request_id=request_id))
+    _tell(changed, "Enabled", validate_only=False, json=json)
+
+
+def disable(
+    code: str,
+    /,
+    *,
+    etag: Etag = "",
+    request_id: RequestId = "",
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Refuse one code.
+
+    Parameters
+    ----------
+    code
+        As a person would type it.
+
+    """
+    changed = call(settings, server, lambda client: client.vouchers.disable(code, etag=etag, request_id=request_id))
+    _tell(changed, "Disabled", validate_only=False, json=json)
+
+
+def delete(
+    code: str,
+    /,
+    *,
+    yes: Yes = False,
+    etag: Etag = "",
+    request_id: RequestId = "",
+    server: ServerOptions = ServerOptions(),  # noqa: B008
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
+    json: Json = False,
+) -> None:
+    """Delete one code.
+
+    Parameters
+    ----------
+    code
+        As a person would type it.
+
+    """
+    confirm(f"Deleting code {code}", yes=yes)
+    call(settings, server, lambda client: client.vouchers.delete(code, etag=etag, request_id=request_id))
+    if json:
+        print_json({"code": code, "deleted": True})
+    else:
+        print_line(f"Deleted {code}.")
+
+
+def _uses(voucher: Voucher) -> str:
+    return f"{voucher.redeemed_count:,} of {voucher.redemption_limit or 'any number'}"
+
+
+def _tell(voucher: Voucher, done: str, *, validate_only: bool, json: bool) -> None:
+    if json:
+        print_json(to_document(voucher))
+    elif validate_only:
+        print_line(f"{voucher.code} is fine. Nothing was changed.")
+    else:
+        print_line(f"{done} {voucher.code} of {voucher.campaign}.")
