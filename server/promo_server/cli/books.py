@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.embedded import EmbeddedStoreOptions
 from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase

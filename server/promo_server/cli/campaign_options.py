@@ -15,7 +15,7 @@ from promo.client.build import Effect
 from promo.v1.campaign_pb2 import Campaign
 from promo.v1.discount_pb2 import Discount
 from promo_server.cli import money
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 
 _DISCOUNT = Group("What a code gives", sort_key=0)
 _VALIDITY = Group("When", sort_key=0)

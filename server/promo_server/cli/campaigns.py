@@ -12,8 +12,8 @@ from promo.client import PromoClient
 from promo.v1.campaign_pb2 import Campaign
 from promo_server.cli import campaign_text
 from promo_server.cli.campaign_options import DiscountOptions, LayoutOptions, LimitOptions, ValidityOptions
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
-from promo_server.cli.failure import CommandError
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.message_file import fill
 from promo_server.cli.options import (

@@ -11,8 +11,8 @@ from cyclopts.validators import Number
 
 from promo.client.exceptions import DeadlineExceededError
 from promo.v1.code_batch_pb2 import CodeBatch
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
-from promo_server.cli.failure import CommandError
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, call, connect
 from promo_server.cli.output import Json, print_json, print_line, spell_time

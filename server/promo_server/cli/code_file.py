@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 
 Format = Literal["csv", "txt"]
 

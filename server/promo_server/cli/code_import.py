@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from promo.client import PromoClient, exceptions
 from promo.v1.code_service_pb2 import CodeImport, RefusedRow
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.import_rows import RowFormat, fingerprint, format_of, rows
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import Json, print_json, print_line

@@ -10,7 +10,7 @@ from typing import Annotated
 import uvloop
 from cyclopts import Parameter
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.local_export import read_key
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import Json, print_json, print_line

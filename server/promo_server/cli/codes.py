@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from promo_server.cli.code_file import HEADER, CodeFile, Export, Format, rows
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.local_export import export_locally
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import Json, print_json, print_line

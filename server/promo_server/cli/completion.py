@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.completion.detect import ShellDetectionError
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.output import Json, print_json, print_line
 
 

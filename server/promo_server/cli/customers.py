@@ -7,8 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from promo.client import Customer
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
-from promo_server.cli.failure import CommandError
 from promo_server.cli.listing import FilterOptions, Table, show
 from promo_server.cli.options import (
     Metadata,

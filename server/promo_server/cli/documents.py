@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 
 Document = dict[str, Any]
 

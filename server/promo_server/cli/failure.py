@@ -9,6 +9,7 @@ import traceback
 from promo.client import PromoError
 from promo.client.reasons import Reason
 from promo_server.app import StartError
+from promo_server.cli.command_error import CommandError
 from promo_server.domain.errors import DomainError
 from promo_server.embedded import EmbeddedStoreError
 from promo_server.secret_values import SecretValueError
@@ -17,10 +18,6 @@ from promo_server.sql.migrate import NewerDatabaseError
 from promo_server.state import StateError
 
 _UNAVAILABLE = 14
-
-
-class CommandError(Exception):
-    """A command that cannot go on; the text ends with the next step."""
 
 
 _PLAIN = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 
 RowFormat = Literal["csv", "json", "txt"]
 

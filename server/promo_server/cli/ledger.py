@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 
 from promo_server.cli.books import Books, open_books
 from promo_server.cli.books import verify as compare
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line, print_table
 from promo_server.domain.access import Project

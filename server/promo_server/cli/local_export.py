@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.progress import Progress
 from promo_server.kernel.codes import NO_CODE, ResumeMismatchError
 from promo_server.kernel.verification import InvalidKeyError, IssuedCodes

@@ -10,8 +10,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import Document, from_document
-from promo_server.cli.failure import CommandError
 
 _STANDARD_INPUT = "-"
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from promo.client import PromoClient, Timeouts, Tls
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.secret_values import BootstrapKey, parse_key
 from promo_server.settings import ClientSettings, LoadedSettings, Settings, load
 from promo_server.state import StateDir

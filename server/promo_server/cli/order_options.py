@@ -13,7 +13,7 @@ from promo.client import item
 from promo.client import order as build_order
 from promo.v1.order_pb2 import Order, OrderItem
 from promo_server.cli import money
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.message_file import fill
 
 _ORDER = Group("Order", sort_key=0)

@@ -14,8 +14,8 @@ from promo.client import Campaign
 from promo.v1.placed_order_pb2 import PlacedOrder
 from promo_server.cli import money
 from promo_server.cli.checkout import spell_totals
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
-from promo_server.cli.failure import CommandError
 from promo_server.cli.listing import FilterOptions, Table, show
 from promo_server.cli.options import ServerOptions, SettingsOptions, call, connect
 from promo_server.cli.output import Json, print_fields, print_json, print_table, spell_time

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 
 _PIPE_WIDTH = 240
 

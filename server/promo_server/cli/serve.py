@@ -10,8 +10,8 @@ import uvloop
 from cyclopts import Parameter
 
 from promo_server import app
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.demo.run import DemoOptions, load_settings, run
-from promo_server.cli.failure import CommandError
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line
 from promo_server.cli.replay.invoices import read_invoices

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from promo_server.cli.books import connect_store
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_fields, print_hint, print_json, print_line, print_table
 from promo_server.cli.progress import Progress

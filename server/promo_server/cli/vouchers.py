@@ -12,8 +12,8 @@ from promo.v1.voucher_pb2 import Voucher
 from promo.v1.voucher_service_pb2 import VoucherFilter
 from promo_server.cli import campaign_text
 from promo_server.cli.campaign_options import DiscountOptions, Moment
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
-from promo_server.cli.failure import CommandError
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.options import (
     Etag,

@@ -8,7 +8,7 @@ import pytest
 
 from promo_server.cli import code_file
 from promo_server.cli.code_file import CodeFile, Export, rows
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 
 SPRING = Export("SPRING", 0, 0, "csv")
 

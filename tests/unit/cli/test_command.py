@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from promo_server.cli.command import run
-from promo_server.cli.failure import CommandError, explain
+from promo_server.cli.command_error import CommandError
+from promo_server.cli.failure import explain
 
 SECRET = "0f" * 32
 

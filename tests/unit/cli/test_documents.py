@@ -8,8 +8,8 @@ from promo.client import Campaign, Limits, Order, amount_off, item, order
 from promo.v1.redeemable_pb2 import RedeemableResult
 from promo.v1.redemption_pb2 import Redemption, RedemptionState
 from promo.v1.validity_pb2 import Validity
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import from_document, to_document
-from promo_server.cli.failure import CommandError
 from promo_server.cli.message_file import fill
 
 

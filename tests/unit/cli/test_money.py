@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from promo_server.cli import money
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 
 
 @pytest.mark.parametrize(

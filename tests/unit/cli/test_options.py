@@ -7,7 +7,7 @@ import pytest
 from promo.client import amount_off, fixed_price, free_units, item, order, percent_off
 from promo_server.cli.campaign_options import DiscountOptions
 from promo_server.cli.command import run
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.order_options import OrderOptions
 
 

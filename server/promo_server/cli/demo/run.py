@@ -13,10 +13,10 @@ from typing import Any
 from promo.client import Campaign, PromoClient, Timeouts, percent_off
 from promo_server.app import Server
 from promo_server.cli.books import Books, open_books
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.demo import scenario, show
 from promo_server.cli.demo.baskets import baskets
 from promo_server.cli.demo.reconcile import reconcile
-from promo_server.cli.failure import CommandError
 from promo_server.cli.money import spell
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import print_json, print_line

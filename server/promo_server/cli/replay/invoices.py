@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.replay.events import Cancellation, Event, Line, Order, Skip, Skipped, quantities
 
 COLUMNS = ("invoice_no", "customer_id", "stock_code", "quantity", "unit_price_pence")

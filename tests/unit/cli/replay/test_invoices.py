@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promo_server.cli.failure import CommandError
+from promo_server.cli.command_error import CommandError
 from promo_server.cli.replay.events import Cancellation, Event, Line, Order, Skip, Skipped
 from promo_server.cli.replay.invoices import read_invoices
 
