@@ -261,6 +261,7 @@ pub fn kind(key: &str) -> Option<&'static str> {
         ("q", true) => "uses per customer and code",
         ("m" | "o", true) => "budgets",
         ("p", true) => "bits of single-use codes",
+        ("e", true) => "vouchers that were edited",
         ("g", true) => "guesses of codes",
         _ => return None,
     })
@@ -346,6 +347,7 @@ mod tests {
             (keys.named(&discount_budget(1)), "budgets"),
             (keys.named(&order_value_budget(1)), "budgets"),
             (keys.named(&page(1, 2)), "bits of single-use codes"),
+            (keys.voucher_override(1, 2), "vouchers that were edited"),
         ];
         for (key, what) in of_partition {
             assert_eq!(kind(&key), Some(what), "{key}");
