@@ -41,7 +41,8 @@ async def test_a_redemption_is_in_the_next_list_and_so_is_its_rollback(client: P
     cart = order("GBP", [item("mug", price=10_00, quantity=3)], source_id=f"o-{customer}")
     one = await client.redeem(codes=[first, third], order=cart, customer=customer, request_id=customer)
     assert await all_of(aiter(client.redemptions.list(f'customer = "{customer}"', require_fresh=True))) == [one]
-    two = await client.redeem(codes=[second], order=CART, customer=customer)
+    other_cart = order("GBP", [item("mug", price=30_00)], source_id=f"p-{customer}")
+    two = await client.redeem(codes=[second], order=other_cart, customer=customer)
     rollback = await client.rollback(one.id, redeemable_redemption_ids=[f"{one.id}.1"], reason="returned")
     newest = await all_of(aiter(client.redemptions.list(f"customer = {customer}")))
     assert [found.id for found in newest] == [two.id, one.id]
