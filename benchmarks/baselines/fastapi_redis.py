@@ -59,7 +59,8 @@ class Redemption(BaseModel):
 
 def build(store_socket: str) -> FastAPI:
     """Returns the application on the store with this socket."""
-    store = Redis(unix_socket_path=store_socket, decode_responses=True)
+    # As many connections as calls are in flight; the default of 100 raises beyond.
+    store = Redis(unix_socket_path=store_socket, decode_responses=True, max_connections=1_024)
     script = store.register_script(SCRIPT)
 
     @asynccontextmanager

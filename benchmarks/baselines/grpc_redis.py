@@ -95,7 +95,8 @@ class RedemptionServicer(redemption_service_pb2_grpc.RedemptionServiceServicer):
 
 async def serve(port: int, store_socket: str) -> None:
     """Serves until it is told to stop."""
-    store = Redis(unix_socket_path=store_socket, decode_responses=True)
+    # As many connections as calls are in flight; the default of 100 raises beyond.
+    store = Redis(unix_socket_path=store_socket, decode_responses=True, max_connections=1_024)
     await store.ping()
     server = grpc.aio.server()
     redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(RedemptionServicer(store), server)
