@@ -207,3 +207,4 @@ SECTIONS: dict[str, tuple[str, list[Row]]] = {
         ],
     ),
 }
+SECTIONS["redeem-everysec"] = ("unary Redeem, log flushed every second", SECTIONS["redeem"][1])

@@ -14,6 +14,7 @@ from benchmarks import machine
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = "--quick"
+DEFAULT_DURABILITY = "always"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,14 @@ def kept(name: str, arguments: Sequence[str]) -> Iterator[None]:
         "figures": json.loads(lines[-1]),
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
+    (RESULTS / f"{variant(name, arguments)}.json").write_text(json.dumps(document, indent=2) + "\n")
+
+
+def variant(name: str, arguments: Sequence[str]) -> str:
+    """What a run is kept as: with another durability than the default it stands beside the default one."""
+    parts = [part for argument in arguments for part in argument.split("=", 1)]
+    chosen = parts[parts.index("--durability") + 1] if "--durability" in parts[:-1] else DEFAULT_DURABILITY
+    return name if chosen == DEFAULT_DURABILITY else f"{name}-{chosen}"
 
 
 def load(name: str) -> Result | None:
