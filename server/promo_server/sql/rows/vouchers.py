@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, false, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, false, func, or_, select, true, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.services.archive_ports import EditedVoucher, Row
@@ -43,6 +43,19 @@ def _condition(wanted: VoucherFilter) -> list[ColumnElement[bool]]:
     if wanted.edited is not None:
         conditions.append(table.record.is_not(None) if wanted.edited else table.record.is_(None))
     return conditions
+
+
+def _from_position(project_id: str, campaign_id: str, first: int) -> Select[Any]:
+    """Return the query of what is known of a campaign's vouchers, by position."""
+    return (
+        select(VOUCHER_STATES)
+        .where(
+            VOUCHER_STATES.c.project_id == project_id,
+            VOUCHER_STATES.c.campaign_id == campaign_id,
+            VOUCHER_STATES.c.position >= first,
+        )
+        .order_by(VOUCHER_STATES.c.position)
+    )
 
 
 class SqlVouchers(Rows):
@@ -84,16 +97,7 @@ class SqlVouchers(Rows):
         end: int,
     ) -> Sequence[VoucherState]:
         """Return what is known of the positions `[first, end)` of a campaign, by position."""
-        query = (
-            select(VOUCHER_STATES)
-            .where(
-                VOUCHER_STATES.c.project_id == project_id,
-                VOUCHER_STATES.c.campaign_id == campaign_id,
-                VOUCHER_STATES.c.position >= first,
-                VOUCHER_STATES.c.position < end,
-            )
-            .order_by(VOUCHER_STATES.c.position)
-        )
+        query = _from_position(project_id, campaign_id, first).where(VOUCHER_STATES.c.position < end)
         return [_state(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def matching(
@@ -105,17 +109,7 @@ class SqlVouchers(Rows):
         count: int,
     ) -> Sequence[VoucherState]:
         """Return up to `count` vouchers that something has happened to and that match, from a position on."""
-        query = (
-            select(VOUCHER_STATES)
-            .where(
-                VOUCHER_STATES.c.project_id == project_id,
-                VOUCHER_STATES.c.campaign_id == campaign_id,
-                VOUCHER_STATES.c.position >= first,
-                *_condition(wanted),
-            )
-            .order_by(VOUCHER_STATES.c.position)
-            .limit(count)
-        )
+        query = _from_position(project_id, campaign_id, first).where(*_condition(wanted)).limit(count)
         return [_state(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def edited(self, project_id: str, after: tuple[str, int], count: int) -> Sequence[EditedVoucher]:
