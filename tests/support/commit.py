@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgpack
+
 ENGINE = Path(__file__).parents[2] / "codegen_ext" / "crates" / "engine"
 COMMIT = "promo_1_commit"
 READ = "promo_1_read"
@@ -59,8 +61,8 @@ def commit_group(client: Any, *plans: Sequence[Operation]) -> list[list[Any]]:
     others = {key: place for place, key in enumerate(dict.fromkeys(key for key in parts if isinstance(key, Other)), 1)}
     arguments: list[Any] = [len(texts)]
     for plan in plans:
-        sent = [_sent(argument, texts, others) for operation in plan for argument in operation]
-        arguments += [len(sent), *sent]
+        sent = (_sent(argument, texts, others) for operation in plan for argument in operation)
+        arguments.append(b"".join(msgpack.packb(argument, use_bin_type=False) for argument in sent))
     keys = [key.name for key in (*texts, *others)]
     return list(client.execute_command("FCALL", COMMIT, len(keys), *keys, *arguments))
 

@@ -4,9 +4,9 @@
 -- KEYS[1..n]   every key touched; the first `g` of them hold strings and are read
 --              in one go
 -- ARGV[1]      g
--- ARGV[2..]    plans, each the number of its arguments and then its operations,
---              each a letter and its arguments; keys are given as positions in
---              KEYS. operations.lua and issue.lua describe them.
+-- ARGV[2..]    plans, each its operations in MessagePack: of each its letter and
+--              then its arguments, numbers as numbers; keys are given as positions
+--              in KEYS. operations.lua and issue.lua describe them.
 -- Returns      one of these for each plan
 --              {0, answer, results} done: the ledger id (or kept text) and what
 --              each limit answered, "slot:sequence:total" joined by commas
@@ -21,8 +21,8 @@
 --              {-6, text}       failed: the store refused a command of the plan
 
 -- Guards of one plan; returns the answer of the first that does not pass.
-local function check(first, last)
-  local at, number = first, 0
+local function check(last)
+  local at, number = 1, 0
   while at <= last do
     local letter = ARGS[at]
     local guard = guards[letter]
@@ -42,8 +42,8 @@ local function check(first, last)
   end
 end
 
-local function write_all(first, last)
-  local at, once = first, nil
+local function write_all(last)
+  local at, once = 1, nil
   while at <= last do
     local letter = ARGS[at]
     local write = writes[letter]
@@ -59,8 +59,10 @@ local function write_all(first, last)
   end
 end
 
-local function decide(first, last)
-  local refusal = check(first, last)
+local function decide(plan)
+  ARGS = { unpack_plan(plan) }
+  local last = #ARGS
+  local refusal = check(last)
   if refusal then
     restore_limits()
     return refusal
@@ -68,23 +70,21 @@ local function decide(first, last)
   -- From here on what was taken stays taken: a command that fails half-way must
   -- not let a limit be passed.
   BEFORE = {}
-  write_all(first, last)
+  write_all(last)
   return { FRESH, ANSWER, table.concat(RESULTS, ',') }
 end
 
 local function commit(keys, args)
-  begin(keys, args)
-  local answers, at, last = {}, 2, #args
-  while at <= last do
-    local stop = at + tonumber(args[at])
+  begin(keys, tonumber(args[1]))
+  local answers = {}
+  for i = 2, #args do
     begin_plan()
-    local passed, answer = pcall(decide, at + 1, stop)
+    local passed, answer = pcall(decide, args[i])
     if not passed then
       restore_limits()
       answer = { FAILED, type(answer) == 'table' and answer.err or tostring(answer) }
     end
-    answers[#answers + 1] = answer
-    at = stop + 1
+    answers[i - 1] = answer
   end
   store_limits()
   store_bits()

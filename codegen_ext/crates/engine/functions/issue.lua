@@ -9,14 +9,10 @@
 -- codes are not single-use.
 arity.N = 13
 guards.N = function(at)
-  local arguments = {}
-  for i = 2, 11 do
-    arguments[i] = tonumber(ARGS[at + i])
-  end
-  local count, bound, bucket_size, first_bucket, buckets = unpack(arguments, 2, 6)
-  local first_bucket_key = arguments[7]
-  local page_size, first_page, pages, first_page_key = unpack(arguments, 8, 11)
-  local cursor, published = match(VALUES[tonumber(ARGS[at + 1])] or '0:0', '^(%d+):(%d+)$')
+  local count, bound, bucket_size, first_bucket, buckets = unpack(ARGS, at + 2, at + 6)
+  local first_bucket_key = ARGS[at + 7]
+  local page_size, first_page, pages, first_page_key = unpack(ARGS, at + 8, at + 11)
+  local cursor, published = match(VALUES[ARGS[at + 1]] or '0:0', '^(%d+):(%d+)$')
   local first = tonumber(cursor)
   local skips = {}
   for skip in string.gmatch(ARGS[at + 12], '%d+') do
@@ -38,7 +34,7 @@ guards.N = function(at)
       return { MOVED, reached }
     end
     local used = pages > 0
-      and load_bit(KEYS_[first_page_key + page - first_page], text(position % page_size)) == 1
+      and load_bit(KEYS_[first_page_key + page - first_page], position % page_size) == 1
     local withheld = call('HEXISTS', KEYS_[first_bucket_key + bucket - first_bucket], text(position % bucket_size)) == 1
     if not used and not withheld and not skips[position] then
       POSITIONS[#POSITIONS + 1] = position
@@ -50,8 +46,8 @@ guards.N = function(at)
 end
 writes.N = function(at)
   set_string(at + 1, format('%d:%d', CURSOR, PUBLISHED))
-  local bucket_size, first_bucket = tonumber(ARGS[at + 4]), tonumber(ARGS[at + 5])
-  local first_bucket_key = tonumber(ARGS[at + 7])
+  local bucket_size, first_bucket = ARGS[at + 4], ARGS[at + 5]
+  local first_bucket_key = ARGS[at + 7]
   for i, position in ipairs(POSITIONS) do
     local value = '>' .. RESULTS[1]
     if i == 1 then
@@ -73,11 +69,11 @@ end
 arity.G = 2
 writes.G = function(at)
   local value = RESULTS[1]
-  local before = VALUES[tonumber(ARGS[at + 1])]
+  local before = VALUES[ARGS[at + 1]]
   if before then
     value = before .. ',' .. value
   end
-  if ARGS[at + 2] == '0' then
+  if ARGS[at + 2] == 0 then
     set_string(at + 1, value)
   else
     set_string(at + 1, value, 'PX', ARGS[at + 2])

@@ -8,10 +8,12 @@ local FRESH, REPLAYED, FOUND = 0, 1, 2
 
 local arity, guards, writes = {}, {}, {}
 
--- V key expected: the definition that the caller decided by is still in force.
+-- V key version: the definition that the caller decided by is still in force. A
+-- caller may know of a newer one before this place does, never the other way.
 arity.V = 2
 guards.V = function(at)
-  if VALUES[tonumber(ARGS[at + 1])] ~= ARGS[at + 2] then
+  local version = VALUES[ARGS[at + 1]]
+  if not version or tonumber(version) > ARGS[at + 2] then
     return { STALE }
   end
 end
@@ -21,7 +23,7 @@ end
 -- is written after everything else, since only then is it known.
 arity.I = 3
 guards.I = function(at)
-  local value = VALUES[tonumber(ARGS[at + 1])]
+  local value = VALUES[ARGS[at + 1]]
   if value then
     if string.sub(value, 1, 16) == ARGS[at + 2] then
       return { REPLAYED, string.sub(value, 17) }
@@ -38,7 +40,7 @@ end
 -- own id, or because the customer is to hold one only).
 arity.R = 1
 guards.R = function(at)
-  local value = VALUES[tonumber(ARGS[at + 1])]
+  local value = VALUES[ARGS[at + 1]]
   if value then
     return { FOUND, value }
   end
@@ -47,7 +49,7 @@ end
 -- A key: nothing is there yet.
 arity.A = 1
 guards.A = function(at)
-  if VALUES[tonumber(ARGS[at + 1])] then
+  if VALUES[ARGS[at + 1]] then
     return { CHANGED }
   end
 end
@@ -55,7 +57,7 @@ end
 -- E key expected: the record is still the one that the caller read.
 arity.E = 2
 guards.E = function(at)
-  if VALUES[tonumber(ARGS[at + 1])] ~= ARGS[at + 2] then
+  if VALUES[ARGS[at + 1]] ~= ARGS[at + 2] then
     return { CHANGED }
   end
 end
@@ -79,8 +81,8 @@ end
 -- C key free_key limit: takes a use within the limit.
 arity.C = 3
 guards.C = function(at, number)
-  local counter = load_counter(tonumber(ARGS[at + 1]))
-  if counter.used >= tonumber(ARGS[at + 3]) then
+  local counter = load_counter(ARGS[at + 1])
+  if counter.used >= ARGS[at + 3] then
     return { REFUSED, number }
   end
   counter.free_key = key_at(at + 2)
@@ -94,23 +96,23 @@ end
 -- collected at that time.
 arity.P = 4
 guards.P = function(at, number)
-  load_counter(tonumber(ARGS[at + 1])).expire_at = ARGS[at + 4]
+  load_counter(ARGS[at + 1]).expire_at = ARGS[at + 4]
   return guards.C(at, number)
 end
 
 -- K key slot: keeps a use that the caller's own hold has taken.
 arity.K = 2
 guards.K = function(at)
-  local counter = load_counter(tonumber(ARGS[at + 1]))
+  local counter = load_counter(ARGS[at + 1])
   counter.keeps_end = true
   counter.sequence = counter.sequence + 1
-  add_result(tonumber(ARGS[at + 2]), counter.sequence, counter.used)
+  add_result(ARGS[at + 2], counter.sequence, counter.used)
 end
 
 -- U key free_key slot: gives a use back; its slot is free again.
 arity.U = 3
 guards.U = function(at)
-  local k, slot = tonumber(ARGS[at + 1]), tonumber(ARGS[at + 3])
+  local k, slot = ARGS[at + 1], ARGS[at + 3]
   -- A counter whose period is over was collected: nothing to give back to.
   if not VALUES[k] and not COUNTERS[k] then
     add_result(slot, 0, 0)
@@ -127,10 +129,10 @@ end
 -- was added by the caller's own hold.
 arity.M = 4
 guards.M = function(at, number)
-  local sum = load_sum(tonumber(ARGS[at + 1]))
-  local more = tonumber(ARGS[at + 2]) - tonumber(ARGS[at + 4])
+  local sum = load_sum(ARGS[at + 1])
+  local more = ARGS[at + 2] - ARGS[at + 4]
   local total = sum.total + more
-  if more > 0 and total > tonumber(ARGS[at + 3]) then
+  if more > 0 and total > ARGS[at + 3] then
     return { REFUSED, number }
   end
   sum.total, sum.sequence = total, sum.sequence + 1
@@ -140,8 +142,8 @@ end
 -- W key amount: takes an amount back out of a budget.
 arity.W = 2
 guards.W = function(at)
-  local sum = load_sum(tonumber(ARGS[at + 1]))
-  sum.total, sum.sequence = sum.total - tonumber(ARGS[at + 2]), sum.sequence + 1
+  local sum = load_sum(ARGS[at + 1])
+  sum.total, sum.sequence = sum.total - ARGS[at + 2], sum.sequence + 1
   add_result(0, sum.sequence, sum.total)
 end
 
@@ -150,7 +152,7 @@ end
 arity.B = 4
 guards.B = function(at, number)
   local page, offset = key_at(at + 1), ARGS[at + 2]
-  if load_bit(page, offset) == 1 and ARGS[at + 4] ~= '1' then
+  if load_bit(page, offset) == 1 and ARGS[at + 4] ~= 1 then
     return { REFUSED, number }
   end
   want_bit(page, offset, 1)
@@ -165,11 +167,11 @@ end
 -- counter whose slot 1 stands for the bit.
 arity.F = 6
 guards.F = function(at, number)
-  local page, offset, k = key_at(at + 1), ARGS[at + 2], tonumber(ARGS[at + 4])
+  local page, offset, k = key_at(at + 1), ARGS[at + 2], ARGS[at + 4]
   local bit = load_bit(page, offset)
   local has_counter = VALUES[k] or COUNTERS[k]
   local further = has_counter and load_counter(k).used - 1 or 0
-  if bit + further >= tonumber(ARGS[at + 6]) then
+  if bit + further >= ARGS[at + 6] then
     return { REFUSED, number }
   end
   want_bit(page, offset, 1)
@@ -221,7 +223,7 @@ end
 arity.H = 3
 writes.H = function(at)
   local value = ARGS[at + 2] .. table.concat(RESULTS, ',')
-  if ARGS[at + 3] == '0' then
+  if ARGS[at + 3] == 0 then
     set_string(at + 1, value)
   else
     set_string(at + 1, value, 'PX', ARGS[at + 3])
@@ -231,7 +233,7 @@ end
 -- D key: removes a record.
 arity.D = 1
 writes.D = function(at)
-  VALUES[tonumber(ARGS[at + 1])] = false
+  VALUES[ARGS[at + 1]] = false
   call('DEL', key_at(at + 1))
 end
 

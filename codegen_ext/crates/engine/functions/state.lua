@@ -2,7 +2,8 @@
 -- these are plain locals of the library: a table per call would cost more than
 -- the decision.
 
-local KEYS_, ARGS, VALUES       -- the call's keys and arguments, and the strings as they are now
+local KEYS_, VALUES             -- the call's keys, and the strings as they are now
+local ARGS                      -- operations of the plan in progress, each a letter and its arguments
 local COUNTERS, SUMS            -- limits as they are after the plans so far, to be stored at the end
 local BEFORE                    -- limits as they were before the plan in progress touched them
 local PAGES                     -- bits as they are after the plans so far, to be stored at the end
@@ -15,12 +16,11 @@ local POSITIONS, CURSOR, PUBLISHED  -- what a publication hands out
 
 -- Set when a call begins: while a library loads there is no `string` and no
 -- `redis.call` yet.
-local format, match, call
+local format, match, call, unpack_plan
 
-local function begin(keys, args)
-  format, match, call = string.format, string.match, redis.call
-  local strings = tonumber(args[1])
-  KEYS_, ARGS = keys, args
+local function begin(keys, strings)
+  format, match, call, unpack_plan = string.format, string.match, redis.call, cmsgpack.unpack
+  KEYS_ = keys
   VALUES = strings > 0 and call('MGET', unpack(keys, 1, strings)) or {}
   COUNTERS, SUMS, PAGES, NOTICES = {}, {}, {}, {}
 end
@@ -31,13 +31,13 @@ end
 
 -- The key that argument `at` stands for.
 local function key_at(at)
-  return KEYS_[tonumber(ARGS[at])]
+  return KEYS_[ARGS[at]]
 end
 
 -- Writes the string that argument `at` names, for later plans to see as well.
 -- What follows `value` goes to SET as it is.
 local function set_string(at, value, ...)
-  local k = tonumber(ARGS[at])
+  local k = ARGS[at]
   VALUES[k] = value
   call('SET', KEYS_[k], value, ...)
 end

@@ -1,9 +1,12 @@
 //! Plans that go to the store together: one call of its commit function, one
 //! outcome for each. Keys that plans have in common are sent, and read, once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, convert::Infallible};
 
 use redis::{Cmd, Value};
+use rmp::encode::{
+    ByteBuf, RmpWrite, ValueWriteError, write_sint, write_str, write_str_len, write_uint,
+};
 
 use crate::{
     functions::{self, Status},
@@ -82,27 +85,35 @@ pub(crate) fn command(plans: &[Plan]) -> Cmd {
         command.arg(name);
     }
     command.arg(table.texts.len());
-    let mut letter = [0; 4];
     for (plan, places) in plans.iter().zip(&places) {
-        command.arg(plan.arguments().len());
-        for argument in plan.arguments() {
-            match argument {
-                Argument::Letter(value) => {
-                    command.arg(value.encode_utf8(&mut letter).as_bytes());
-                }
-                Argument::Key(at) => {
-                    command.arg(table.position(places[*at]));
-                }
-                Argument::Number(value) => {
-                    command.arg(*value);
-                }
-                Argument::Bytes(value) => {
-                    command.arg(value);
-                }
-            }
-        }
+        command.arg(pack(plan, |at| table.position(places[at])));
     }
     command
+}
+
+/// The operations of a plan in MessagePack, as the store's Lua reads it: raw
+/// strings, and numbers as numbers.
+fn pack(plan: &Plan, position: impl Fn(usize) -> usize) -> Vec<u8> {
+    let mut packed = ByteBuf::new();
+    let mut letter = [0; 4];
+    for argument in plan.arguments() {
+        // Writing to memory cannot fail.
+        let Ok(()) = match argument {
+            Argument::Letter(value) => write_str(&mut packed, value.encode_utf8(&mut letter)),
+            Argument::Key(at) => write_uint(&mut packed, position(*at) as u64).map(drop),
+            Argument::Number(value) => write_sint(&mut packed, *value).map(drop),
+            Argument::Bytes(value) => write_raw(&mut packed, value),
+        };
+    }
+    packed.into_vec()
+}
+
+/// A string of bytes; the store's Lua knows none of the newer kind for binary data.
+fn write_raw(packed: &mut ByteBuf, value: &[u8]) -> Result<(), ValueWriteError<Infallible>> {
+    write_str_len(packed, u32::try_from(value.len()).unwrap_or(u32::MAX))?;
+    packed
+        .write_bytes(value)
+        .map_err(ValueWriteError::InvalidDataWrite)
 }
 
 /// Reads what became of `count` plans.
@@ -156,18 +167,28 @@ fn malformed() -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use redis::Arg;
+
     use super::*;
     use crate::plan::Issue;
 
-    fn sent(plans: &[Plan]) -> Vec<String> {
-        let packed = command(plans).get_packed_command();
-        let text = String::from_utf8_lossy(&packed).into_owned();
-        let mut lines = text.split("\r\n").skip(1);
-        let mut arguments = Vec::new();
-        while let (Some(_), Some(argument)) = (lines.next(), lines.next()) {
-            arguments.push(argument.to_owned());
-        }
-        arguments
+    /// Keys and plans as they are sent.
+    fn sent(plans: &[Plan]) -> (Vec<String>, Vec<Vec<u8>>) {
+        let command = command(plans);
+        let mut arguments = command.args_iter().map(|argument| match argument {
+            Arg::Simple(bytes) => bytes.to_vec(),
+            _ => panic!("nothing else is sent"),
+        });
+        let mut text = || String::from_utf8(arguments.next().unwrap()).unwrap();
+        assert_eq!([text(), text()], ["FCALL", functions::COMMIT]);
+        let keys: usize = text().parse().unwrap();
+        let keys = (0..keys).map(|_| text()).collect();
+        (keys, arguments.collect())
+    }
+
+    fn short(text: &str) -> Vec<u8> {
+        let length = 0xa0 | u8::try_from(text.len()).unwrap();
+        [&[length], text.as_bytes()].concat()
     }
 
     #[test]
@@ -175,16 +196,34 @@ mod tests {
         let plan = |customer: &str| {
             let mut plan = Plan::new();
             plan.take_use(customer.into(), format!("f:{customer}"), 5);
-            plan.take_use("all".into(), "f:all".into(), 9);
+            plan.take_use("all".into(), "f:all".into(), 300);
             plan
         };
+        let (keys, arguments) = sent(&[plan("a"), plan("b")]);
+        assert_eq!(keys, ["a", "all", "b", "f:a", "f:all", "f:b"]);
+        let operation = |numbers: &[u8]| [&short("C"), numbers].concat();
+        let all = operation(&[2, 5, 0xcd, 1, 44]);
         assert_eq!(
-            sent(&[plan("a"), plan("b")])[2..],
+            arguments,
             [
-                "6", "a", "all", "b", "f:a", "f:all", "f:b", "3", "8", "C", "1", "4", "5", "C",
-                "2", "5", "9", "8", "C", "3", "6", "5", "C", "2", "5", "9"
+                b"3".to_vec(),
+                [operation(&[1, 4, 5]), all.clone()].concat(),
+                [operation(&[3, 6, 5]), all].concat(),
             ]
-            .map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn bytes_and_large_numbers_are_sent_as_they_are() {
+        let mut plan = Plan::new();
+        plan.keep("k".into(), vec![0xff, 0, 10], -1);
+        plan.take_use("c".into(), "f".into(), i64::MAX);
+        let (_, arguments) = sent(&[plan]);
+        let kept = [&short("H")[..], &[1, 0xa3, 0xff, 0, 10, 0xff]].concat();
+        let taken = [&short("C")[..], &[2, 3, 0xcf, 0x7f]].concat();
+        assert_eq!(
+            arguments[1],
+            [&kept[..], &taken[..], &[0xff; 7][..]].concat()
         );
     }
 
@@ -206,11 +245,8 @@ mod tests {
             });
             plan
         };
-        let sent = sent(&[plan(1), plan(2), plan(1)]);
-        assert_eq!(
-            sent[2..9],
-            ["6", "x", "h2", "h1", "h2", "h2", "h3"].map(str::to_owned)
-        );
+        let (keys, _) = sent(&[plan(1), plan(2), plan(1)]);
+        assert_eq!(keys, ["x", "h2", "h1", "h2", "h2", "h3"]);
     }
 
     #[test]

@@ -144,11 +144,10 @@ impl Plan {
         self.operations
     }
 
-    /// The value at `key` is `version`.
+    /// There is a version at `key`, and none above `version`.
     pub fn expect_version(&mut self, key: String, version: u64) {
         let key = self.string(key);
-        let version = version.to_string().into_bytes();
-        self.push('V', [key, Argument::Bytes(version)]);
+        self.push('V', [key, number(version)]);
     }
 
     /// The call with this request id is done once; `fingerprint` tells its body.
