@@ -38,7 +38,7 @@ mod _native {
         customer_id, customer_publications_key, describe_key, epoch_key, free_slots_key,
         holders_key, holds_key, ledger_key, limit_key, named_from, outbox_key, parse_redemption_id,
         parse_voucher_id, positions_per_bucket, project_bundle_key, project_version_key,
-        publication_id, rolled_back_key, source_key, stored_code_key, stored_codes_key, voucher_id,
-        voucher_override_key,
+        publication_id, put_stored_codes, rolled_back_key, source_key, stored_code_key,
+        stored_codes_key, voucher_id, voucher_override_key,
     };
 }

@@ -3,7 +3,7 @@
 use promo_engine::{
     ids::{self, LedgerId, PublicationId},
     keys::{self, Keys, Partition},
-    ledger,
+    ledger, stored_codes,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 
@@ -110,6 +110,22 @@ pub fn stored_code_key(project: &str, code: &str, partitions: u8) -> String {
 #[pyfunction]
 pub fn stored_codes_key(project: &str, number: u32, bucket: u64, partitions: u8) -> String {
     of_campaign(project, number, partitions).stored_codes(number, bucket)
+}
+
+/// Commands, ready to be sent, that put stored codes at consecutive positions, and
+/// how many they are. One code on each line of `codes`.
+#[pyfunction]
+pub fn put_stored_codes<'py>(
+    py: Python<'py>,
+    project: &str,
+    number: u32,
+    first_position: u64,
+    codes: &str,
+    partitions: u8,
+) -> (Bound<'py, PyBytes>, usize) {
+    let (commands, count) =
+        py.detach(|| stored_codes::put(project, number, first_position, codes.lines(), partitions));
+    (PyBytes::new(py, &commands), count)
 }
 
 /// Positions that share a bucket of holders or of stored codes.

@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
@@ -44,3 +44,24 @@ async def store_errors() -> AsyncIterator[None]:
     except (RedisError, OSError, TimeoutError) as error:
         _LOG.warning("store.unavailable", error=str(error))
         raise DomainError(Reason.STORE_UNAVAILABLE) from error
+
+
+async def send_packed(client: Redis, commands: bytes, count: int) -> None:
+    """Have the store do `count` commands that are packed already; refuse with STORE_UNAVAILABLE when one fails.
+
+    To pack a hundred thousand arguments one by one would hold up everything else of this process.
+    """
+    async with store_errors():
+        connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.send_packed_command(commands)
+            failed: ResponseError | None = None
+            for _ in range(count):
+                try:
+                    await connection.read_response()
+                except ResponseError as error:
+                    failed = error
+            if failed is not None:
+                raise failed
+        finally:
+            await client.connection_pool.release(connection)

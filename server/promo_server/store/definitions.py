@@ -10,7 +10,7 @@ from redis.exceptions import WatchError
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
 from promo_server.store import keys
-from promo_server.store.client import store_errors
+from promo_server.store.client import send_packed, store_errors
 
 _ATTEMPTS = 10
 
@@ -81,21 +81,8 @@ class RedisDefinitionStore:
         codes: Sequence[str],
     ) -> None:
         """Put stored codes: each leads to its campaign and position, each position to its code."""
-        places: dict[str, dict[str, str]] = {}
-        buckets: dict[int, list[str]] = {}
-        size = keys.positions_per_bucket()
-        for position, code in enumerate(codes, first_position):
-            key = keys.stored_code(project_id, code, self._partitions)
-            # Keys of one hash tag can be set together, on a cluster too.
-            places.setdefault(key[: key.index("}")], {})[key] = f"{campaign_number}:{position}"
-            buckets.setdefault(position // size, []).extend((str(position % size), code))
-        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for group in places.values():
-                pipe.mset(group)
-            for number, fields in buckets.items():
-                bucket = keys.stored_codes(project_id, campaign_number, number, self._partitions)
-                pipe.hset(bucket, items=fields)
-            await pipe.execute()
+        commands, count = keys.put_stored_codes(project_id, campaign_number, first_position, codes, self._partitions)
+        await send_packed(self._client, commands, count)
 
     async def delete_stored_codes(
         self,

@@ -5,6 +5,8 @@ The engine's key module spells them; this is its face for Python, so that no nam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from promo_server import _native
 
 
@@ -56,6 +58,13 @@ def stored_code(project: str, code: str, partitions: int) -> str:
 def stored_codes(project: str, number: int, bucket: int, partitions: int) -> str:
     """Return the key of the stored codes of one bucket of positions of a campaign."""
     return _native.stored_codes_key(project, number, bucket, partitions)
+
+
+def put_stored_codes(
+    project: str, number: int, first_position: int, codes: Sequence[str], partitions: int
+) -> tuple[bytes, int]:
+    """Return packed commands that put stored codes at consecutive positions of a campaign, and their number."""
+    return _native.put_stored_codes(project, number, first_position, "\n".join(codes), partitions)
 
 
 def positions_per_bucket() -> int:

@@ -44,6 +44,7 @@ mod sessions;
 mod settle;
 pub mod status;
 pub mod store;
+pub mod stored_codes;
 mod uses;
 mod validate;
 mod vouchers;
