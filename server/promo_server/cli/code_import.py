@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -31,6 +32,19 @@ class _Outcome:
 
     code_import: CodeImport
     refused: list[tuple[int, RefusedRow]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Rows that are sent together."""
+
+    first_row: int
+    codes: Sequence[str]
+
+    @property
+    def end(self) -> int:
+        """The row after the last."""
+        return self.first_row + len(self.codes)
 
 
 def import_codes(  # noqa: PLR0913 - one parameter for each option
@@ -109,11 +123,15 @@ async def _import(
         current = await _begin(client, campaign, source, resume=resume)
         lines: array[int] = array("Q")
         with Progress(f"importing {file.name}", None) as progress:
-            for first_row, codes in _chunks(file, format_, lines):
-                if first_row + len(codes) <= current.next_row:
-                    continue
-                # A chunk that was taken in halfway cannot be: chunks are the same in every run.
-                answer = await client.imports.append(current.id, first_row, codes)
+            chunks = _chunks(file, format_, lines)
+            # A chunk that was taken in halfway cannot be: chunks are the same in every run.
+            chunk = next((chunk for chunk in chunks if chunk.end > current.next_row), None)
+            while chunk:
+                # The next rows are read while the server works.
+                answer, chunk = await asyncio.gather(
+                    client.imports.append(current.id, chunk.first_row, chunk.codes),
+                    asyncio.to_thread(next, chunks, None),
+                )
                 current = answer.code_import
                 progress.update(current.next_row, f"{current.refused_count:,} refused" if current.refused_count else "")
         outcome = _Outcome(await client.imports.finish(current.id, timeout=600))
@@ -151,13 +169,13 @@ async def _abort(campaign: str, server: ServerOptions, settings: SettingsOptions
         raise CommandError(f"campaign {campaign} has no import to give up")
 
 
-def _chunks(file: Path, format_: RowFormat, lines: array[int]) -> Iterator[tuple[int, list[str]]]:
-    """Yield (first row, codes); the line of each row is added to `lines`."""
+def _chunks(file: Path, format_: RowFormat, lines: array[int]) -> Iterator[_Chunk]:
+    """Yield the rows of a file; the line of each is added to `lines`."""
     found = rows(file, format_)
     while chunk := list(islice(found, _ROWS_AT_ONCE)):
         first_row = len(lines)
         lines.extend(line for line, _ in chunk)
-        yield first_row, [code for _, code in chunk]
+        yield _Chunk(first_row, [code for _, code in chunk])
 
 
 def _write_refused(path: Path, refused: list[tuple[int, RefusedRow]]) -> None:

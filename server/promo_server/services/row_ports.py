@@ -141,7 +141,7 @@ class LayoutRows(Protocol):
         """Return the ranges of a campaign by position."""
         ...
 
-    async def skip(self, project_id: str, layout_number: int, indices: Iterable[int]) -> None:
+    async def skip(self, project_id: str, layout_number: int, indices: Sequence[int]) -> None:
         """Remember indices that no campaign may take, since stored codes spell them."""
         ...
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import BigInteger, RowMapping, insert, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.layout import IndexRange, RegisteredLayout, TakenRange
+from promo_server.sql.lists import listed
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.tables.definitions import CODE_RANGES, LAYOUT_SKIPS, LAYOUTS
 
@@ -104,16 +105,19 @@ class SqlLayouts(Rows):
         )
         return [_range(row) for row in (await self._connection.execute(query)).mappings()]
 
-    async def skip(self, project_id: str, layout_number: int, indices: Iterable[int]) -> None:
+    async def skip(self, project_id: str, layout_number: int, indices: Sequence[int]) -> None:
         """Remember indices that stored codes spell; one that is skipped already stays so."""
-        rows = [
-            {"project_id": project_id, "layout_number": layout_number, "skipped_index": _padded(index)}
-            for index in indices
-        ]
-        if rows:
-            # Two stored codes that differ in case can be spelled by one index.
-            dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-            await self._connection.execute(dialect.insert(LAYOUT_SKIPS).on_conflict_do_nothing(), rows)
+        if not indices:
+            return
+        new = listed(self._connection.dialect, [_padded(index) for index in indices])
+        rows = select(literal(project_id), literal(layout_number, BigInteger), new.value).where(true())
+        # Two stored codes that differ in case can be spelled by one index.
+        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        await self._connection.execute(
+            dialect.insert(LAYOUT_SKIPS)
+            .from_select(["project_id", "layout_number", "skipped_index"], rows)
+            .on_conflict_do_nothing(),
+        )
 
     async def skips_from(self, project_id: str, layout_number: int, index: int, end: int) -> Sequence[int]:
         """Return the skipped indices in `[index, end)`, ascending."""
