@@ -11,6 +11,7 @@ from benchmarks.store import Store
 
 ARGUMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)")
+END = b"end of the recording"
 NAMED_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b"}
 
 
@@ -32,6 +33,8 @@ def recording(store: Store, names: frozenset[bytes]) -> Iterator[list[bytes]]:
     def follow() -> None:
         for line in reader:
             arguments = parse(line)
+            if arguments == [b"ECHO", END]:
+                return
             if arguments and arguments[0].lower() in names:
                 found.append(encode(arguments))
 
@@ -40,7 +43,8 @@ def recording(store: Store, names: frozenset[bytes]) -> Iterator[list[bytes]]:
     try:
         yield found
     finally:
-        client.shutdown(socket.SHUT_RDWR)
+        # What was sent so far comes before it: the reader may be far behind.
+        store.client.echo(END)
         thread.join()
         client.close()
 

@@ -1,15 +1,16 @@
 """Latency of unary Redeem: at half of the full rate, and with 1, 16 and 64 calls in flight, beside the store's own.
 
-The store's own is measured with the very commands that our engine sends: recorded while it redeems, then replayed by
-the load driver on a store in the same state, with nothing in between.
+The store's own is measured with the very commands that our engine sends at that load: recorded while it redeems, then
+replayed by the load driver on a store in the same state, with nothing in between, as many in flight as the engine has.
+A command decides on all redemptions that came together, so its latency is the store's part in the latency of each.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import bodies, commands, harness, load, output, store
-from benchmarks.harness import SPLIT, Plan
+from benchmarks.harness import SPLIT
 from benchmarks.load import Load, LoadError, Measured, Target
 from benchmarks.ours import Ours
 from benchmarks.output import Output, rounded
@@ -18,19 +19,29 @@ from benchmarks.store import Durability
 
 IN_FLIGHT = (1, 16, 64)
 FUNCTION_CALLS = frozenset({b"fcall", b"fcall_ro"})
-RECORDED = 60_000
 WARM_UP = 0.5
 # At a fixed rate calls queue in the server, not in the driver.
 MOST_IN_FLIGHT = 1024
+# Calls of the store that the engine has under way.
+MOST_UNDER_WAY = 2
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A stopped store's files before the recorded commands, and the commands."""
+    """A stopped store's files before the recorded commands, the commands, and redemptions in each."""
 
     state: Path
     commands: Path
-    per_call: float
+    redemptions: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Our server under a load, and the store alone with what the server sends it under that load."""
+
+    ours: Measured
+    store: Measured
+    redemptions: float
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -43,55 +54,47 @@ def main(arguments: Sequence[str]) -> None:
     out.introduce("Redeem, latency", durability=durability)
     scenario = Scenario.load("coupon")
 
-    ours = {count: closed_loop(scenario, durability, count, seconds) for count in IN_FLIGHT}
-    full = max(measured.calls_per_second for measured in ours.values())
-    half = open_loop(scenario, durability, full / 2, seconds)
-    with harness.workspace() as directory:
-        recording = record(directory, scenario, durability)
-        own = {count: replay(directory, recording, durability, count, seconds) for count in IN_FLIGHT}
-        own_half = replay(directory, recording, durability, IN_FLIGHT[-1], seconds, rate=full / 2 * recording.per_call)
+    pairs = {count: pair(scenario, durability, Load(count, seconds, WARM_UP)) for count in IN_FLIGHT}
+    full = max(measured.ours.calls_per_second for measured in pairs.values())
+    half = pair(scenario, durability, Load(MOST_IN_FLIGHT, seconds, WARM_UP, full / 2))
 
-    rows = [row(f"{count} in flight", ours[count], own[count]) for count in IN_FLIGHT]
-    rows.append(row(f"half rate, {full / 2:,.0f}/s", half, own_half))
+    rows = [row(f"{count} in flight", pairs[count]) for count in IN_FLIGHT]
+    rows.append(row(f"half rate, {full / 2:,.0f}/s", half))
     out.table(
         "Redeem and the store alone",
-        ["", "calls/s", "p50 ms", "p99 ms", "store calls/s", "store p50 ms", "store p99 ms"],
+        ["", "calls/s", "p50 ms", "p99 ms", "store redemptions/s", "store p50 ms", "store p99 ms", "in a command"],
         rows,
     )
-    out.note(f"store: {recording.per_call:.2f} commands a Redeem, replayed; latency at a rate counts from the due time")
+    out.note("store: the recorded commands replayed alone; latency at a rate counts from the due time")
     out.finish(
         {
             "full_rate": rounded(full, 1),
-            "half_rate": figures(half),
-            "store_half_rate": figures(own_half),
-            "in_flight": {str(count): figures(ours[count]) for count in IN_FLIGHT},
-            "store_in_flight": {str(count): figures(own[count]) for count in IN_FLIGHT},
-            "store_commands_per_call": rounded(recording.per_call),
+            "half_rate": figures(half.ours),
+            "store_half_rate": store_figures(half),
+            "in_flight": {str(count): figures(pairs[count].ours) for count in IN_FLIGHT},
+            "store_in_flight": {str(count): store_figures(pairs[count]) for count in IN_FLIGHT},
             "durability": durability,
         }
     )
 
 
-def closed_loop(scenario: Scenario, durability: Durability, in_flight: int, seconds: float) -> Measured:
-    """Our server with so many calls in flight."""
-    plan = Plan(durability, repetitions=1, seconds=seconds, in_flight=in_flight)
-    return harness.full_speed(Ours(), scenario, plan).measured
-
-
-def open_loop(scenario: Scenario, durability: Durability, rate: float, seconds: float) -> Measured:
-    """Our server at a fixed rate."""
+def pair(scenario: Scenario, durability: Durability, sent: Load) -> Pair:
+    """Both sides of one load."""
     with harness.arena(Ours(), scenario, durability) as (arena, running, directory):
-        count = int(rate * (seconds + WARM_UP)) + 1
-        return load.send(
-            arena.target,
-            arena.redemptions(directory / "bodies", count),
-            SPLIT.load,
-            Load(MOST_IN_FLIGHT, seconds, WARM_UP, rate),
-            store_pid=running.pid,
-        )
+        path = arena.redemptions(directory / "bodies", needed(sent))
+        ours = load.send(arena.target, path, SPLIT.load, sent, store_pid=running.pid)
+    with harness.workspace() as directory:
+        recording = record(directory, scenario, durability, sent)
+        return Pair(ours, replay(directory, recording, durability, sent), recording.redemptions)
 
 
-def record(directory: Path, scenario: Scenario, durability: Durability) -> Recording:
+def needed(sent: Load) -> int:
+    """Bodies that last for a load."""
+    rate = sent.rate or min(Ours.expected_rate, 4_000 * sent.in_flight)
+    return int(rate * (sent.seconds + sent.warm_up)) + 1
+
+
+def record(directory: Path, scenario: Scenario, durability: Durability, sent: Load) -> Recording:
     """Redeems with our server and keeps what it sent to the store."""
     live, state, path = directory / "live", directory / "state", directory / "commands"
     contestant = Ours()
@@ -99,46 +102,49 @@ def record(directory: Path, scenario: Scenario, durability: Durability) -> Recor
         store.running(live, durability, SPLIT.store) as running,
         contestant.serve(running, scenario, directory, SPLIT.server) as arena,
     ):
-        requests = arena.redemptions(directory / "bodies", RECORDED)
+        requests = arena.redemptions(directory / "bodies", needed(sent))
         # Everything that was set up is on disk before the copy; redemptions come after it.
         running.client.waitaof(1, 0, 5000)
         commands.copy_files(live, state)
         with commands.recording(running, FUNCTION_CALLS) as found:
-            measured = load.send(arena.target, requests, SPLIT.load, Load(16, 60.0, 0.0))
+            measured = load.send(arena.target, requests, SPLIT.load, sent)
     if not found:
         raise LoadError("the engine called no function of the store")
     bodies.write(path, found)
-    return Recording(state, path, len(found) / measured.successes())
+    return Recording(state, path, measured.successes() / len(found))
 
 
-def replay(
-    directory: Path,
-    recording: Recording,
-    durability: Durability,
-    in_flight: int,
-    seconds: float,
-    rate: float | None = None,
-) -> Measured:
+def replay(directory: Path, recording: Recording, durability: Durability, sent: Load) -> Measured:
     """Sends the recorded commands to a store in the recorded state; the driver has the server's core."""
-    place = directory / f"replay-{in_flight}-{'rate' if rate else 'full'}"
+    place = directory / "replay"
     commands.copy_files(recording.state, place)
+    rate = sent.rate and sent.rate / recording.redemptions
     with store.running(place, durability, SPLIT.store) as running:
         return load.send(
             Target("store", str(running.socket)),
             recording.commands,
             SPLIT.server,
-            Load(in_flight, seconds, WARM_UP, rate),
+            replace(sent, in_flight=min(sent.in_flight, MOST_UNDER_WAY), rate=rate),
             store_pid=running.pid,
         )
 
 
-def row(name: str, ours: Measured, own: Measured) -> list[str]:
+def row(name: str, measured: Pair) -> list[str]:
     """One line of the table."""
+    ours, own = measured.ours, measured.store
     return [
         name,
         *(f"{ours.calls_per_second:,.0f}", f"{ours.p50_ms:.2f}", f"{ours.p99_ms:.2f}"),
-        *(f"{own.calls_per_second:,.0f}", f"{own.p50_ms:.2f}", f"{own.p99_ms:.2f}"),
+        *(f"{own.calls_per_second * measured.redemptions:,.0f}", f"{own.p50_ms:.2f}", f"{own.p99_ms:.2f}"),
+        f"{measured.redemptions:.1f}",
     ]
+
+
+def store_figures(measured: Pair) -> dict[str, float]:
+    """The store's part for scripts."""
+    own = figures(measured.store)
+    own["calls_per_second"] = rounded(measured.store.calls_per_second * measured.redemptions, 1)
+    return own | {"redemptions_per_command": rounded(measured.redemptions, 1)}
 
 
 def figures(measured: Measured) -> dict[str, float]:

@@ -85,7 +85,8 @@ def latency(place: int) -> Callable[[Figures], str]:
         _, ours, own = latencies(figures)[place]
         return (
             f"{ours['calls_per_second']:,.0f}/s, p50 {ours['p50_ms']:.2f} ms, p99 {ours['p99_ms']:.2f} ms"
-            f" (store alone: {own['calls_per_second']:,.0f}/s, {own['p50_ms']:.2f}, {own['p99_ms']:.2f})"
+            f" (store alone: {own['calls_per_second']:,.0f}/s, {own['p50_ms']:.2f}, {own['p99_ms']:.2f};"
+            f" {own['redemptions_per_command']:.1f} in a command)"
         )
 
     return show
@@ -151,7 +152,6 @@ SECTIONS: dict[str, tuple[str, list[Row]]] = {
             ("16 in flight", latency(1)),
             ("64 in flight", latency(2)),
             ("half of the full rate", latency(3)),
-            ("store commands a call", number("store_commands_per_call", digits=2)),
             ("appendfsync", text("durability")),
         ],
     ),
