@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from support.control_plane import ControlPlane, control_plane
+from support.postgresql import PostgresServer, why_not
 from support.server_process import ServerProcess
 
 from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
@@ -20,6 +22,35 @@ async def embedded_store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     await store.start()
     yield store
     await store.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """Yield a PostgreSQL server that tests share; nobody stops it."""
+    if why_not():
+        pytest.skip(why_not())
+    shared = PostgresServer()
+    shared.start()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Yield the URL of an empty database, of each kind that the product knows."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/promo.sqlite"
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    with server.database() as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def plane(database_url: str, embedded_store: EmbeddedStore) -> AsyncIterator[ControlPlane]:
+    """Yield the use cases, on each kind of database and a real store."""
+    async with control_plane(database_url, embedded_store.url) as running:
+        yield running
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.control_plane import ControlPlane, control_plane
+from support.control_plane import ControlPlane
 from support.shop import CART, ending
 
 from promo.client import PromoClient, exceptions, publish_request
@@ -65,12 +64,6 @@ class SteeredEntropy:
         wanted, self._indices = self._indices[:here], self._indices[here:]
         drawn = b"".join(index.to_bytes(self._width, "big") for index in wanted)
         return drawn + secrets.token_bytes(count - len(drawn))
-
-
-@pytest_asyncio.fixture
-async def plane(tmp_path: Path, embedded_store: EmbeddedStore) -> AsyncIterator[ControlPlane]:
-    async with control_plane(tmp_path, embedded_store.url) as running:
-        yield running
 
 
 @pytest_asyncio.fixture

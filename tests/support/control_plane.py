@@ -1,9 +1,8 @@
-"""The use cases over a real SQLite file and a real store, without the data plane."""
+"""The use cases over a real database and a real store, without the data plane."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,6 @@ from pathlib import Path
 import grpc
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from promo_server.domain.access import Caller, Role, scopes_of
 from promo_server.domain.campaign import Campaign
@@ -25,7 +23,7 @@ from promo_server.services.create_campaign import NewCampaign
 from promo_server.services.kernel_codes import KernelCodes
 from promo_server.services.kernel_definitions import KernelDefinitions
 from promo_server.services.use_cases import Ports, UseCases, wire
-from promo_server.sql.database import SqlDatabase, normalised_url
+from promo_server.sql.database import SqlDatabase
 from promo_server.sql.migrate import migrate
 from promo_server.store import keys
 from promo_server.store.client import connect
@@ -107,31 +105,9 @@ def caller_of(project: str, *roles: Role) -> Caller:
 
 
 @asynccontextmanager
-async def database_url(folder: Path) -> AsyncIterator[str]:
-    """Yield the URL of an empty database: a SQLite file, or one on the server that PROMO_TEST_DATABASE_URL names."""
-    server = os.environ.get("PROMO_TEST_DATABASE_URL")
-    if server is None:
-        yield f"sqlite:///{folder}/promo.sqlite"
-        return
-    name = f"promo_{secrets.token_hex(8)}"
-    engine = create_async_engine(normalised_url(server), isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        yield normalised_url(server).set(database=name).render_as_string(hide_password=False)
-        await connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    await engine.dispose()
-
-
-@asynccontextmanager
-async def control_plane(folder: Path, store_url: str) -> AsyncIterator[ControlPlane]:
+async def control_plane(database_url: str, store_url: str) -> AsyncIterator[ControlPlane]:
     """Yield a control plane with one project."""
-    async with database_url(folder) as url, _control_plane(url, store_url) as running:
-        yield running
-
-
-@asynccontextmanager
-async def _control_plane(url: str, store_url: str) -> AsyncIterator[ControlPlane]:
-    database = SqlDatabase(url)
+    database = SqlDatabase(database_url)
     client = connect(store_url)
     clock, failed = TestClock(), list[Exception]()
 

@@ -16,7 +16,7 @@ from promo_server.rpc.server import ControlPlaneServer
 @pytest_asyncio.fixture
 async def served(tmp_path: Path, embedded_store: EmbeddedStore) -> AsyncIterator[Served]:
     socket = tmp_path / "c"
-    async with control_plane(tmp_path, embedded_store.url) as plane:
+    async with control_plane(f"sqlite:///{tmp_path}/promo.sqlite", embedded_store.url) as plane:
         server = ControlPlaneServer(plane.use_cases, socket)
         await server.start()
         metadata = (

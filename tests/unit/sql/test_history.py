@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import itertools
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Executable
 from support import history
-from support.control_plane import database_url
 
 from promo.v1 import event_pb2
 from promo_server.domain.filters import Kind, parse_filter
@@ -31,12 +29,11 @@ SAMPLES = {Kind.TEXT: "x", Kind.STATE: "rolled_back", Kind.TIME: "2026-11-26T12:
 
 
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqlDatabase]:
-    async with database_url(tmp_path) as url:
-        opened = SqlDatabase(url)
-        await migrate(opened)
-        yield opened
-        await opened.close()
+async def database(database_url: str) -> AsyncIterator[SqlDatabase]:
+    opened = SqlDatabase(database_url)
+    await migrate(opened)
+    yield opened
+    await opened.close()
 
 
 def query(listing: Listing, text: str = "", order: str = "", size: int = 10, after: Place | None = None) -> ListQuery:
@@ -199,23 +196,19 @@ async def test_pages_have_every_row_once_while_others_write(database: SqlDatabas
     await writing
 
 
-async def test_a_migrated_archive_is_listed_like_a_new_one(tmp_path: Path) -> None:
-    async with database_url(tmp_path) as url:
-        database = SqlDatabase(url)
-        await migrate(database)
-        entry = history.redemption(1, customer="c", campaigns=("camp_a", "camp_b", "camp_a"), order="o")
-        await history.write(database, PROJECT, [entry])
-        async with database.connection() as connection:
-            # As the first release left them: the columns were added with these defaults.
-            await connection.exec_driver_sql("UPDATE redemption_items SET redeem_ms = 0, campaign_first = false")
-            await connection.exec_driver_sql("UPDATE orders SET create_ms = 0")
-            await connection.run_sync(_fill)
-        assert await all_ids(database, "campaign = camp_a") == ["r_0000000000000001"]
-        assert await all_ids(database, "campaign = camp_b") == ["r_0000000000000001"]
-        async with database.read() as unit:
-            (placed,) = (await unit.history.orders(PROJECT, query(ORDERS))).rows
-        assert placed.create_ms == placed.update_ms == history.BEGIN_MS + 1
-        await database.close()
+async def test_a_migrated_archive_is_listed_like_a_new_one(database: SqlDatabase) -> None:
+    entry = history.redemption(1, customer="c", campaigns=("camp_a", "camp_b", "camp_a"), order="o")
+    await history.write(database, PROJECT, [entry])
+    async with database.connection() as connection:
+        # As the first release left them: the columns were added with these defaults.
+        await connection.exec_driver_sql("UPDATE redemption_items SET redeem_ms = 0, campaign_first = false")
+        await connection.exec_driver_sql("UPDATE orders SET create_ms = 0")
+        await connection.run_sync(_fill)
+    assert await all_ids(database, "campaign = camp_a") == ["r_0000000000000001"]
+    assert await all_ids(database, "campaign = camp_b") == ["r_0000000000000001"]
+    async with database.read() as unit:
+        (placed,) = (await unit.history.orders(PROJECT, query(ORDERS))).rows
+    assert placed.create_ms == placed.update_ms == history.BEGIN_MS + 1
 
 
 def _fill(connection: Connection) -> None:

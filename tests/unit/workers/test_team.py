@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Table, func, select
 from support import ledger
 from support.control_plane import PARTITIONS, ControlPlane
+from support.databases import locked
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
@@ -86,11 +84,10 @@ async def test_expired_answers_are_forgotten(plane: ControlPlane) -> None:
     assert await count(plane, definitions.KEPT_ANSWERS) == 0
 
 
-@pytest.mark.skipif("PROMO_TEST_DATABASE_URL" in os.environ, reason="locks a SQLite file")
 async def test_the_archiver_goes_on_after_the_store_and_the_database_were_away(
     plane: ControlPlane,
     embedded_store: EmbeddedStore,
-    tmp_path: Path,
+    database_url: str,
 ) -> None:
     archiver = Archiver(plane.database, RedisLedger(plane.client, PARTITIONS), plane.clock, CollectorRegistry())
     archiver.start()
@@ -102,12 +99,9 @@ async def test_the_archiver_goes_on_after_the_store_and_the_database_were_away(
         await embedded_store.start()
         await ledger.append(plane.client, plane.project, 0, ledger.redemption("c1", "B", "n:1"), "2:2:2,0:2:1000")
         await until(plane, archive.REDEMPTIONS, 2)
-        other = sqlite3.connect(tmp_path / "promo.sqlite", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        await ledger.append(plane.client, plane.project, 1, ledger.redemption("c1", "C", "n:1"), "3:3:3,0:3:1500")
-        await asyncio.sleep(0.3)
-        other.execute("ROLLBACK")
-        other.close()
+        async with locked(database_url):
+            await ledger.append(plane.client, plane.project, 1, ledger.redemption("c1", "C", "n:1"), "3:3:3,0:3:1500")
+            await asyncio.sleep(0.3)
         await until(plane, archive.REDEMPTIONS, 3)
     await archiver.stop()
     assert await count(plane, archive.SLOT_CONFLICTS) == 0
