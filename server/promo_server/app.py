@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TypeVar
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from promo_server.child import Child
 from promo_server.data_plane import archive_config, rest_config, runtime_config
@@ -25,7 +26,7 @@ from promo_server.services.kernel_codes import KernelCodes
 from promo_server.services.kernel_definitions import KernelDefinitions
 from promo_server.services.use_cases import Ports, UseCases, wire
 from promo_server.settings import Settings
-from promo_server.sql.database import SqlDatabase
+from promo_server.sql.database import SqlDatabase, cause_of
 from promo_server.sql.migrate import migrate
 from promo_server.state import StateDir
 from promo_server.store import keys
@@ -161,7 +162,10 @@ class Server:
     async def _open_database(self) -> SqlDatabase:
         database = SqlDatabase(self._sql_url())
         self._stack.push_async_callback(database.close)
-        await migrate(database)
+        try:
+            await migrate(database)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise StartError(f"the database cannot be used: {cause_of(error)}") from error
         return database
 
     def _sql_url(self) -> str:

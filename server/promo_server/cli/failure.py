@@ -14,6 +14,7 @@ from promo_server.domain.errors import DomainError
 from promo_server.embedded import EmbeddedStoreError
 from promo_server.secret_values import SecretValueError
 from promo_server.settings import SettingsError
+from promo_server.sql.database import DatabaseUrlError
 from promo_server.sql.migrate import NewerDatabaseError
 from promo_server.state import StateError
 
@@ -22,6 +23,7 @@ _UNAVAILABLE = 14
 
 _PLAIN = (
     CommandError,
+    DatabaseUrlError,
     EmbeddedStoreError,
     NewerDatabaseError,
     SecretValueError,

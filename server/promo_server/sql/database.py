@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from promo_server.domain.errors import DomainError
@@ -21,16 +21,43 @@ from promo_server.sql.unit import Unit
 
 _LOG = structlog.get_logger(__name__)
 
-_BUSY_TIMEOUT_MS = 5_000
-"""How long a SQLite writer waits for another process's transaction."""
+_LOCK_MS = 5_000
+"""How long a writer waits for another process's transaction."""
+
+_IDLE_MS = 60_000
+"""How long a transaction may stand still in PostgreSQL: then its locks go to the others."""
+
+_CONNECT_SECONDS = 5.0
+"""How long a transaction waits for a connection that works."""
+
+_STATEMENT_SECONDS = 30.0
+"""How long PostgreSQL may take for one statement; whoever asked has given up before."""
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
+def cause_of(error: Exception) -> str:
+    """Return what a database or its driver said, in one line."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    return said.splitlines()[0] if said else f"no answer in time ({type(error).__name__})"
+
+
+class DatabaseUrlError(ValueError):
+    """A URL that names no database of a kind that is known here; the text says what would be right."""
+
+
 def normalised_url(url: str) -> URL:
     """Return the URL with the asyncio driver of its database."""
-    parsed = make_url(url)
-    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+    # What is wrong is not repeated: it may have a password.
+    right = "sql.url must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise DatabaseUrlError(right) from None
+    driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
+    if driver not in _DRIVERS.values():
+        raise DatabaseUrlError(right)
+    return parsed.set(drivername=driver)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
@@ -40,7 +67,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
-        f"busy_timeout = {_BUSY_TIMEOUT_MS}",
+        f"busy_timeout = {_LOCK_MS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -55,11 +82,41 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def create_engine(url: str) -> AsyncEngine:
-    """Return an engine for the URL; for SQLite the file's folder is made."""
+def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+    """Let nobody wait for long, by statements: a pooler between may not know the settings of a connection's start."""
+    cursor = connection.cursor()
+    for name, value in (
+        ("lock_timeout", _LOCK_MS),
+        ("idle_in_transaction_session_timeout", _IDLE_MS),
+        # So do those of a machine that is gone.
+        ("tcp_keepalives_idle", 30),
+        ("tcp_keepalives_interval", 10),
+        ("tcp_keepalives_count", 3),
+    ):
+        cursor.execute(f"SET {name} = {value}")
+    # What the archive has is trimmed from the store, so it must not be lost when the server dies.
+    durable = "set_config('synchronous_commit', 'on', false)"
+    cursor.execute(f"SELECT {durable} WHERE current_setting('synchronous_commit') = 'off'")
+    cursor.close()
+    connection.commit()
+
+
+def create_engine(url: str, *, patient: bool = False) -> AsyncEngine:
+    """Return an engine for the URL; for SQLite the file's folder is made.
+
+    A patient one waits for PostgreSQL's locks and statements as long as they take.
+    """
     target = normalised_url(url)
     if target.get_backend_name() != "sqlite":
-        return create_async_engine(target, pool_pre_ping=True, pool_timeout=5, connect_args={"timeout": 5})
+        times = {"timeout": _CONNECT_SECONDS, "command_timeout": None if patient else _STATEMENT_SECONDS}
+        try:
+            engine = create_async_engine(target, pool_pre_ping=True, pool_timeout=_CONNECT_SECONDS, connect_args=times)
+        except ModuleNotFoundError:
+            message = "sql.url names PostgreSQL, which needs a driver: pip install 'promo-core[postgresql]'"
+            raise DatabaseUrlError(message) from None
+        if not patient:
+            event.listen(engine.sync_engine, "connect", _set_up_postgresql)
+        return engine
     if target.database and target.database != ":memory:":
         Path(target.database).parent.mkdir(parents=True, exist_ok=True)
     # The driver must not begin transactions of its own: `_begin_sqlite` does.
@@ -74,23 +131,33 @@ class SqlDatabase:
     """The port `Database` over SQLAlchemy Core."""
 
     def __init__(self, url: str) -> None:
-        """Prepare for the URL; nothing is opened before the first transaction."""
+        """Prepare for the URL, which may have a password; nothing is opened before the first transaction."""
+        self.url = url
         self._engine = create_engine(url)
-        self._writing_engine = self._engine.execution_options(promo_writes=True)
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        # A SQLite transaction sees one state anyhow. In PostgreSQL one that writes must see what others committed while
+        # it waited for its lock, whatever the database is set to.
+        reads = {} if self._sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        writes = {"promo_writes": True} if self._sqlite else {"isolation_level": "READ COMMITTED"}
+        self._reading_engine = self._engine.execution_options(**reads)
+        self._writing_engine = self._engine.execution_options(**writes)
         # SQLite has one writer: waiting here is fair and does not poll, unlike its busy timeout.
-        sqlite = self._engine.dialect.name == "sqlite"
-        self._writer = asyncio.Lock() if sqlite else None
+        self._writer = asyncio.Lock() if self._sqlite else None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """Open a writing transaction for what is no use case: migrations."""
-        async with self._writing_engine.begin() as connection:
-            yield connection
+        """Open a writing transaction that may take its time, for what is no use case: migrations."""
+        engine = create_engine(self.url, patient=True)
+        try:
+            async with engine.execution_options(promo_writes=True).begin() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Unit]:
         """Open a transaction that sees one state."""
-        async with self._transaction(self._engine) as unit:
+        async with self._transaction(self._reading_engine) as unit:
             yield unit
 
     @asynccontextmanager
@@ -104,7 +171,7 @@ class SqlDatabase:
         try:
             connection = engine.connect()
             try:
-                await finish(connection.start())
+                await self._start(connection)
                 transaction = await finish(connection.begin().start())
                 yield Unit(Statements(connection))
                 if transaction.is_active:
@@ -117,12 +184,17 @@ class SqlDatabase:
             # Every use case checks before it writes: what is left is a race between servers.
             _LOG.info("sql.conflict", error=str(error.orig))
             raise DomainError(Reason.CONFLICT) from error
-        except DBAPIError as error:
-            _LOG.warning("sql.unavailable", error=str(error.orig))
-            raise DomainError(Reason.DATABASE_UNAVAILABLE) from error
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            _LOG.warning("sql.unavailable", error=str(error))
+            _LOG.warning("sql.unavailable", error=cause_of(error))
             raise DomainError(Reason.DATABASE_UNAVAILABLE) from error
+
+    async def _start(self, connection: AsyncConnection) -> None:
+        if self._sqlite:
+            await finish(connection.start())
+            return
+        # A server that hangs takes connections and statements, and answers none.
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await connection.start()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from support.databases import locked
 
 from promo_server.domain.access import Project
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
 from promo_server.services import pending
-from promo_server.sql.database import SqlDatabase, normalised_url
+from promo_server.sql.database import DatabaseUrlError, SqlDatabase, normalised_url
 from promo_server.sql.migrate import NewerDatabaseError, migrate
 from promo_server.sql.tables import METADATA
 
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.asyncio
 
 
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqlDatabase]:
-    opened = SqlDatabase(f"sqlite:///{tmp_path}/folder/promo.sqlite")
+async def database(database_url: str) -> AsyncIterator[SqlDatabase]:
+    opened = SqlDatabase(database_url)
     await migrate(opened)
     yield opened
     await opened.close()
@@ -46,11 +47,13 @@ async def test_migrating_again_changes_nothing_and_a_newer_database_is_refused(d
         await migrate(database)
 
 
-async def test_sqlite_keeps_what_was_acknowledged(database: SqlDatabase) -> None:
+async def test_sqlite_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+    database = SqlDatabase(f"sqlite:///{tmp_path}/folder/promo.sqlite")
     async with database.connection() as connection:
         names = ("journal_mode", "synchronous", "foreign_keys")
         found = [(await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in names]
     assert found == ["wal", 2, 1]
+    await database.close()
 
 
 async def test_a_transaction_that_fails_leaves_nothing(database: SqlDatabase) -> None:
@@ -76,19 +79,18 @@ async def test_a_race_for_a_name_is_a_conflict(database: SqlDatabase) -> None:
 
 async def test_a_locked_database_is_unavailable_and_works_again_afterwards(
     database: SqlDatabase,
-    tmp_path: Path,
+    database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    impatient = SqlDatabase(f"sqlite:///{tmp_path}/folder/promo.sqlite")
-    other = sqlite3.connect(tmp_path / "folder" / "promo.sqlite", isolation_level=None)
-    monkeypatch.setattr("promo_server.sql.database._BUSY_TIMEOUT_MS", 50)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(DomainError) as refused:
-        async with impatient.write() as unit:
-            await unit.projects.insert(Project("p1", "a", "UTC", 1))
-    assert refused.value.reason is Reason.DATABASE_UNAVAILABLE
-    other.execute("ROLLBACK")
-    other.close()
+    monkeypatch.setattr("promo_server.sql.database._LOCK_MS", 50)
+    impatient = SqlDatabase(database_url)
+    async with locked(database_url):
+        with pytest.raises(DomainError) as refused:
+            async with impatient.write() as unit:
+                await unit.projects.insert(Project("p1", "a", "UTC", 1))
+        assert refused.value.reason is Reason.DATABASE_UNAVAILABLE
+        async with impatient.read() as unit:
+            assert await unit.projects.all_ids() == []
     async with impatient.write() as unit:
         await unit.projects.insert(Project("p1", "a", "UTC", 1))
     await impatient.close()
@@ -97,12 +99,46 @@ async def test_a_locked_database_is_unavailable_and_works_again_afterwards(
 
 
 async def test_a_reader_sees_one_state_and_does_not_wait_for_the_writer(database: SqlDatabase) -> None:
-    async with database.write() as writer:
-        await writer.projects.insert(Project("p1", "a", "UTC", 1))
-        async with database.read() as reader:
-            assert await reader.projects.all_ids() == []
+    async with database.read() as reader:
+        assert await reader.projects.all_ids() == []
+        async with database.write() as writer:
+            await writer.projects.insert(Project("p1", "a", "UTC", 1))
+            async with database.read() as other:
+                assert await other.projects.all_ids() == []
+        # Committed meanwhile, and not of the state that this one reads.
+        assert await reader.projects.all_ids() == []
     async with database.read() as reader:
         assert await reader.projects.all_ids() == ["p1"]
+
+
+async def test_a_writer_sees_what_was_committed_while_it_waited_for_its_lock(
+    database: SqlDatabase, database_url: str
+) -> None:
+    other = SqlDatabase(database_url)
+    async with database.write() as unit:
+        await unit.projects.insert(Project("p1", "a", "UTC", 1))
+
+    async def add(by: SqlDatabase) -> None:
+        async with by.write() as unit:
+            await unit.projects.lock("p1")
+            number = len(await unit.projects.all_ids()) + 1
+            await unit.projects.insert(Project(f"p{number}", f"n{number}", "UTC", 1))
+
+    # As in two processes: a number is taken twice unless each sees those of all before.
+    await asyncio.gather(*(add(by) for _ in range(10) for by in (database, other)))
+    async with database.read() as unit:
+        assert await unit.projects.all_ids() == [f"p{number}" for number in range(1, 22)]
+    await other.close()
+
+
+async def test_texts_sort_by_their_bytes_whatever_the_database_speaks(database: SqlDatabase) -> None:
+    names = ["b", "B", "a", "_", "-", "1", "Z", "é", "a-b", "ab", "a b", "\U0001f600", "\uffee"]
+    async with database.write() as unit:
+        for name in names:
+            await unit.projects.insert(Project(name, name, "UTC", 1))
+    async with database.connection() as connection:
+        found = [row[0] for row in await connection.execute(text("SELECT name FROM projects ORDER BY name"))]
+    assert found == sorted(names, key=str.encode)
 
 
 async def test_writers_take_turns(database: SqlDatabase) -> None:
@@ -144,6 +180,19 @@ async def test_a_pending_change_that_changed_again_is_not_forgotten(database: Sq
 )
 async def test_urls_get_the_asyncio_driver(url: str, driver: str) -> None:
     assert normalised_url(url).drivername == driver
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://u:word@h/d", "postgresql://u:word@h:port/d"])
+async def test_a_url_of_no_database_that_is_known_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(DatabaseUrlError, match="sqlite:///FILE or postgresql://") as refused:
+        SqlDatabase(url)
+    assert "word@" not in str(refused.value)
+
+
+async def test_a_missing_driver_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(DatabaseUrlError, match=r"pip install 'promo-core\[postgresql\]'"):
+        SqlDatabase("postgresql://u:word@h/d")
 
 
 async def test_a_cancelled_transaction_lets_go_of_its_lock(database: SqlDatabase) -> None:

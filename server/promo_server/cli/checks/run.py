@@ -7,13 +7,13 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from promo_server.cli.checks.finding import Finding, failed, note, ok
 from promo_server.cli.checks.store import check_store
 from promo_server.settings import Settings
-from promo_server.sql.database import create_engine
+from promo_server.sql.database import DatabaseUrlError, cause_of, create_engine
 from promo_server.state import StateDir, StateError
 
 _SECONDS = 3.0
@@ -83,10 +83,13 @@ async def _check_sql(settings: Settings) -> Finding:
         engine = create_engine(url)
         name = engine.url.render_as_string(hide_password=True)
         async with asyncio.timeout(_SECONDS), engine.connect() as connection:
-            revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            made = await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version"))
+            revision = await connection.scalar(text("SELECT version_num FROM alembic_version")) if made else None
         await engine.dispose()
-    except (SQLAlchemyError, OSError, TimeoutError, ImportError, ValueError) as error:
-        return failed("sql", f"{type(error).__name__}: {str(error).splitlines()[0]}", "correct PROMO_SQL__URL")
+    except (SQLAlchemyError, OSError, TimeoutError, DatabaseUrlError) as error:
+        return failed("sql", cause_of(error), "correct PROMO_SQL__URL")
+    if not made:
+        return note("sql", f"{name} is empty; its tables are made on the first start")
     return ok("sql", f"{name} at revision {revision}")
 
 

@@ -19,5 +19,8 @@ METADATA = MetaData(
 SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 """Type of self-counting keys: SQLite counts only in INTEGER PRIMARY KEY columns."""
 
+# Texts sort by their bytes: SQLite's do, and migrations give PostgreSQL's columns COLLATE "C". It is not said in the
+# tables, where it would become a part of every parameter.
+
 DOCUMENT = JSON().with_variant(JSONB, "postgresql")
 """Type of JSON documents."""
