@@ -252,16 +252,20 @@ class ImportCodes:
         self._stored.pop(import_id, None)
         return current
 
-    async def _forget(self, current: CodeImport) -> CodeImport:
+    async def _forget(self, aborting: CodeImport) -> CodeImport:
         """Take the last codes of an import out of the store and then out of SQL."""
-        left = current.accepted_count
-        start = max(0, left - _AT_ONCE)
-        first = current.first_position + start
-        async with self._database.read() as unit:
-            codes = await unit.stored_codes.slice(current.campaign_id, first, left - start)
-        await self._store.delete_stored_codes(current.project_id, current.campaign_number, first, codes)
         async with self._database.write() as unit:
-            await unit.projects.lock(current.project_id)
+            # Held until the store has forgotten them too: another call that aborts it may be done before, and another
+            # import begin at the same positions.
+            await unit.projects.lock(aborting.project_id)
+            current = await _find(unit, aborting.project_id, aborting.id)
+            if current.state is not ImportState.ABORTING:
+                return current
+            left = current.accepted_count
+            start = max(0, left - _AT_ONCE)
+            first = current.first_position + start
+            codes = await unit.stored_codes.slice(current.campaign_id, first, left - start)
+            await self._store.delete_stored_codes(current.project_id, current.campaign_number, first, codes)
             await unit.stored_codes.delete_from(current.campaign_id, first)
             state = ImportState.ABORTED if start == 0 else ImportState.ABORTING
             current = replace(current, state=state, accepted_count=start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -148,8 +149,13 @@ class OperationRunner:
             failure_reason=reason,
             failure_metadata=metadata,
         )
-        async with self._database.write() as unit:
-            await unit.operations.update(failed)
+        # Where that cannot be written it stays running, and is tried again.
+        with suppress(DomainError):
+            async with self._database.write() as unit:
+                await unit.projects.lock(operation.project_id)
+                current = await unit.operations.by_id(operation.project_id, operation.id)
+                if current is not None and not current.done:
+                    await unit.operations.update(failed)
 
 
 class Operations:
@@ -188,6 +194,8 @@ class Operations:
             await _find(unit, caller, operation_id)
         await self._runner.cancel(operation_id)
         async with self._database.write() as unit:
+            # Another server may be at work on it, or just have ended it.
+            await unit.projects.lock(caller.project)
             operation = await _find(unit, caller, operation_id)
             if not operation.done:
                 await unit.operations.update(replace(operation, state=OperationState.CANCELLED))

@@ -182,7 +182,7 @@ class SqlDatabase:
                     await finish(connection.close())
         except IntegrityError as error:
             # Every use case checks before it writes: what is left is a race between servers.
-            _LOG.info("sql.conflict", error=str(error.orig))
+            _LOG.info("sql.conflict", error=cause_of(error))
             raise DomainError(Reason.CONFLICT) from error
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             _LOG.warning("sql.unavailable", error=cause_of(error))

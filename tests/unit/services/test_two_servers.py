@@ -1,0 +1,156 @@
+"""Two control planes on one database and one store: each request is done once, and nobody undoes what the other did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import select
+from support.control_plane import ControlPlane, control_plane
+
+from promo_server.domain.campaign import Campaign
+from promo_server.domain.code_import import ImportState
+from promo_server.domain.errors import DomainError
+from promo_server.domain.layout import CodeLayout
+from promo_server.domain.operation import OperationState
+from promo_server.domain.paging import Page
+from promo_server.domain.reasons import Reason
+from promo_server.domain.requests import Repeat
+from promo_server.embedded import EmbeddedStore
+from promo_server.services.change_campaign import CampaignTarget
+from promo_server.sql.tables.definitions import CODE_RANGES
+from promo_server.store import keys
+
+pytestmark = pytest.mark.asyncio
+
+STORED = CodeLayout(length=4, charset="0123456789", check_symbol=False)
+
+
+@pytest_asyncio.fixture
+async def other(plane: ControlPlane, database_url: str, embedded_store: EmbeddedStore) -> AsyncIterator[ControlPlane]:
+    async with control_plane(database_url, embedded_store.url) as second:
+        assert second.project == plane.project
+        yield second
+
+
+async def test_one_request_at_both_is_done_once_and_answered_alike(plane: ControlPlane, other: ControlPlane) -> None:
+    new = plane.new(name="once")
+    repeat = Repeat("CreateCampaign", "r1", b"hash")
+    answers: list[Campaign] = await asyncio.gather(
+        *(
+            one.use_cases.create_campaign(one.caller, new, repeat, validate_only=False)
+            for _ in range(15)
+            for one in (plane, other)
+        )
+    )
+    assert {answer.id for answer in answers} == {answers[0].id}
+    page = await other.use_cases.read_campaigns.page(other.caller, Page(10, None))
+    assert [campaign.id for campaign in page.rows] == [answers[0].id]
+
+
+async def test_campaigns_made_at_both_take_names_numbers_and_ranges_of_their_own(
+    plane: ControlPlane, other: ControlPlane
+) -> None:
+    async def create(by: ControlPlane, number: int) -> Reason | None:
+        try:
+            await by.campaign(name=f"c{number}", code_count=500)
+        except DomainError as error:
+            return error.reason
+        return None
+
+    # Each name is wanted twice, once at each.
+    endings = await asyncio.gather(*(create(by, number) for number in range(12) for by in (plane, other)))
+    assert Counter(endings) == {None: 12, Reason.CAMPAIGN_ALREADY_EXISTS: 12}
+    async with plane.database.connection() as connection:
+        ranges = sorted(await connection.execute(select(CODE_RANGES.c.start_index, CODE_RANGES.c.end_index)))
+    assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
+    for number in range(1, 13):
+        assert await plane.client.exists(keys.bundle(plane.project, number, 4))
+
+
+async def test_a_campaign_changed_at_both_has_every_change_and_the_store_the_last_version(
+    plane: ControlPlane, other: ControlPlane
+) -> None:
+    campaign = await plane.campaign()
+    target = CampaignTarget(campaign.id)
+    await asyncio.gather(
+        *(
+            by.use_cases.change_campaign.switch(by.caller, target, Repeat("s"), enabled=enabled)
+            for enabled in (False, True) * 10
+            for by in (plane, other)
+        )
+    )
+    found = await plane.use_cases.read_campaigns.get(plane.caller, campaign.id)
+    version = await plane.client.get(keys.bundle_version(plane.project, campaign.number, 4))
+    assert int(version) == found.version > 2
+
+
+async def test_an_operation_is_done_or_cancelled_and_never_both(plane: ControlPlane, other: ControlPlane) -> None:
+    campaign = await plane.campaign(layout=STORED, code_count=10)
+    seen = set()
+    for number in range(6):
+        before = (await plane.use_cases.read_campaigns.get(plane.caller, campaign.id)).code_count
+        operation = await plane.use_cases.code_batches.create(plane.caller, campaign.id, 300, Repeat("t"))
+        await other.use_cases.runner.resume()
+        await asyncio.sleep(number * 0.02)
+        await other.use_cases.operations.cancel(other.caller, operation.id)
+        ended = await plane.use_cases.operations.wait(plane.caller, operation.id, 30)
+        assert ended.done
+        after = (await plane.use_cases.read_campaigns.get(plane.caller, campaign.id)).code_count
+        assert after - before == (300 if ended.state is OperationState.SUCCEEDED else 0)
+        seen.add(ended.state)
+    assert seen <= {OperationState.SUCCEEDED, OperationState.CANCELLED}
+
+
+async def test_an_import_aborted_at_both_takes_nothing_from_the_next_one(
+    plane: ControlPlane, other: ControlPlane
+) -> None:
+    campaign = await plane.campaign(code_count=0)
+    imports, caller = plane.use_cases.import_codes, plane.caller
+    first = await imports.start(caller, campaign.id, "a.csv", Repeat("t"))
+    for start in range(0, 30_000, 10_000):
+        await imports.append(caller, first.id, start, [f"OLD-{number}" for number in range(start, start + 10_000)])
+    real, late = other.use_cases.import_codes._forget, asyncio.Event()
+
+    async def slow(current: object) -> object:
+        await late.wait()
+        return await real(current)  # type: ignore[arg-type]
+
+    other.use_cases.import_codes._forget = slow  # type: ignore[method-assign, assignment]
+    slower = asyncio.create_task(other.use_cases.import_codes.abort(other.caller, first.id))
+    assert (await imports.abort(caller, first.id)).state is ImportState.ABORTED
+    second = await imports.start(caller, campaign.id, "b.csv", Repeat("t"))
+    await imports.append(caller, second.id, 0, ["NEW-1", "NEW-2"])
+    late.set()
+    assert (await slower).state is ImportState.ABORTED
+    finished = await imports.finish(caller, second.id)
+    assert finished.accepted_count == 2
+    async with plane.database.read() as unit:
+        assert await unit.stored_codes.slice(campaign.id, 0, 10) == ["NEW-1", "NEW-2"]
+    for code, there in (("OLD-0", 0), ("NEW-1", 1), ("NEW-2", 1)):
+        assert await plane.client.exists(keys.stored_code(plane.project, code, 4)) == there
+
+
+async def test_servers_that_start_at_once_make_one_project_and_each_key_once(
+    plane: ControlPlane, other: ControlPlane
+) -> None:
+    pairs = [("k1", "t1"), ("k2", "t2")]
+    made = await asyncio.gather(*(by.use_cases.bootstrap("new", pairs) for _ in range(5) for by in (plane, other)))
+    assert len({project.id for project in made}) == 1
+    listed = await plane.use_cases.access.list_keys(
+        replace(plane.caller, project=made[0].id), made[0].id, Page(10, None)
+    )
+    assert sorted(key.id for key in listed.rows) == ["k1", "k2"]
+
+
+async def test_definitions_that_both_publish_at_once_leave_nothing_waiting(
+    plane: ControlPlane, other: ControlPlane
+) -> None:
+    await plane.campaign(layout=STORED, code_count=50)
+    await asyncio.gather(*(by.use_cases.publisher.republish_all() for _ in range(3) for by in (plane, other)))
+    async with plane.database.read() as unit:
+        assert await unit.pending.count() == 0
