@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,14 +38,21 @@ def postgresql() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Yield the URL of an empty database, of each kind that the product knows."""
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Yield a maker of empty databases of each kind that the product knows, which returns their URLs."""
+    names = (f"database{number}" for number in itertools.count())
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/promo.sqlite"
+        yield lambda: f"sqlite:///{tmp_path}/{next(names)}.sqlite"
         return
     server: PostgresServer = request.getfixturevalue("postgresql")
-    with server.database() as url:
-        yield url
+    with ExitStack() as made:
+        yield lambda: made.enter_context(server.database())
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
+    """Return the URL of an empty database."""
+    return new_database()
 
 
 @pytest_asyncio.fixture
