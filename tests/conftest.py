@@ -79,10 +79,33 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Yield a running server that tests share; each makes campaigns of its own, and nobody stops it."""
+    yield from _shared(tmp_path_factory.mktemp("shared") / "s")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory, postgresql: PostgresServer) -> Iterator[ServerProcess]:
+    """Yield such a server whose database is PostgreSQL."""
+    with postgresql.database() as url:
+        yield from _shared(tmp_path_factory.mktemp("shared") / "s", PROMO_SQL__URL=url)
+
+
+def _shared(state_dir: Path, **environment: str) -> Iterator[ServerProcess]:
     # All tests come from one address, and some of them bring wrong credentials.
-    shared = ServerProcess(tmp_path_factory.mktemp("shared") / "s", PROMO_LIMITS__FAILED_AUTHENTICATIONS="100000")
+    shared = ServerProcess(state_dir, PROMO_LIMITS__FAILED_AUTHENTICATIONS="100000", **environment)
     shared.start()
     yield shared
     shared.close()
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> ServerProcess:
+    """Return the shared server; to tests marked `each_database` that of each kind of database."""
+    found: ServerProcess = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_server")
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames and metafunc.definition.get_closest_marker("each_database"):
+        metafunc.parametrize("server", ["sqlite", "postgresql"], indirect=True)

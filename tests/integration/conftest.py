@@ -20,8 +20,8 @@ async def client(server: ServerProcess) -> AsyncIterator[PromoClient]:
 
 
 @pytest.fixture(scope="session")
-def fleet(server: ServerProcess) -> Iterator[Fleet]:
-    """Yield checkouts in processes of their own."""
-    started = Fleet(server.target, KEY)
+def fleet(sqlite_server: ServerProcess) -> Iterator[Fleet]:
+    """Yield checkouts in processes of their own, which call the shared server."""
+    started = Fleet(sqlite_server.target, KEY)
     yield started
     started.close()

@@ -26,7 +26,7 @@ from promo.client import (
 )
 from promo_server.kernel.verification import IssuedCodes
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
 
 SINGLE = Limits(per_code=1)
 

@@ -20,7 +20,7 @@ from promo.v1 import redemption_service_pb2
 from promo.v1.redemption_pb2 import RedemptionState
 from promo_server.state import StateDir
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
 
 Item = TypeVar("Item")
 

@@ -17,7 +17,7 @@ from support.truth import account_of, store_of
 from promo.client import Campaign, Limits, PromoClient, Reason, amount_off, exceptions, validity
 from promo.v1.project_pb2 import ApiKey
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
 
 
 @pytest_asyncio.fixture

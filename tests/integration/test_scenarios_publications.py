@@ -16,7 +16,7 @@ from support.truth import account_of
 from promo.client import Campaign, Limits, PromoClient, exceptions, publish_request, redeem_request, validity
 from promo.v1.publication_pb2 import Publication
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
 
 
 def published(results: Sequence[object]) -> list[Publication]:

@@ -16,7 +16,7 @@ from support.truth import account_of
 from promo.client import Limits, PromoClient, Voucher, VoucherFilter, amount_off, exceptions, validity
 from promo.v1.session_pb2 import SessionRequest
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
 
 SINGLE = Limits(per_code=1)
 

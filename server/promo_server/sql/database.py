@@ -143,6 +143,7 @@ class SqlDatabase:
         self._writing_engine = self._engine.execution_options(**writes)
         # SQLite has one writer: waiting here is fair and does not poll, unlike its busy timeout.
         self._writer = asyncio.Lock() if self._sqlite else None
+        self._failures = 0
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -163,8 +164,17 @@ class SqlDatabase:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Unit]:
         """Open a transaction that may write."""
-        async with self._writer or nullcontext(), self._transaction(self._writing_engine) as unit:
-            yield unit
+        failures = self._failures
+        async with self._writer or nullcontext():
+            # Of a database that another process has locked all who waited hear as soon as the first of them.
+            if self._failures != failures:
+                raise DomainError(Reason.DATABASE_UNAVAILABLE)
+            try:
+                async with self._transaction(self._writing_engine) as unit:
+                    yield unit
+            except DomainError as error:
+                self._failures += error.reason is Reason.DATABASE_UNAVAILABLE
+                raise
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[Unit]:

@@ -4,12 +4,13 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 from support.databases import locked
 
 from promo_server.domain.access import Project
@@ -96,6 +97,58 @@ async def test_a_locked_database_is_unavailable_and_works_again_afterwards(
     await impatient.close()
     async with database.read() as unit:
         assert await unit.projects.all_ids() == ["p1"]
+
+
+async def test_all_who_wait_for_a_locked_database_hear_as_soon_as_the_first(
+    database_url: str, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promo_server.sql.database._LOCK_MS", 400)
+    impatient = SqlDatabase(database_url)
+
+    async def insert(number: int) -> Reason | None:
+        try:
+            async with impatient.write() as unit:
+                await unit.projects.insert(Project(f"p{number}", f"n{number}", "UTC", 1))
+        except DomainError as error:
+            return error.reason
+        return None
+
+    async with locked(database_url), asyncio.timeout(3):
+        endings = await asyncio.gather(*map(insert, range(12)))
+    assert set(endings) == {Reason.DATABASE_UNAVAILABLE}
+    assert set(await asyncio.gather(*map(insert, range(12)))) == {None}
+    await impatient.close()
+
+
+async def test_a_full_database_is_unavailable_and_whole_when_it_has_room_again(tmp_path: Path) -> None:
+    full = SqlDatabase(f"sqlite:///{tmp_path}/promo.sqlite")
+    await migrate(full)
+
+    def leave(connection: Any, _record: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + room}")
+
+    async def insert(name: str) -> Reason | None:
+        try:
+            async with full.write() as unit:
+                await unit.projects.insert(Project(name, name * 2_000, "UTC", 1))
+        except DomainError as error:
+            return error.reason
+        return None
+
+    room = 10
+    event.listen(full._engine.sync_engine, "connect", leave)
+    endings = [await insert(f"p{number:02}") for number in range(40)]
+    kept = [f"p{number:02}" for number, one in enumerate(endings) if one is None]
+    assert set(endings) == {None, Reason.DATABASE_UNAVAILABLE}
+    async with full.read() as unit:
+        assert await unit.projects.all_ids() == kept
+    await full.close()
+    room = 10_000
+    assert [await insert(f"q{number:02}") for number in range(40)] == [None] * 40
+    async with full.read() as unit:
+        assert (await unit.projects.all_ids())[: len(kept)] == kept
+    await full.close()
 
 
 async def test_a_reader_sees_one_state_and_does_not_wait_for_the_writer(database: SqlDatabase) -> None:
