@@ -37,8 +37,10 @@ def metric(server: ServerProcess, name: str) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
-async def test_a_killed_archive_process_is_replaced_and_loses_nothing(new_server: Callable[..., ServerProcess]) -> None:
-    server = new_server()
+async def test_a_killed_archive_process_is_replaced_and_loses_nothing(
+    new_server: Callable[..., ServerProcess], database_url: str
+) -> None:
+    server = new_server(PROMO_SQL__URL=database_url)
     async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
         campaign = await new_campaign(client)
         for customer in range(60):

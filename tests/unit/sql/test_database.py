@@ -100,10 +100,10 @@ async def test_a_locked_database_is_unavailable_and_works_again_afterwards(
 
 
 async def test_all_who_wait_for_a_locked_database_hear_as_soon_as_the_first(
-    database_url: str, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
+    database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("promo_server.sql.database._LOCK_MS", 400)
-    impatient = SqlDatabase(database_url)
+    impatient = SqlDatabase(database.url)
 
     async def insert(number: int) -> Reason | None:
         try:
@@ -113,7 +113,7 @@ async def test_all_who_wait_for_a_locked_database_hear_as_soon_as_the_first(
             return error.reason
         return None
 
-    async with locked(database_url), asyncio.timeout(3):
+    async with locked(database.url), asyncio.timeout(3):
         endings = await asyncio.gather(*map(insert, range(12)))
     assert set(endings) == {Reason.DATABASE_UNAVAILABLE}
     assert set(await asyncio.gather(*map(insert, range(12)))) == {None}
