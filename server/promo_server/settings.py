@@ -188,7 +188,8 @@ class SqlSettings(_Group):
 
     url: SecretStr | None = Field(
         None,
-        description="SQLAlchemy URL, as postgresql+asyncpg://user:password@host/promo. Absent: SQLite in `state_dir`.",
+        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, which needs promo-core[postgresql]. "
+        "Absent: SQLite in `state_dir`.",
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support import pages
+from support.postgresql import programs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -39,15 +40,19 @@ def home() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
-def test_every_command_of_a_page_runs(page: Path, home: Path) -> None:
+def test_every_command_of_a_page_runs(page: Path, home: Path, request: pytest.FixtureRequest) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     script = pages.script(page, port, from_nothing=page.parent.name == "tutorial")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROMO_", "XDG_"))}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if page.name == "use-postgresql.md":
+        kept |= request.getfixturevalue("postgresql").environment
+        path = f"{path}:{programs()}"
     ended = subprocess.run(
         ["/bin/bash", "-c", script],
         cwd=home,
-        env={**kept, "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env={**kept, "HOME": str(home), "PATH": path},
         capture_output=True,
         text=True,
         timeout=100,

@@ -56,6 +56,11 @@ def _programs() -> Path | None:
     return folders[-1] if folders else None
 
 
+def programs() -> str:
+    """Return the folder of PostgreSQL's programs."""
+    return _program("")
+
+
 def _program(name: str) -> str:
     folder = _programs()
     assert folder is not None, "PostgreSQL is not installed"
@@ -138,6 +143,11 @@ class PostgresServer:
         self._run("createdb", name)
         yield URL.create("postgresql", _USER, database=name, query={"host": str(self.folder)}).render_as_string()
         self._run("dropdb", "--force", name)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What lets PostgreSQL's own programs find it, and drivers that are told no host."""
+        return {"PGHOST": str(self.folder), "PGUSER": _USER}
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [_program(program), "-h", str(self.folder), "-U", _USER, *arguments]
