@@ -60,4 +60,7 @@ def decode_token(list_name: str, scope: str, token: str) -> int | None:
         raw = b""
     if len(raw) != _DIGEST_BYTES + 8 or raw[:_DIGEST_BYTES] != _digest(list_name, scope):
         raise DomainError(Reason.PAGE_TOKEN_INVALID)
-    return int.from_bytes(raw[_DIGEST_BYTES:], "big")
+    last = int.from_bytes(raw[_DIGEST_BYTES:], "big", signed=True)
+    if last < 0:
+        raise DomainError(Reason.PAGE_TOKEN_INVALID)
+    return last

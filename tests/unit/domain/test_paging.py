@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from promo_server.domain.errors import DomainError
@@ -14,7 +16,15 @@ def test_a_token_leads_back_to_its_row() -> None:
     assert encode_token("campaigns", "p1", None) == ""
 
 
-@pytest.mark.parametrize("token", ["x", "%%%", "AAAA", "é", encode_token("campaigns", "p2", 1), "A" * 500])
+def forged(key: bytes) -> str:
+    """Return a token of the list with another key in it."""
+    raw = base64.urlsafe_b64decode(encode_token("campaigns", "p1", 1) + "==")
+    return base64.urlsafe_b64encode(raw[:-8] + key).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "token", ["x", "%%%", "AAAA", "é", encode_token("campaigns", "p2", 1), "A" * 500, forged(b"\xff" * 8)]
+)
 def test_any_other_token_is_refused(token: str) -> None:
     with pytest.raises(DomainError) as refused:
         decode_token("campaigns", "p1", token)
