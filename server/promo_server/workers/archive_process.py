@@ -39,8 +39,12 @@ _NICENESS = 10
 _METRICS_SECONDS = 1.0
 
 
+class WorkerEndedError(Exception):
+    """A worker has ended by itself; with another process everything begins anew."""
+
+
 async def run(config: Mapping[str, Any]) -> None:
-    """Archive until SIGTERM."""
+    """Archive until SIGTERM, or until a worker fails as none should."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -59,6 +63,8 @@ async def run(config: Mapping[str, Any]) -> None:
         sys.stdout.buffer.write(READY)
         sys.stdout.buffer.flush()
         while not stop.is_set():
+            if archiver.ended.is_set():
+                raise WorkerEndedError
             try:
                 write_metrics(Path(config["metrics_file"]), registry)
             except OSError as error:
@@ -66,8 +72,8 @@ async def run(config: Mapping[str, Any]) -> None:
                 _LOG.warning("archive.metrics_not_written", error=str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _METRICS_SECONDS)
-        await archiver.stop()
     finally:
+        await archiver.stop()
         await store.aclose()
         await database.close()
 

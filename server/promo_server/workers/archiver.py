@@ -30,12 +30,14 @@ class Archiver:
         retention: LedgerRetention | None = None,
     ) -> None:
         """Prepare; nothing runs before `start`."""
+        self.ended = asyncio.Event()
+        """Set when one of them has ended although nobody stopped it: the process is to be replaced."""
         metrics = ArchiveMetrics(registry)
         projection = ProjectionRounds(database, Projection(database, ledger, clock, metrics))
         trim = TrimRounds(database, ledger, clock, metrics, retention or LedgerRetention())
         self._loops = (
-            WorkerLoop("projection", projection, 0.02, metrics.failures),
-            WorkerLoop("trim", trim, 10.0, metrics.failures),
+            WorkerLoop("projection", projection, 0.02, metrics.failures, self.ended.set),
+            WorkerLoop("trim", trim, 10.0, metrics.failures, self.ended.set),
         )
 
     def start(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -45,3 +46,54 @@ async def test_a_round_that_never_ends_does_not_keep_the_worker() -> None:
     await started.wait()
     async with asyncio.timeout(5):
         await loop.stop(grace_seconds=0.05)
+
+
+async def test_a_worker_goes_on_however_often_its_round_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("promo_server.workers.loop._FIRST_PAUSE_SECONDS", 0.0)
+    failed, ran = itertools.count(1), asyncio.Event()
+
+    async def one_round() -> None:
+        if next(failed) < 1_200:
+            raise DomainError(Reason.STORE_UNAVAILABLE)
+        ran.set()
+
+    loop = WorkerLoop("w", one_round, 0.0, WorkerMetrics(CollectorRegistry()).failures)
+    loop.start()
+    async with asyncio.timeout(30):
+        await ran.wait()
+    await loop.stop()
+
+
+async def _torn() -> None:
+    """Fail a round as no error of its own does."""
+    inner = asyncio.create_task(asyncio.sleep(60))
+    inner.cancel()
+    await inner
+
+
+async def test_a_worker_that_ended_by_itself_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("promo_server.workers.loop._LONGEST_PAUSE_SECONDS", 0.01)
+    torn, ran = [_torn], asyncio.Event()
+
+    async def one_round() -> None:
+        if torn:
+            await torn.pop()()
+        ran.set()
+
+    loop = WorkerLoop("w", one_round, 0.001, WorkerMetrics(CollectorRegistry()).failures)
+    loop.start()
+    async with asyncio.timeout(10):
+        await ran.wait()
+    await loop.stop()
+    loop.start()
+    await asyncio.sleep(0.05)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_worker_that_ended_by_itself_tells_who_asked_to_be_told() -> None:
+    told = asyncio.Event()
+    loop = WorkerLoop("w", _torn, 0.001, WorkerMetrics(CollectorRegistry()).failures, told.set)
+    loop.start()
+    async with asyncio.timeout(10):
+        await told.wait()
+    await loop.stop()
