@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promo.v1 import customer_pb2, event_pb2, redeemable_pb2, redemption_pb2
+from promo.v1 import customer_pb2, event_pb2, order_pb2, redeemable_pb2, redemption_pb2
 from promo_server.services.archive_ports import ArchiveBatch, CustomerFact, Row, Undone
 from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
@@ -104,18 +104,27 @@ class BatchBuilder:
                 campaigns.add(result.campaign_id)
                 self._count_use(result.campaign_id, result.voucher_id, 1)
         if order.source_id:
-            before = self._orders.get(order.source_id, row)
-            self._orders[order.source_id] = {
-                "project_id": self._project_id,
-                "source_id": order.source_id,
-                "customer": redemption.customer,
-                "currency": order.currency_code,
-                "amount": order.amount,
-                "discount_amount": order.total_discount_amount,
-                "redemption_id": redemption.id,
-                "create_ms": before.get("create_ms", row["redeem_ms"]),
-                "update_ms": row["redeem_ms"],
-            }
+            self._add_order(order, row)
+
+    def _add_order(self, order: order_pb2.Order, redemption: Row) -> None:
+        """Keep what was said of an order last; entries of several partitions come in any order."""
+        at_ms = redemption["redeem_ms"]
+        row = {
+            "project_id": self._project_id,
+            "source_id": order.source_id,
+            "customer": redemption["customer"],
+            "currency": order.currency_code,
+            "amount": order.amount,
+            "discount_amount": order.total_discount_amount,
+            "redemption_id": redemption["id"],
+            "create_ms": at_ms,
+            "update_ms": at_ms,
+        }
+        known = self._orders.setdefault(order.source_id, row)
+        create_ms = min(known["create_ms"], at_ms)
+        if known["update_ms"] <= at_ms:
+            self._orders[order.source_id] = known = row
+        known["create_ms"] = create_ms
 
     def _add_rollback(self, entry: event_pb2.LedgerEntry, blob: bytes) -> None:
         rollback = entry.rollback

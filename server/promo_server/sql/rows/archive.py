@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, true, tuple_, update
+from sqlalchemy import and_, bindparam, case, func, insert, select, true, tuple_, update
 
 from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.services.archive_ports import (
@@ -119,10 +120,13 @@ class SqlArchive(Rows):
         if not rows:
             return
         statement = self._upsert(ORDERS)
-        # When the order was first seen does not change, so it stays where it is in lists.
+        new, old = statement.excluded, ORDERS.c
+        # What was said last stands, whichever partition's entry comes first.
+        later = new.update_ms >= old.update_ms
         names = ("customer", "currency", "amount", "discount_amount", "redemption_id", "update_ms")
-        new = {name: statement.excluded[name] for name in names}
-        statement = statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=new)
+        changes: dict[str, Any] = {name: case((later, new[name]), else_=old[name]) for name in names}
+        changes["create_ms"] = case((new.create_ms < old.create_ms, new.create_ms), else_=old.create_ms)
+        statement = statement.on_conflict_do_update(index_elements=["project_id", "source_id"], set_=changes)
         await self._connection.upsert_many(statement, ORDERS, list(rows))
 
     async def active_slots(self, project_id: str, slots: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
