@@ -14,6 +14,9 @@ from promo_server.store import keys
 from promo_server.store.client import store_errors
 from promo_server.store.ids import place_of_rollback, whole_entry
 
+_LATE_MS = 100
+"""How late an idle store looks at who has waited long enough."""
+
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 """Entries of a stream as the client returns them."""
 
@@ -45,6 +48,10 @@ class RedisLedger:
         """Use the client; `partitions` must be what the engine uses."""
         self._client = client
         self.partitions = partitions
+        # The client ends every wait after its timeout, also one for an answer that is to come late.
+        timeout_seconds = client.get_connection_kwargs().get("socket_timeout")  # type: ignore[no-untyped-call]
+        half_ms = 0 if timeout_seconds is None else int(timeout_seconds * 1000) // 2
+        self._longest_block_ms = max(0, half_ms - _LATE_MS)
 
     async def notices(
         self,
@@ -53,7 +60,11 @@ class RedisLedger:
         count: int,
         block_ms: int,
     ) -> Mapping[int, Sequence[Notice]]:
-        """Return up to `count` notices of each partition, waiting up to `block_ms` for the first one."""
+        """Return up to `count` notices of each partition, waiting up to `block_ms` for the first one.
+
+        It does not wait where the client's own timeout leaves no time for that.
+        """
+        block_ms = min(block_ms, self._longest_block_ms)
         done = {keys.outbox(project_id, n).encode(): (n, after.get(n, Checkpoint())) for n in range(self.partitions)}
         streams = {name: str(checkpoint.outbox) for name, (_, checkpoint) in done.items()}
         async with store_errors():

@@ -14,7 +14,7 @@ from promo_server.workers.projection import Projection
 
 _EXPIRED_AT_ONCE = 10_000
 _BLOCK_MS = 500
-"""How long a round waits in the store for the first new entry; no longer than the client's own timeout."""
+"""How long a round waits in the store for the first new entry."""
 
 
 @dataclass(frozen=True, slots=True)
