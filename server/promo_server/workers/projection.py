@@ -23,7 +23,7 @@ from promo_server.workers.metrics import ArchiveMetrics
 _LOG = structlog.get_logger(__name__)
 
 _AT_ONCE = 1_000
-"""Entries in one transaction, more or less: other writers wait for its end."""
+"""Entries in one transaction: other writers wait for its end."""
 
 Progress = dict[int, list[tuple["Notice", "LedgerFact"]]]
 
@@ -45,10 +45,12 @@ class Projection:
         """Project what waits in a project's outboxes, and return how many entries that was."""
         known = await self._known(project_id)
         share = max(1, _AT_ONCE // self._busy.get(project_id, self._ledger.partitions))
-        notices = await self._ledger.notices(project_id, known, share, block_ms)
-        if not notices:
+        read = await self._ledger.notices(project_id, known, share, block_ms)
+        if not read:
             return 0
-        self._busy[project_id] = len(notices)
+        self._busy[project_id] = len(read)
+        # More partitions can be busy than there were in the round before.
+        notices = _cut(read)
         progress = {partition: await self._facts(project_id, partition, some) for partition, some in notices.items()}
         try:
             written = await self._write(project_id, notices, progress)
@@ -56,7 +58,11 @@ class Projection:
             self._checkpoints.pop(project_id, None)
             if error.reason is not Reason.CONFLICT:
                 raise
-            unread = {partition: some[-1].ledger for partition, some in notices.items() if len(some) >= share}
+            unread = {
+                partition: some[-1].ledger
+                for partition, some in notices.items()
+                if len(some) < len(read[partition]) or len(some) >= share
+            }
             written = await self._write_one_by_one(project_id, progress, unread)
         outboxes = {partition: checkpoint.outbox for partition, checkpoint in written.items()}
         await self._ledger.trim_outbox(project_id, outboxes)
@@ -184,6 +190,17 @@ class Projection:
             _LOG.error("projection.slot_conflict", project=project_id, limit=conflict["limit_name"])
         self._checkpoints.setdefault(project_id, {}).update(reached)
         return reached
+
+
+def _cut(read: Mapping[int, Sequence[Notice]]) -> Mapping[int, Sequence[Notice]]:
+    """Return as much of what was read as one transaction takes, of each partition something."""
+    cut: dict[int, Sequence[Notice]] = {}
+    room = _AT_ONCE
+    # What those with little leave is for those with much.
+    for done, (partition, some) in enumerate(sorted(read.items(), key=lambda one: len(one[1]))):
+        cut[partition] = some[: max(1, room // (len(read) - done))]
+        room -= len(cut[partition])
+    return cut
 
 
 def _build(project_id: str, progress: Progress, done: Mapping[int, Checkpoint]) -> BatchBuilder:

@@ -12,8 +12,10 @@ from promo.v1 import event_pb2
 from promo_server.domain.errors import DomainError
 from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.domain.reasons import Reason
+from promo_server.embedded import EmbeddedStore
 from promo_server.sql.tables import archive
 from promo_server.store import keys
+from promo_server.store.client import connect
 from promo_server.store.ledger import RedisLedger
 
 pytestmark = pytest.mark.asyncio
@@ -282,3 +284,50 @@ async def test_the_archive_has_whole_entries_by_id(plane: ControlPlane) -> None:
     assert entries[2].publication.id == "pub_1_z"
     for unknown in ("r_0000000000000000", "02:1-1", "x", "r_'", ""):
         assert await read.entry(plane.caller, unknown) is None
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_an_order_is_as_it_was_said_last_and_was_placed_when_it_was_said_first(
+    plane: ControlPlane, *, at_once: bool
+) -> None:
+    projection = plane.projection()
+    # Three partitions; the last one read is not the last one written.
+    for partition, (seconds, discount) in enumerate([(200, 2), (300, 3), (100, 1)]):
+        entry = ledger.redemption("c1", "CODE", f"n:{partition}", discount=discount, at_seconds=seconds)
+        await ledger.append(plane.client, plane.project, partition, entry, f"1:1:1,0:1:{discount}")
+        if not at_once:
+            await projection.run_round(plane.project)
+    await projection.run_round(plane.project)
+    (order,) = await rows(plane, archive.ORDERS)
+    assert (order["discount_amount"], order["create_ms"], order["update_ms"]) == (3, 100_000, 300_000)
+    last = next(row for row in await rows(plane, archive.REDEMPTIONS) if row["redeem_ms"] == 300_000)
+    assert order["redemption_id"] == last["id"]
+
+
+async def test_a_transaction_has_no_more_entries_when_more_partitions_are_busy_than_before(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promo_server.workers.projection._AT_ONCE", 10)
+    projection = plane.projection()
+    await redeem(plane, 0, 1)
+    assert await projection.run_round(plane.project) == 1
+    for slot in range(2, 42):
+        # Of the first partition two entries only.
+        await redeem(plane, slot % PARTITIONS if slot in {4, 8} or slot % PARTITIONS else 1, slot)
+    assert await projection.run_round(plane.project) == 10
+    while count := await projection.run_round(plane.project):
+        assert count <= 10
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 41
+
+
+async def test_an_idle_round_waits_no_longer_than_the_store_may_take_to_answer(
+    plane: ControlPlane, embedded_store: EmbeddedStore
+) -> None:
+    client = connect(embedded_store.url, timeout_seconds=0.5)
+    hasty = RedisLedger(client, PARTITIONS)
+    try:
+        assert await hasty.notices(plane.project, {}, 1, 500) == {}
+        await redeem(plane, 0, 1)
+        assert len(await hasty.notices(plane.project, {}, 1, 500)) == 1
+    finally:
+        await client.aclose()
