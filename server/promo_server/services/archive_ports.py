@@ -116,6 +116,14 @@ class EditedVoucher:
     record: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SetAsideEntry:
+    """A ledger entry that the archive could not take, by its own id, and why."""
+
+    id: str
+    problem: str
+
+
 class ArchiveRows(Protocol):
     """What happened, as far as it is projected."""
 
@@ -137,6 +145,14 @@ class ArchiveRows(Protocol):
 
     async def note_conflicts(self, rows: Sequence[Row]) -> None:
         """Keep uses whose slot was active already."""
+        ...
+
+    async def set_aside(self, row: Row) -> None:
+        """Keep an entry that the archive cannot take."""
+        ...
+
+    async def set_aside_entries(self, project_id: str, count: int) -> Sequence[SetAsideEntry]:
+        """Return entries that the archive could not take, oldest first, up to `count` of them."""
         ...
 
     async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:

@@ -29,6 +29,10 @@ from promo_server.services.row_ports import (
 from promo_server.services.voucher_ports import VoucherRows
 
 
+class DataRefusedError(Exception):
+    """A value that the database does not take, and never will; the text says why. A defect of whoever let it in."""
+
+
 class Clock(Protocol):
     """Tells the time, so that tests can set it."""
 
@@ -83,7 +87,10 @@ class UnitOfWork(Protocol):
 
 
 class Database(Protocol):
-    """Opens transactions. Leaving the context commits; an exception rolls back."""
+    """Opens transactions. Leaving the context commits; an exception rolls back.
+
+    A value that it can never take fails with DataRefusedError.
+    """
 
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a transaction that sees one state and writes nothing."""

@@ -11,11 +11,12 @@ from typing import Any
 import structlog
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
+from promo_server.services.ports import DataRefusedError
 from promo_server.sql.statements import Statements, finish
 from promo_server.sql.unit import Unit
 
@@ -127,6 +128,14 @@ def create_engine(url: str, *, patient: bool = False) -> AsyncEngine:
     return engine
 
 
+def _refuses_data(error: DBAPIError) -> bool:
+    """Return whether it is what was to be written that is wrong, so that another attempt fails too."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    # The first are what the drivers find themselves, the states what PostgreSQL finds: data and limits exceeded.
+    found_by_driver = isinstance(error, DataError) or isinstance(getattr(error.orig, "__cause__", None), ValueError)
+    return found_by_driver or state.startswith(("22", "54"))
+
+
 class SqlDatabase:
     """The port `Database` over SQLAlchemy Core."""
 
@@ -195,6 +204,8 @@ class SqlDatabase:
             _LOG.info("sql.conflict", error=cause_of(error))
             raise DomainError(Reason.CONFLICT) from error
         except (SQLAlchemyError, OSError, TimeoutError) as error:
+            if isinstance(error, DBAPIError) and _refuses_data(error):
+                raise DataRefusedError(cause_of(error)) from error
             _LOG.warning("sql.unavailable", error=cause_of(error))
             raise DomainError(Reason.DATABASE_UNAVAILABLE) from error
 

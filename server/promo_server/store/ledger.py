@@ -34,11 +34,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFact:
-    """A whole ledger entry, serialized; `positions` are those that a publication handed out."""
+    """A whole ledger entry, serialized; `positions` are those that a publication handed out.
+
+    What cannot be read is as the store has it, and `problem` says why.
+    """
 
     place: StreamId
     entry: bytes
     positions: list[int]
+    problem: str = ""
 
 
 class RedisLedger:
@@ -158,7 +162,7 @@ class RedisLedger:
         if found is None or found[0] >= self.partitions:
             return None
         facts = await self.facts(project_id, found[0], [found[1]])
-        return facts[0].entry if facts else None
+        return facts[0].entry if facts and not facts[0].problem else None
 
     async def oldest_waiting(self, project_id: str) -> Mapping[int, StreamId]:
         """Return the oldest outbox entry of each partition that has one."""
@@ -183,7 +187,10 @@ def _notices(done: Checkpoint, entries: _Entries) -> Iterator[Notice]:
 
 def _fact(partition: int, id_: bytes, fields: dict[bytes, bytes]) -> LedgerFact:
     place = StreamId.parse(id_.decode())
-    return LedgerFact(place, *whole_entry(partition, place, fields[b"b"], fields[b"o"].decode()))
+    try:
+        return LedgerFact(place, *whole_entry(partition, place, fields[b"b"], fields[b"o"].decode()))
+    except (ValueError, KeyError) as error:
+        return LedgerFact(place, fields.get(b"b", b""), [], f"{type(error).__name__}: {error}")
 
 
 def _flat(entries: list[Any]) -> _Entries:

@@ -12,6 +12,7 @@ from promo.v1 import customer_pb2, event_pb2, order_pb2, redeemable_pb2, redempt
 from promo_server.services.archive_ports import ArchiveBatch, CustomerFact, Row, Undone
 from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
+from promo_server.workers.entries import read_entry
 
 _STATES = {
     redemption_pb2.REDEMPTION_STATE_PARTIALLY_ROLLED_BACK: "partially_rolled_back",
@@ -22,6 +23,10 @@ SUCCEEDED = "succeeded"
 
 def _milliseconds(time: Timestamp) -> int:
     return time.seconds * 1000 + time.nanos // 1_000_000
+
+
+class UnreadableEntryError(ValueError):
+    """The store has something in the ledger that is no entry; the text says why."""
 
 
 class BatchBuilder:
@@ -40,8 +45,10 @@ class BatchBuilder:
         self._publications: list[event_pb2.LedgerEntry] = []
 
     def add(self, partition: int, fact: LedgerFact) -> None:
-        """Add one entry; entries of a partition come in order."""
-        entry = event_pb2.LedgerEntry.FromString(fact.entry)
+        """Add one entry; entries of a partition come in order. Fails when there is something wrong with it."""
+        if fact.problem:
+            raise UnreadableEntryError(fact.problem)
+        entry = read_entry(fact.entry)
         redemption_id = ""
         match entry.WhichOneof("fact"):
             case "redemption":

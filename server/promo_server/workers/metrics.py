@@ -30,6 +30,11 @@ class ArchiveMetrics:
             "Ledger entries that the outbox names and the ledger does not have.",
             registry=registry,
         )
+        self.set_aside = Counter(
+            "promo_projection_set_aside_total",
+            "Ledger entries that the archive could not take: see promo ledger verify.",
+            registry=registry,
+        )
         self.failures = Counter(
             "promo_archive_failures_total",
             "Rounds of the projection or the trimming that failed and are tried again.",

@@ -25,6 +25,8 @@ _LOG = structlog.get_logger(__name__)
 _AT_ONCE = 1_000
 """Entries in one transaction: other writers wait for its end."""
 
+_LONGEST_PROBLEM = 500
+
 Progress = dict[int, list[tuple["Notice", "LedgerFact"]]]
 
 
@@ -54,9 +56,9 @@ class Projection:
         progress = {partition: await self._facts(project_id, partition, some) for partition, some in notices.items()}
         try:
             written = await self._write(project_id, notices, progress)
-        except DomainError as error:
+        except Exception as error:
             self._checkpoints.pop(project_id, None)
-            if error.reason is not Reason.CONFLICT:
+            if _passes(error):
                 raise
             unread = {
                 partition: some[-1].ledger
@@ -132,7 +134,10 @@ class Projection:
         progress: Progress,
         unread: Mapping[int, StreamId],
     ) -> Mapping[int, Checkpoint]:
-        """Write entry by entry in the order in which they happened, since one of them takes an active slot.
+        """Write entry by entry in the order in which they happened, since they could not be written together.
+
+        One that the archive cannot take is set aside, so that the others go on. It can also be that one takes an active
+        slot.
 
         The use that freed the slot happened before: in a partition that has more to read after `unread`, or behind an
         entry that waits itself. When neither can be, the limit was passed: the entry is kept and the conflict noted.
@@ -148,17 +153,26 @@ class Projection:
                 continue
             try:
                 written |= await self._write(project_id, {partition: [notice]}, {partition: [(notice, fact)]})
-            except DomainError as error:
-                if error.reason is not Reason.CONFLICT:
+            except Exception as error:
+                if _passes(error):
                     raise
-                blocked[partition] = (notice, fact)
+                if isinstance(error, DomainError):
+                    blocked[partition] = (notice, fact)
+                else:
+                    written |= await self._set_aside(project_id, partition, notice, fact, error)
         if blocked:
             # The oldest only: the others may wait for what is behind it.
             partition, (notice, fact) = min(blocked.items(), key=lambda one: one[1][1].place)
             when = fact.place.milliseconds
             others = (place for other, place in unread.items() if other != partition)
             if not written or all(place.milliseconds > when for place in others):
-                written |= await self._write_conflict(project_id, partition, notice, fact)
+                try:
+                    written |= await self._write_conflict(project_id, partition, notice, fact)
+                except Exception as error:
+                    if _passes(error):
+                        raise
+                    # Not the slot: there is another row with its id.
+                    written |= await self._set_aside(project_id, partition, notice, fact, error)
         return written
 
     async def _write_conflict(
@@ -190,6 +204,44 @@ class Projection:
             _LOG.error("projection.slot_conflict", project=project_id, limit=conflict["limit_name"])
         self._checkpoints.setdefault(project_id, {}).update(reached)
         return reached
+
+    async def _set_aside(
+        self,
+        project_id: str,
+        partition: int,
+        notice: Notice,
+        fact: LedgerFact,
+        error: Exception,
+    ) -> Mapping[int, Checkpoint]:
+        """Keep an entry apart that the archive cannot take."""
+        reached = {partition: Checkpoint(notice.outbox, notice.ledger)}
+        row: Row = {
+            "project_id": project_id,
+            "partition": partition,
+            "ledger_id": fact.place.sortable,
+            "entry": fact.entry,
+            "positions": fact.positions,
+            "problem": f"{type(error).__name__}: {error}".replace("\0", "\ufffd")[:_LONGEST_PROBLEM],
+            "set_aside_ms": self._clock(),
+        }
+        async with self._database.write() as unit:
+            current = await unit.archive.checkpoints(project_id, lock=True)
+            if current.get(partition, Checkpoint()).ledger >= notice.ledger:
+                # Another server has dealt with it meanwhile.
+                return {partition: current[partition]}
+            await unit.archive.set_aside(row)
+            await unit.archive.advance(project_id, reached, self._clock())
+        self._metrics.set_aside.inc()
+        # What exactly is wrong can name a person; it is kept with the entry, and promo ledger verify tells it.
+        entry = f"{partition:02x}:{fact.place}"
+        _LOG.error("projection.entry_set_aside", project=project_id, entry=entry, kind=type(error).__name__)
+        self._checkpoints.setdefault(project_id, {}).update(reached)
+        return reached
+
+
+def _passes(error: Exception) -> bool:
+    """Return whether the same may succeed later; what is no refusal is a defect of the entry, or of ours."""
+    return isinstance(error, DomainError) and error.reason is not Reason.CONFLICT
 
 
 def _cut(read: Mapping[int, Sequence[Notice]]) -> Mapping[int, Sequence[Notice]]:

@@ -12,6 +12,7 @@ from promo_server.services.ports import Database
 from promo_server.store import keys
 from promo_server.store.counters import CounterState, Limit, RedisCounters
 from promo_server.store.ledger import RedisLedger
+from promo_server.workers.entries import read_entry
 
 _AT_ONCE = 1_000
 _MOST_DIFFERENCES = 1_000
@@ -76,6 +77,8 @@ class LedgerVerification:
         report.live_holds = await self._counters.live_holds(project_id)
         async with self._database.read() as unit:
             report.slot_conflicts = await unit.archive.conflict_count(project_id)
+            for one in await unit.archive.set_aside_entries(project_id, _MOST_DIFFERENCES):
+                report.add(one.id, f"the archive could not take this entry and has set it aside: {one.problem}")
             single_use = await unit.campaigns.single_use(project_id)
         async for uses in self._limits(project_id):
             states = await self._counters.read(project_id, [limit_of(use, single_use) for use in uses])
@@ -101,7 +104,10 @@ class LedgerVerification:
             async with self._database.read() as unit:
                 known = await unit.archive.movements(project_id, partition, facts[0].place, facts[-1].place)
             for fact in facts:
-                entry = event_pb2.LedgerEntry.FromString(fact.entry)
+                if fact.problem:
+                    # The archive has set it aside, which is reported.
+                    continue
+                entry = read_entry(fact.entry)
                 told = [(one.limit, one.amount, one.slot, one.sequence, one.total) for one in entry.movements]
                 if told != list(known.get(fact.place, ())):
                     report.add(entry.id, "the archive has other movements of this entry than the ledger")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Table, select
+from sqlalchemy import Table, delete, select
 from support import ledger
 from support.control_plane import PARTITIONS, ControlPlane
 
@@ -16,7 +18,9 @@ from promo_server.embedded import EmbeddedStore
 from promo_server.sql.tables import archive
 from promo_server.store import keys
 from promo_server.store.client import connect
+from promo_server.store.counters import RedisCounters
 from promo_server.store.ledger import RedisLedger
+from promo_server.workers.verification import LedgerVerification, Report
 
 pytestmark = pytest.mark.asyncio
 
@@ -331,3 +335,100 @@ async def test_an_idle_round_waits_no_longer_than_the_store_may_take_to_answer(
         assert len(await hasty.notices(plane.project, {}, 1, 500)) == 1
     finally:
         await client.aclose()
+
+
+async def test_an_entry_with_nul_in_its_texts_is_archived_with_something_else_there(plane: ControlPlane) -> None:
+    entry = ledger.redemption("c\0", "CO\0DE", "u:1:c\0", order="\0o")
+    entry.customer.name = "A\0da"
+    entry.customer.metadata["k\0"] = "v\0"
+    entry.redemption.order.items.add(source_id="l\0").metadata["k"] = "\0"
+    await ledger.append(plane.client, plane.project, 1, entry, "1:1:1,0:1:500")
+    report = await verify(plane)
+    assert report.agrees, report.differences
+    (customer,) = await rows(plane, archive.CUSTOMERS)
+    assert (customer["source_id"], customer["name"]) == ("c\ufffd", "A\ufffdda")
+    assert customer["metadata"] == {"k\ufffd": "v\ufffd"}
+    (order,) = await rows(plane, archive.ORDERS)
+    assert (order["source_id"], order["customer"]) == ("\ufffdo", "c\ufffd")
+    (item,) = await rows(plane, archive.REDEMPTION_ITEMS)
+    assert item["code"] == "CO\ufffdDE"
+
+
+async def verify(plane: ControlPlane) -> Report:
+    """Project everything and compare entries with rows; no limit was counted here."""
+    projection = plane.projection()
+    while await projection.run_round(plane.project):
+        pass
+    streams, counters = RedisLedger(plane.client, PARTITIONS), RedisCounters(plane.client, PARTITIONS)
+    report = await LedgerVerification(plane.database, streams, counters)(plane.project)
+    report.differences = [one for one in report.differences if "the store nothing" not in one.problem]
+    return report
+
+
+async def test_entries_that_the_archive_cannot_take_are_set_aside_and_those_behind_them_are_archived(
+    plane: ControlPlane,
+) -> None:
+    campaign = await plane.campaign()
+    good = [await redeem(plane, 1, 1)]
+    place = await plane.client.xadd(keys.ledger(plane.project, 1), {"b": b"\xff", "o": ""})
+    await plane.client.xadd(keys.outbox(plane.project, 1), {"l": place})
+    good.append(await redeem(plane, 1, 2))
+    unknown = ledger.publication("camp_unknown", "c1")
+    where = await ledger.append(plane.client, plane.project, 2, unknown, "7")
+    await ledger.append(plane.client, plane.project, 2, ledger.publication(campaign.id, "c2"), "8")
+    good.append(await redeem(plane, 2, 3))
+    report = await verify(plane)
+    assert sorted(str(row["id"]) for row in await rows(plane, archive.REDEMPTIONS)) == sorted(good)
+    (publication,) = await rows(plane, archive.PUBLICATIONS)
+    assert publication["customer"] == "c2"
+    first, second = sorted(await rows(plane, archive.SET_ASIDE_ENTRIES), key=lambda row: str(row["ledger_id"]))
+    assert (first["partition"], first["entry"], first["positions"]) == (1, b"\xff", [])
+    assert (second["partition"], second["positions"]) == (2, [7])
+    assert event_pb2.LedgerEntry.FromString(second["entry"]).publication.campaign_id == "camp_unknown"  # type: ignore[arg-type]
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+    told = [one.subject for one in report.differences if "set it aside" in one.problem]
+    assert told == [f"01:{place.decode()}", f"02:{where}"]
+
+
+async def test_an_entry_whose_id_is_taken_is_set_aside(plane: ControlPlane) -> None:
+    await redeem(plane, 1, 1)
+    projection = plane.projection()
+    await projection.run_round(plane.project)
+    # As in a store that was restored, whose ledger goes on from an earlier place.
+    async with plane.database.connection() as connection:
+        await connection.execute(delete(archive.CHECKPOINTS))
+        await connection.execute(delete(archive.MOVEMENTS))
+    (place, _), *_ = await plane.client.xrange(keys.ledger(plane.project, 1))
+    await plane.client.xadd(keys.outbox(plane.project, 1), {"l": place})
+    await redeem(plane, 1, 2)
+    report = await verify(plane)
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 2
+    assert [one.subject for one in report.differences if "set it aside" in one.problem] == [f"01:{place.decode()}"]
+
+
+async def test_nothing_is_set_aside_while_the_database_is_away(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redeem(plane, 1, 1)
+    projection = plane.projection()
+
+    async def away(*_arguments: object) -> None:
+        raise DomainError(Reason.DATABASE_UNAVAILABLE)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("promo_server.sql.rows.archive.SqlArchive.write", away)
+        with pytest.raises(DomainError):
+            await projection.run_round(plane.project)
+    assert await rows(plane, archive.SET_ASIDE_ENTRIES) == []
+    assert await projection.run_round(plane.project) == 1
+
+
+@pytest.mark.skipif("PROMO_TEST_DATABASE_URL" not in os.environ, reason="SQLite indexes texts of any length")
+async def test_an_entry_with_a_text_too_long_for_an_index_is_set_aside(plane: ControlPlane) -> None:
+    await redeem(plane, 1, 1, customer="".join(secrets.token_hex(16) for _ in range(2_000)))
+    good = await redeem(plane, 1, 2)
+    while await plane.projection().run_round(plane.project):
+        pass
+    assert [row["id"] for row in await rows(plane, archive.REDEMPTIONS)] == [good]
+    (kept,) = await rows(plane, archive.SET_ASIDE_ENTRIES)
+    assert str(kept["problem"]).startswith("DataRefusedError")

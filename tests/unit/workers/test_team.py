@@ -130,11 +130,10 @@ async def test_a_project_made_while_another_one_is_busy_is_archived_too(plane: C
 
 async def test_a_project_that_cannot_be_archived_holds_up_no_other_one(plane: ControlPlane) -> None:
     others = [(await plane.use_cases.bootstrap(name, [])).id for name in ("a", "b")]
-    place = await plane.client.xadd(keys.ledger(plane.project, 0), {"b": b"\xff", "o": ""})
-    await plane.client.xadd(keys.outbox(plane.project, 0), {"l": place})
+    await plane.client.xadd(keys.outbox(plane.project, 0), {"unknown": ""})
     for project in others:
         await ledger.append(plane.client, project, 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
     rounds = ProjectionRounds(plane.database, plane.projection())
-    with pytest.raises(ValueError, match="entry"):
+    with pytest.raises(KeyError):
         await rounds()
     assert await count(plane, archive.REDEMPTIONS) == 2

@@ -15,6 +15,7 @@ from promo_server.services.archive_ports import (
     EditedVoucher,
     LimitUse,
     Row,
+    SetAsideEntry,
 )
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.rows.customers import SqlCustomers
@@ -27,6 +28,7 @@ from promo_server.sql.tables.archive import (
     REDEMPTION_ITEMS,
     REDEMPTIONS,
     ROLLBACKS,
+    SET_ASIDE_ENTRIES,
     SLOT_CONFLICTS,
 )
 
@@ -145,6 +147,17 @@ class SqlArchive(Rows):
     async def note_conflicts(self, rows: Sequence[Row]) -> None:
         """Keep uses whose slot was active already."""
         await self._connection.execute(insert(SLOT_CONFLICTS), rows)
+
+    async def set_aside(self, row: Row) -> None:
+        """Keep an entry that the archive cannot take."""
+        await self._connection.execute(insert(SET_ASIDE_ENTRIES), row)
+
+    async def set_aside_entries(self, project_id: str, count: int) -> Sequence[SetAsideEntry]:
+        """Return entries that the archive could not take, oldest first, up to `count` of them."""
+        table = SET_ASIDE_ENTRIES.c
+        query = select(table.partition, table.ledger_id, table.problem).where(table.project_id == project_id)
+        rows = await self._connection.execute(query.order_by(table.ledger_id, table.partition).limit(count))
+        return [SetAsideEntry(f"{row[0]:02x}:{StreamId.parse(row[1])}", row[2]) for row in rows]
 
     async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:
         """Return a redemption."""

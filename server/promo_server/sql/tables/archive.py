@@ -305,3 +305,19 @@ SLOT_CONFLICTS = Table(
     Column("found_ms", BigInteger, nullable=False),
 )
 """Uses whose slot was active already: limits that were passed, for example after a failover lost writes."""
+
+SET_ASIDE_ENTRIES = Table(
+    "set_aside_entries",
+    METADATA,
+    Column("project_id", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("ledger_id", String(48), nullable=False),
+    # The whole promo.v1.LedgerEntry, serialized, or what the store has in its place.
+    Column("entry", LargeBinary, nullable=False),
+    # That a publication handed out.
+    Column("positions", DOCUMENT, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("set_aside_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "partition", "ledger_id"),
+)
+"""Entries that the other tables could not take, so that those behind them are archived all the same."""
