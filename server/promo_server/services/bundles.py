@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import structlog
 
 from promo_server.domain.bundle import campaign_bundle, key_document, project_bundle
 from promo_server.domain.campaign import CodeMode
@@ -12,6 +15,9 @@ from promo_server.services.documents import DEFINITION, document_of
 from promo_server.services.pending import Pending, PendingKind
 from promo_server.services.ports import Database, DefinitionStore, UnitOfWork
 
+_LOG = structlog.get_logger(__name__)
+
+_BUNDLES = frozenset({PendingKind.PROJECT, PendingKind.CAMPAIGN})
 _AT_ONCE = 100
 _CODES_AT_ONCE = 10_000
 
@@ -19,8 +25,8 @@ _CODES_AT_ONCE = 10_000
 class BundlePublisher:
     """Puts pending changes into the store.
 
-    Any number of publishers may run: whoever publishes holds the lock of the project, so bundles reach the store in
-    the order of their versions, and a change is forgotten only when it is there.
+    Any number of publishers may run: an older version never takes the place of a newer one, a key is put as SQL has it
+    when it is put, and a change is forgotten only when it is there and has not changed again.
     """
 
     def __init__(self, database: Database, store: DefinitionStore, partitions: int, named_from: int) -> None:
@@ -38,7 +44,7 @@ class BundlePublisher:
         published = 0
         if project_id is not None:
             # Nearly always that is all there is: the caller's own change.
-            published, more = await self._publish_locked(project_id, ())
+            published, more = await self._publish_of(project_id, ())
             if not more:
                 return published
         while True:
@@ -46,39 +52,66 @@ class BundlePublisher:
                 waiting = await unit.pending.all(project_id, _AT_ONCE)
             if not waiting:
                 return published
-            # These never change once they are drawn, so no lock is held while there may be a million of them.
+            # First, and a part at a time: there may be a million of them. They never change once they are drawn.
             codes = [change for change in waiting if change.kind is PendingKind.STORED_CODES]
             for change in codes:
                 await self._put_stored_codes(change)
             for owner in {change.project_id for change in waiting}:
-                count, _ = await self._publish_locked(owner, codes)
+                count, _ = await self._publish_of(owner, codes)
                 published += count
 
-    async def _publish_locked(self, project_id: str, codes: Sequence[Pending]) -> tuple[int, bool]:
-        """Publish what waits of a project, of stored codes only those given; tell how many, and whether more waits."""
-        async with self._database.write() as unit:
-            await unit.projects.lock(project_id)
+    async def _publish_of(self, project_id: str, codes: Sequence[Pending]) -> tuple[int, bool]:
+        """Publish what waits of a project and may be; tell how many changes that were, and whether more waits.
+
+        `codes` are the changes of stored codes that are in the store by now.
+        """
+        async with self._database.read() as unit:
             waiting = await unit.pending.all(project_id, _AT_ONCE)
-            changes = [change for change in waiting if change.kind is not PendingKind.STORED_CODES or change in codes]
-            for change in changes:
-                version, document = await self._document(unit, change)
-                await self._put(change, version, document)
-            if changes:
-                await self._store.announce()
+            changes = _publishable(waiting, codes)
+            documents = [(change, *await self._document(unit, change)) for change in changes if change.kind in _BUNDLES]
+        # No transaction is open while the store is waited for: others write meanwhile.
+        refused = [
+            (change, version)
+            for change, version, document in documents
+            if document is not None and not await self._put(change, version, document)
+        ]
+        keys = [change.target for change in changes if change.kind is PendingKind.API_KEY]
+        if keys:
+            await self._store.put_keys(keys, partial(self._key_documents, keys))
+        if changes:
+            await self._store.announce()
+            async with self._database.write() as unit:
                 await unit.pending.remove(changes)
+        for change, version in refused:
+            await self._look_why(change, version)
         return len(changes), len(changes) < len(waiting) or len(waiting) == _AT_ONCE
 
+    async def _look_why(self, change: Pending, version: int) -> None:
+        """Report a store that has a newer version than SQL; mostly another publisher was faster."""
+        async with self._database.read() as unit:
+            newest, _ = await self._document(unit, change)
+        if newest <= version:
+            _LOG.error(
+                "definitions.store_is_newer",
+                project=change.project_id,
+                kind=change.kind.name.lower(),
+                target=change.target,
+                version=version,
+                next_step="changes take no effect: SQL is from before what the store has; restore both from one moment",
+            )
+
+    async def _key_documents(self, key_ids: Sequence[str]) -> Mapping[str, bytes | None]:
+        async with self._database.read() as unit:
+            found = {key_id: await unit.keys.by_id(key_id) for key_id in key_ids}
+        return {
+            key_id: None if key is None or key.revoke_ms is not None else key_document(key)
+            for key_id, key in found.items()
+        }
+
     async def _document(self, unit: UnitOfWork, change: Pending) -> tuple[int, bytes | None]:
-        match change.kind:
-            case PendingKind.PROJECT:
-                return await self._project(unit, change.project_id)
-            case PendingKind.CAMPAIGN:
-                return await self._campaign(unit, change.project_id, int(change.target))
-            case PendingKind.API_KEY:
-                key = await unit.keys.by_id(change.target)
-                return 0, None if key is None or key.revoke_ms is not None else key_document(key)
-            case PendingKind.STORED_CODES:
-                return 0, None
+        if change.kind is PendingKind.PROJECT:
+            return await self._project(unit, change.project_id)
+        return await self._campaign(unit, change.project_id, int(change.target))
 
     async def _project(self, unit: UnitOfWork, project_id: str) -> tuple[int, bytes | None]:
         project = await unit.projects.by_id(project_id)
@@ -100,16 +133,10 @@ class BundlePublisher:
         definition = document_of(DEFINITION, campaign.definition)
         return campaign.version, campaign_bundle(campaign, definition, ranges)
 
-    async def _put(self, change: Pending, version: int, document: bytes | None) -> None:
-        match change.kind:
-            case PendingKind.PROJECT if document is not None:
-                await self._store.put_project(change.project_id, version, document)
-            case PendingKind.CAMPAIGN if document is not None:
-                await self._store.put_campaign(change.project_id, int(change.target), version, document)
-            case PendingKind.API_KEY:
-                await self._store.put_key(change.target, document)
-            case PendingKind.PROJECT | PendingKind.CAMPAIGN | PendingKind.STORED_CODES:
-                return
+    async def _put(self, change: Pending, version: int, document: bytes) -> bool:
+        if change.kind is PendingKind.PROJECT:
+            return await self._store.put_project(change.project_id, version, document)
+        return await self._store.put_campaign(change.project_id, int(change.target), version, document)
 
     async def _put_stored_codes(self, change: Pending) -> None:
         number, first, count = (int(part) for part in change.target.split(":"))
@@ -143,3 +170,10 @@ class BundlePublisher:
         if campaign is not None and campaign.named_count:
             changes.append(pending.stored_codes(project_id, number, self._named_from, campaign.named_count))
         return changes
+
+
+def _publishable(waiting: Sequence[Pending], codes: Sequence[Pending]) -> Sequence[Pending]:
+    """Return what may be published: a bundle only when the codes are there that it counts."""
+    if all(change in codes for change in waiting if change.kind is PendingKind.STORED_CODES):
+        return waiting
+    return [change for change in waiting if change.kind is PendingKind.API_KEY or change in codes]

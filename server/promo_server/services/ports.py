@@ -6,7 +6,7 @@ STORE_UNAVAILABLE, when the other side does not answer; nothing else about SQL o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -102,18 +102,26 @@ class Database(Protocol):
 
 
 class DefinitionStore(Protocol):
-    """Where the engine reads definitions. A put with an older version than the stored one changes nothing."""
+    """Where the engine reads definitions."""
 
-    async def put_campaign(self, project_id: str, number: int, version: int, document: bytes) -> None:
-        """Put the bundle of a campaign."""
+    async def put_campaign(self, project_id: str, number: int, version: int, document: bytes) -> bool:
+        """Put the bundle of a campaign; return False, and change nothing, when a newer version is there."""
         ...
 
-    async def put_project(self, project_id: str, version: int, document: bytes) -> None:
-        """Put the bundle of a project."""
+    async def put_project(self, project_id: str, version: int, document: bytes) -> bool:
+        """Put the bundle of a project; return False, and change nothing, when a newer version is there."""
         ...
 
-    async def put_key(self, key_id: str, document: bytes | None) -> None:
-        """Put a key, or end it."""
+    async def put_keys(
+        self,
+        key_ids: Sequence[str],
+        read: Callable[[], Awaitable[Mapping[str, bytes | None]]],
+    ) -> None:
+        """Put what `read` returns of the keys, or end those of which that is None.
+
+        Should anybody put a key between its reading and its being put, it is read again: an older state never takes the
+        place of a newer one.
+        """
         ...
 
     async def delete_stored_codes(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
@@ -12,7 +13,8 @@ from promo_server.domain.reasons import Reason
 from promo_server.store import keys
 from promo_server.store.client import send_packed, store_errors
 
-_ATTEMPTS = 10
+_ATTEMPTS = 100
+"""Each that fails is one at which another publisher succeeded."""
 
 
 class RedisDefinitionStore:
@@ -23,55 +25,52 @@ class RedisDefinitionStore:
         self._client = client
         self._partitions = partitions
 
-    async def put_campaign(self, project_id: str, number: int, version: int, document: bytes) -> None:
-        """Put the bundle of a campaign, unless a newer one is there."""
-        await self._put(
-            keys.bundle(project_id, number, self._partitions),
-            keys.bundle_version(project_id, number, self._partitions),
-            version,
-            document,
-        )
+    async def put_campaign(self, project_id: str, number: int, version: int, document: bytes) -> bool:
+        """Put the bundle of a campaign; return False, and change nothing, when a newer version is there."""
+        name = keys.bundle(project_id, number, self._partitions)
+        return await self._put(name, [keys.bundle_version(project_id, number, self._partitions)], version, document)
 
-    async def put_project(self, project_id: str, version: int, document: bytes) -> None:
-        """Put the bundle of a project and its version into every partition, unless a newer one is there."""
-        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for partition in range(self._partitions):
-                pipe.get(keys.project_version(project_id, partition))
-            current = max(int(text or 0) for text in await pipe.execute())
-            if current > version:
-                return
-            # The bundle first: an engine that finds it before the versions sees one reload too many, never too few.
-            pipe.set(keys.project_bundle(project_id), document)
-            for partition in range(self._partitions):
-                pipe.set(keys.project_version(project_id, partition), version)
-            await pipe.execute()
+    async def put_project(self, project_id: str, version: int, document: bytes) -> bool:
+        """Put the bundle of a project and its version into every partition; return False when a newer one is there."""
+        versions = [keys.project_version(project_id, partition) for partition in range(self._partitions)]
+        return await self._put(keys.project_bundle(project_id), versions, version, document)
 
-    async def _put(self, key: str | None, version_key: str, version: int, document: bytes) -> None:
-        """Put document and version in one step, as long as the version there is not a newer one."""
+    async def _put(self, name: str, version_names: Sequence[str], version: int, document: bytes) -> bool:
+        """Put document and version in one step, as long as no version there is a newer one."""
         async with store_errors(), self._client.pipeline(transaction=True) as pipe:
             for _ in range(_ATTEMPTS):
-                await pipe.watch(version_key)
-                current = await pipe.get(version_key)
-                if current is not None and int(current) > version:
-                    return
+                await pipe.watch(*version_names)
+                if any(int(text or 0) > version for text in await pipe.mget(version_names)):
+                    return False
                 pipe.multi()  # type: ignore[no-untyped-call]
-                if key is not None:
-                    pipe.set(key, document)
-                pipe.set(version_key, version)
-                try:
+                pipe.set(name, document)
+                pipe.mset(dict.fromkeys(version_names, version))
+                with suppress(WatchError):
                     await pipe.execute()
-                except WatchError:
-                    continue
-                return
+                    return True
         raise DomainError(Reason.CONFLICT)
 
-    async def put_key(self, key_id: str, document: bytes | None) -> None:
-        """Put a key, or end it."""
-        async with store_errors():
-            if document is None:
-                await self._client.hdel(keys.auth(), key_id)
-            else:
-                await self._client.hset(keys.auth(), key_id, document)
+    async def put_keys(
+        self,
+        key_ids: Sequence[str],
+        read: Callable[[], Awaitable[Mapping[str, bytes | None]]],
+    ) -> None:
+        """Put what `read` returns of the keys, or end those of which that is None; again when one was put meanwhile."""
+        async with store_errors(), self._client.pipeline(transaction=True) as pipe:
+            for _ in range(_ATTEMPTS):
+                await pipe.watch(keys.auth())
+                documents = await read()
+                pipe.multi()  # type: ignore[no-untyped-call]
+                for key_id in key_ids:
+                    document = documents[key_id]
+                    if document is None:
+                        pipe.hdel(keys.auth(), key_id)
+                    else:
+                        pipe.hset(keys.auth(), key_id, document)
+                with suppress(WatchError):
+                    await pipe.execute()
+                    return
+        raise DomainError(Reason.CONFLICT)
 
     async def put_stored_codes(
         self,
