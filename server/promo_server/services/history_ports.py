@@ -103,8 +103,12 @@ class HeldVoucher:
 class ErasureRows(Protocol):
     """Erasures that are not done yet, and the entries to rewrite for them."""
 
-    async def waiting(self, count: int) -> Sequence[Erasure]:
-        """Return erasures of all projects that are not done, oldest first."""
+    async def projects(self) -> Sequence[str]:
+        """Return the projects with erasures that are not done."""
+        ...
+
+    async def waiting(self, project_id: str, after: Erasure | None, count: int) -> Sequence[Erasure]:
+        """Return erasures of a project that are not done, oldest first, those that follow one."""
         ...
 
     async def finish(self, erasure: Erasure, now_ms: int) -> None:

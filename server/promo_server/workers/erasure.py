@@ -7,6 +7,7 @@ redacting twice is redacting once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import structlog
@@ -18,6 +19,9 @@ from promo_server.store.publications import PublishedRecord, RedisPublications
 from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override
 
 _LOG = structlog.get_logger(__name__)
+
+_PROJECTS_AT_ONCE = 8
+"""Mostly they wait for their entries to be archived."""
 
 _PERSONS_AT_ONCE = 100
 _ENTRIES_AT_ONCE = 200
@@ -43,19 +47,37 @@ class ErasureRounds:
         self._clock = clock
 
     async def __call__(self) -> None:
-        """Erase until nobody waits whose entries are all in the archive."""
+        """Erase everybody who waits and whose entries are all in the archive.
+
+        Projects do not wait for one another: what keeps one fails the round after the others had theirs.
+        """
+        async with self._database.read() as unit:
+            projects = await unit.erasures.projects()
+        turns = asyncio.Semaphore(_PROJECTS_AT_ONCE)
+
+        async def in_turn(project_id: str) -> None:
+            async with turns:
+                await self._erase_of(project_id)
+
+        done = await asyncio.gather(*(in_turn(one) for one in projects), return_exceptions=True)
+        for failure in done:
+            if failure is not None:
+                raise failure
+
+    async def _erase_of(self, project_id: str) -> None:
+        last: Erasure | None = None
         while True:
             async with self._database.read() as unit:
-                waiting = await unit.erasures.waiting(_PERSONS_AT_ONCE)
-            done = [await self._erase(one) for one in waiting]
-            if len(waiting) < _PERSONS_AT_ONCE or not any(done):
+                waiting = await unit.erasures.waiting(project_id, last, _PERSONS_AT_ONCE)
+            # An entry from before an erasure can still be on its way to the archive, in another partition.
+            if not waiting or await self._freshness.stale_since(project_id) is not None:
                 return
+            for one in waiting:
+                await self._erase(one)
+            last = waiting[-1]
 
-    async def _erase(self, erasure: Erasure) -> bool:
-        """Rewrite everything of one person; return whether nothing is left."""
-        # An entry from before the erasure can still be on its way to the archive, in another partition.
-        if await self._freshness.stale_since(erasure.project_id) is not None:
-            return False
+    async def _erase(self, erasure: Erasure) -> None:
+        """Rewrite everything of one person, and note it when nothing is left."""
         async with self._database.read() as unit:
             numbers = await unit.campaigns.numbers(erasure.project_id)
         async for redemptions in self._pages(lambda after: self._redemptions(erasure, after)):
@@ -75,11 +97,10 @@ class ErasureRounds:
             async with self._database.write() as unit:
                 await unit.erasures.rewrite_publications(erasure.project_id, entries)
         if not await self._vouchers(erasure, numbers):
-            return False
+            return
         async with self._database.write() as unit:
             await unit.erasures.finish(erasure, self._clock())
         _LOG.info("customer.erased", project=erasure.project_id)
-        return True
 
     async def _vouchers(self, erasure: Erasure, numbers: Mapping[str, int]) -> bool:
         """Take metadata out of the person's vouchers; return False when one was changed meanwhile."""

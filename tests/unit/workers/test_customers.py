@@ -281,3 +281,30 @@ async def test_many_entries_are_rewritten_by_rounds_that_are_killed(plane: Contr
         if await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]:
             break
     assert b"secret" not in b"".join(await column(plane, archive.REDEMPTIONS, "entry"))  # type: ignore[arg-type]
+
+
+async def test_projects_whose_entries_are_not_archived_hold_up_no_other_one(plane: ControlPlane) -> None:
+    stuck = [(await plane.use_cases.bootstrap(f"stuck {number}", [])).id for number in range(12)]
+    projection = plane.projection()
+    for project_id in stuck:
+        # Older than the others', and more than are looked at in one go.
+        for person in range(10):
+            erased = change(AT - 9, erased=True)
+            erased.customer_change.customer.source_id = f"c{person}"
+            await ledger.append(plane.client, project_id, 0, erased, "")
+        await projection.run_round(project_id)
+        await ledger.append(plane.client, project_id, 1, change(AT - 10, name="Ada"), "")
+    await personal_entries(plane)
+    await project(plane, change(AT + 5, erased=True))
+    looked = list[str]()
+    working = rounds(plane, wait_seconds=0.1)
+    real = working._freshness.stale_since
+
+    async def counted(project_id: str) -> int | None:
+        looked.append(project_id)
+        return await real(project_id)
+
+    working._freshness.stale_since = counted  # type: ignore[method-assign]
+    await working()
+    assert "secret" not in str(await entries(plane))
+    assert sorted(looked) == sorted([*stuck, plane.project])

@@ -14,14 +14,22 @@ from promo_server.sql.tables.archive import ERASURES, NOT_DONE, PUBLICATIONS, RE
 class SqlErasures(Rows):
     """The port `ErasureRows`."""
 
-    async def waiting(self, count: int) -> Sequence[Erasure]:
-        """Return erasures of all projects that are not done, oldest first."""
+    async def projects(self) -> Sequence[str]:
+        """Return the projects with erasures that are not done."""
+        query = select(ERASURES.c.project_id).where(text(NOT_DONE)).distinct().order_by(ERASURES.c.project_id)
+        return (await self._connection.scalars(query)).all()
+
+    async def waiting(self, project_id: str, after: Erasure | None, count: int) -> Sequence[Erasure]:
+        """Return erasures of a project that are not done, oldest first, those that follow one."""
+        place = (ERASURES.c.erase_ms, ERASURES.c.source_id)
         query = (
             select(ERASURES.c.project_id, ERASURES.c.source_id, ERASURES.c.erase_ms)
-            .where(text(NOT_DONE))
-            .order_by(ERASURES.c.erase_ms)
+            .where(text(NOT_DONE), ERASURES.c.project_id == project_id)
+            .order_by(*place)
             .limit(count)
         )
+        if after is not None:
+            query = query.where(tuple_(*place) > (after.erase_ms, after.source_id))
         return [Erasure(*row) for row in await self._connection.execute(query)]
 
     async def finish(self, erasure: Erasure, now_ms: int) -> None:
