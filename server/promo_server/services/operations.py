@@ -82,7 +82,7 @@ class OperationRunner:
     async def stop(self) -> None:
         """End the running operations; they will be resumed."""
         self._cancelled.update(self._tasks)
-        await asyncio.gather(*self._tasks.values())
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def with_progress(self, operation: Operation) -> Operation:
         """Return the operation with the progress that only this server knows."""
@@ -106,18 +106,28 @@ class OperationRunner:
 
     async def _run(self, operation: Operation) -> None:
         try:
+            # While database or store are away it stays running, and is tried again later.
             batch = await self._work(operation)
-            if batch is not None:
-                await self._publisher.publish(operation.project_id)
         except _CancelledError:
             return
         except DomainError as error:
-            if error.reason in {Reason.DATABASE_UNAVAILABLE, Reason.STORE_UNAVAILABLE}:
-                return  # stays running, or waits for the publisher: tried again later
-            await self._fail(operation, error)
+            if error.reason not in {Reason.DATABASE_UNAVAILABLE, Reason.STORE_UNAVAILABLE}:
+                await self._fail(operation, error)
         except Exception as error:  # noqa: BLE001 - the border of a background task
             self._failed(operation, error)
             await self._fail(operation, DomainError(Reason.INTERNAL, request=operation.id))
+        else:
+            if batch is not None:
+                await self._publish(operation)
+
+    async def _publish(self, operation: Operation) -> None:
+        """Publish what the operation has made; it has succeeded, and what fails here is published later."""
+        try:
+            await self._publisher.publish(operation.project_id)
+        except DomainError:
+            return
+        except Exception as error:  # noqa: BLE001 - the border of a background task
+            self._failed(operation, error)
 
     def _progress(self, operation_id: str, done: int) -> None:
         """Note how many codes are drawn; between two pieces of the work it can be cancelled."""

@@ -121,3 +121,24 @@ async def test_operations_of_another_project_are_unknown(plane: ControlPlane) ->
     with pytest.raises(DomainError) as refused:
         await plane.use_cases.operations.get(caller_of("other"), operation.id)
     assert refused.value.reason is Reason.OPERATION_NOT_FOUND
+
+
+@pytest.mark.parametrize("error", [DomainError(Reason.CONFLICT), ZeroDivisionError()])
+async def test_an_operation_whose_codes_cannot_be_published_yet_has_succeeded(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    campaign = await plane.campaign(layout=STORED, code_count=10)
+
+    async def fails(*_arguments: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.use_cases.publisher._store, "put_stored_codes", fails)
+        operation = await plane.use_cases.code_batches.create(plane.caller, campaign.id, 20, Repeat("t"))
+        await plane.use_cases.operations.wait(plane.caller, operation.id, 30)
+        while plane.use_cases.runner._tasks:
+            await asyncio.sleep(0.01)
+    ended = await plane.use_cases.operations.get(plane.caller, operation.id)
+    assert ended.state is OperationState.SUCCEEDED
+    assert plane.failed == ([] if isinstance(error, DomainError) else [error])
+    assert await plane.use_cases.publisher.publish() > 0
