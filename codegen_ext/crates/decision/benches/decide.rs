@@ -43,7 +43,6 @@ fn candidates(campaigns: &[Campaign]) -> Vec<Result<Candidate<'_>, Refusal>> {
         code: "SUMMER-2345",
         position: 7,
         published_ms: None,
-        published_known: false,
         voucher: None,
     };
     campaigns.iter().map(candidate).map(Ok).collect()

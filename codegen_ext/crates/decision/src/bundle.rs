@@ -16,8 +16,6 @@ pub struct CampaignBundle {
     pub id: String,
     /// Number within the project, from 1, never reused; part of the store's keys.
     pub number: u32,
-    /// Id of the project.
-    pub project: String,
     /// Rises with every change; the commit compares it.
     pub version: u64,
     /// Unique in the project.
@@ -29,10 +27,7 @@ pub struct CampaignBundle {
     pub deleted: bool,
     /// What a code gives, when and how often.
     pub definition: CampaignDefinition,
-    /// Number of the project's code layout; none when codes are stored.
-    #[serde(default)]
-    pub layout: Option<u32>,
-    /// Half-open ranges of raw indices in the layout, in order of position.
+    /// Half-open ranges of raw indices in its code layout, in order of position.
     #[serde(default)]
     pub ranges: Vec<(u64, u64)>,
     /// Whether a customer who holds a code gets that one again.

@@ -16,8 +16,6 @@ pub struct Campaign {
     pub id: String,
     /// Number within the project.
     pub number: u32,
-    /// Id of the project.
-    pub project: String,
     /// Version of the definition.
     pub version: u64,
     /// Unique in the project.
@@ -26,8 +24,6 @@ pub struct Campaign {
     pub enabled: bool,
     /// Whether the campaign is gone.
     pub deleted: bool,
-    /// Number of the code layout; none when codes are stored.
-    pub layout: Option<u32>,
     /// Half-open ranges of raw indices, in order of position.
     pub ranges: Vec<(u64, u64)>,
     /// Whether a customer who holds a code gets that one again.
@@ -64,12 +60,10 @@ impl Campaign {
         Ok(Self {
             id: bundle.id,
             number: bundle.number,
-            project: bundle.project,
             version: bundle.version,
             name: bundle.name,
             enabled: bundle.enabled,
             deleted: bundle.deleted,
-            layout: bundle.layout,
             ranges: bundle.ranges,
             join_once: bundle.join_once,
             auto_grow: bundle.auto_grow,

@@ -20,12 +20,9 @@ pub struct Candidate<'a> {
     pub code: &'a str,
     /// Rank of the code among those of its campaign.
     pub position: u64,
-    /// When it was published, Unix milliseconds; none when it was not.
+    /// When it was published, Unix milliseconds; none when it was not, or when nobody
+    /// looked because [`Campaign::needs_publication`] says that it does not matter.
     pub published_ms: Option<i64>,
-    /// Whether `published_ms` was looked up. Campaigns for which it matters say so
-    /// in [`Campaign::needs_publication`]; without it their codes count as not
-    /// published.
-    pub published_known: bool,
     /// What the voucher has of its own; none when nobody edited it.
     pub voucher: Option<&'a VoucherTerms>,
 }

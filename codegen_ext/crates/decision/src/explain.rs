@@ -147,7 +147,6 @@ fn decide_documents(order: &str, candidates: &str, facts: &str) -> Result<Value,
                 code: &document.code,
                 position: document.position,
                 published_ms: document.published_ms,
-                published_known: true,
                 voucher: None,
             })
         })

@@ -104,10 +104,7 @@ impl Window {
             return Err(expired(expire));
         }
         if self.activity_ms.is_some() {
-            // Not known counts as not published: a code must not outlive its
-            // activity because somebody forgot to look.
-            let published = candidate.published_ms.filter(|_| candidate.published_known);
-            let Some(published) = published else {
+            let Some(published) = candidate.published_ms else {
                 return Err(Refusal::new(Reason::CodeNotPublished).with("code", candidate.code));
             };
             let end = own_end.or(self.expire_ms_of(Some(published)));

@@ -83,7 +83,7 @@ fn one_campaign_twice_takes_twice() {
 }
 
 #[test]
-fn a_code_whose_publication_was_not_looked_up_counts_as_not_published() {
+fn a_code_that_ends_some_time_after_its_publication_must_be_published() {
     let campaign = campaign(
         PENNY_OFF,
         r#""validity":{"activity_after_publishing_ms":1000}"#,
@@ -94,21 +94,18 @@ fn a_code_whose_publication_was_not_looked_up_counts_as_not_published() {
         zone: &Zone::UTC,
         customer: None,
     };
-    let known = Candidate {
+    let unpublished = candidate(&campaign);
+    let published = Candidate {
         published_ms: Some(NOON),
-        ..candidate(&campaign)
-    };
-    let unknown = Candidate {
-        published_known: false,
-        ..known
+        ..unpublished
     };
     let order = bare_order(100);
     assert_eq!(
-        names(&decide(&order, &[Ok(known)], Mode::All, &facts)),
+        names(&decide(&order, &[Ok(published)], Mode::All, &facts)),
         ["1"]
     );
     assert_eq!(
-        names(&decide(&order, &[Ok(unknown)], Mode::All, &facts)),
+        names(&decide(&order, &[Ok(unpublished)], Mode::All, &facts)),
         ["CODE_NOT_PUBLISHED"]
     );
 }

@@ -179,7 +179,6 @@ impl Prepared {
                         code: &located.code,
                         position: located.position,
                         published_ms: *published,
-                        published_known: true,
                         voucher: self.overrides.of(at).map(|edited| &edited.terms),
                     }),
                 },

@@ -10,7 +10,6 @@ use promo_decision::{Reason, Refusal, Violation};
 use prost::Message;
 
 use crate::{
-    access,
     auth::{Identity, Keyring},
     batch,
     call::Call,
@@ -113,16 +112,6 @@ impl Engine {
         authorization: Option<&str>,
     ) -> Result<Arc<Identity>, Refusal> {
         self.keyring.authenticate(&self.store, authorization).await
-    }
-
-    /// Scope that a method needs; none when there is no such method.
-    pub fn required_scope(method: &str) -> Option<&'static str> {
-        access::method(method).map(|method| method.scope)
-    }
-
-    /// Whether the engine answers a method itself.
-    pub fn is_hot(method: &str) -> bool {
-        access::method(method).is_some_and(|method| method.hot)
     }
 
     /// Calls granted to this server for a key in the second of `now_ms`, so that

@@ -39,7 +39,7 @@ pub async fn validate(
     violations.request_id(&request.request_id);
     let wanted = match &request.session {
         None => None,
-        Some(session) => wanted(session, &mut violations)?,
+        Some(session) => Some(wanted(session, &mut violations)?),
     };
     let checkout = checkout::check(
         &request.redeemables,
@@ -65,10 +65,7 @@ pub async fn validate(
     }
 }
 
-fn wanted(
-    session: &pb::SessionRequest,
-    violations: &mut Violations,
-) -> Result<Option<Wanted>, Refusal> {
+fn wanted(session: &pb::SessionRequest, violations: &mut Violations) -> Result<Wanted, Refusal> {
     let ttl_ms = session.ttl.as_ref().map_or(0, |ttl| {
         ttl.seconds
             .saturating_mul(1_000)
@@ -90,10 +87,10 @@ fn wanted(
             key.to_owned()
         }
     };
-    Ok(Some(Wanted {
+    Ok(Wanted {
         session: key,
         ttl_ms,
-    }))
+    })
 }
 
 async fn hold(

@@ -57,12 +57,10 @@ pub async fn update(
     let paths = request.update_mask.clone().unwrap_or_default().paths;
     let mut violations = Violations::default();
     check_fields(&voucher, &paths, &mut violations);
+    let (code, etag, request_id) = (&voucher.code, &voucher.etag, &request.request_id);
     let edit = Edit {
-        code: voucher.code.trim(),
-        etag: &voucher.etag,
-        request_id: &request.request_id,
-        validate_only: request.validate_only,
         field: "voucher.code",
+        ..Edit::new(code, etag, request_id, request.validate_only)
     };
     let change = |record: &mut pb::VoucherOverride| {
         for path in &paths {
@@ -81,13 +79,8 @@ pub async fn enable(
     let once = Once::of('n', &request.request_id, &request, |body| {
         body.request_id.clear();
     });
-    let edit = Edit {
-        code: request.code.trim(),
-        etag: &request.etag,
-        request_id: &request.request_id,
-        validate_only: request.validate_only,
-        field: "code",
-    };
+    let (code, etag, request_id) = (&request.code, &request.etag, &request.request_id);
+    let edit = Edit::new(code, etag, request_id, request.validate_only);
     let change = |record: &mut pb::VoucherOverride| {
         record.disabled = false;
         Ok(())
@@ -103,13 +96,8 @@ pub async fn disable(
     let once = Once::of('o', &request.request_id, &request, |body| {
         body.request_id.clear();
     });
-    let edit = Edit {
-        code: request.code.trim(),
-        etag: &request.etag,
-        request_id: &request.request_id,
-        validate_only: request.validate_only,
-        field: "code",
-    };
+    let (code, etag, request_id) = (&request.code, &request.etag, &request.request_id);
+    let edit = Edit::new(code, etag, request_id, request.validate_only);
     let change = |record: &mut pb::VoucherOverride| {
         record.disabled = true;
         Ok(())
@@ -122,13 +110,8 @@ pub async fn delete(call: &Call<'_>, request: pb::DeleteVoucherRequest) -> Resul
     let once = Once::of('d', &request.request_id, &request, |body| {
         body.request_id.clear();
     });
-    let edit = Edit {
-        code: request.code.trim(),
-        etag: &request.etag,
-        request_id: &request.request_id,
-        validate_only: request.validate_only,
-        field: "code",
-    };
+    let (code, etag, request_id) = (&request.code, &request.etag, &request.request_id);
+    let edit = Edit::new(code, etag, request_id, request.validate_only);
     let change = |record: &mut pb::VoucherOverride| {
         *record = pb::VoucherOverride {
             deleted: true,
@@ -151,6 +134,19 @@ struct Edit<'a> {
     validate_only: bool,
     /// Path of the code in the request.
     field: &'static str,
+}
+
+impl<'a> Edit<'a> {
+    /// An edit by a request with the code on its own.
+    fn new(code: &'a str, etag: &'a str, request_id: &'a str, validate_only: bool) -> Self {
+        Self {
+            code: code.trim(),
+            etag,
+            request_id,
+            validate_only,
+            field: "code",
+        }
+    }
 }
 
 impl Edit<'_> {

@@ -48,7 +48,6 @@ pub fn candidate(campaign: &Campaign) -> Candidate<'_> {
         code: "CODE-1",
         position: 0,
         published_ms: None,
-        published_known: true,
         voucher: None,
     }
 }
