@@ -10,6 +10,7 @@ use std::{
 
 use hyper::{server::conn::http2::Builder, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use promo_engine::task;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
@@ -100,11 +101,10 @@ impl<P: Plane> Server<P> {
         let reporter = HealthReporter::new();
         let utilities = health::utilities(&reporter)?;
         let (phase, watched) = watch::channel(Phase::Serving);
-        tokio::spawn(health::report(
-            Arc::clone(&layer),
-            reporter,
-            watched.clone(),
-        ));
+        let (served, phases) = (Arc::clone(&layer), watched.clone());
+        task::keep_running("edge.health", move || {
+            health::report(Arc::clone(&served), reporter.clone(), phases.clone())
+        });
         let front = Arc::new(Front {
             layer: Arc::clone(&layer),
             utilities,

@@ -99,13 +99,21 @@ impl Lanes {
             }
         }
         if plans.is_empty() {
-            lane.under_way -= 1;
-            if lane.under_way == 0 {
-                lanes.remove(tag);
-            }
+            Self::leave(&mut lanes, tag);
             return None;
         }
         Some((plans, answers))
+    }
+
+    /// One call less is under way. Nobody waits for the last one any longer.
+    fn leave(lanes: &mut HashMap<String, Lane>, tag: &str) {
+        let Some(lane) = lanes.get_mut(tag) else {
+            return;
+        };
+        lane.under_way -= 1;
+        if lane.under_way == 0 {
+            lanes.remove(tag);
+        }
     }
 
     /// Takes everybody out of the line.
@@ -115,6 +123,29 @@ impl Lanes {
             .get_mut(tag)
             .map(|lane| std::mem::take(&mut lane.waiting))
             .unwrap_or_default()
+    }
+}
+
+/// A caller for a lane. However it ends, the lane goes on without it.
+struct Caller<'a> {
+    lanes: &'a Lanes,
+    tag: &'a str,
+    has_left: bool,
+}
+
+impl Caller<'_> {
+    fn next(&mut self) -> Option<(Vec<Plan>, Vec<oneshot::Sender<Answer>>)> {
+        let next = self.lanes.next(self.tag);
+        self.has_left = next.is_none();
+        next
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if !self.has_left {
+            Lanes::leave(&mut self.lanes.lock(), self.tag);
+        }
     }
 }
 
@@ -134,8 +165,13 @@ impl Store {
 
     async fn call_while_needed(self, tag: String) {
         // Plans made in the same moment go together.
+        let mut caller = Caller {
+            lanes: self.lanes(),
+            tag: &tag,
+            has_left: false,
+        };
         yield_now().await;
-        while let Some((plans, answers)) = self.lanes().next(&tag) {
+        while let Some((plans, answers)) = caller.next() {
             match self.call(&plans).await {
                 Ok(outcomes) => {
                     for (answer, outcome) in answers.into_iter().zip(outcomes) {
@@ -164,5 +200,39 @@ impl Store {
 }
 
 fn gone() -> StoreError {
-    StoreError::Unavailable("the engine stops".into())
+    StoreError::Unavailable("the call was given up".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(lanes: &Lanes) -> (bool, oneshot::Receiver<Answer>) {
+        let (answer, outcome) = oneshot::channel();
+        let plan = Plan::new();
+        (lanes.enter("{p:01}", Waiting { plan, answer }), outcome)
+    }
+
+    #[test]
+    fn a_lane_outlives_callers_that_panic() {
+        let lanes = Lanes::default();
+        for _ in 0..=MOST_UNDER_WAY {
+            let (may_call, mut outcome) = enter(&lanes);
+            assert!(may_call);
+            let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let _caller = Caller {
+                    lanes: &lanes,
+                    tag: "{p:01}",
+                    has_left: false,
+                };
+                panic!("in the middle of a call");
+            }));
+            assert!(panicked.is_err());
+            assert_eq!(
+                outcome.try_recv().err(),
+                Some(oneshot::error::TryRecvError::Closed)
+            );
+        }
+        assert!(lanes.lock().is_empty());
+    }
 }

@@ -23,7 +23,7 @@ use crate::{
     keys::{self, Partition},
     lookup, publish, redeem, rollback, session_list, sessions,
     store::{Store, StoreError},
-    validate, vouchers,
+    task, validate, vouchers,
 };
 
 /// What keeps the engine from starting.
@@ -97,7 +97,8 @@ impl Engine {
             store,
             config,
         });
-        tokio::spawn(watch(Arc::downgrade(&engine)));
+        let watched = Arc::downgrade(&engine);
+        task::keep_running("engine.watch", move || watch(watched.clone()));
         Ok(engine)
     }
 

@@ -45,6 +45,7 @@ mod settle;
 pub mod status;
 pub mod store;
 pub mod stored_codes;
+pub mod task;
 mod uses;
 mod validate;
 mod vouchers;
