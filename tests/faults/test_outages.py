@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.data_plane import data_plane
-from support.server_process import KEY, ServerProcess
+from support.outage import DEADLINE, impatient, stopped, until_served
+from support.server_process import ServerProcess
 from support.shop import CART, OK, codes_of, ending, new_campaign, race
 from support.truth import account_of, store_of
 
-from promo.client import Campaign, Limits, PromoClient, RetryPolicy, exceptions
+from promo.client import Campaign, Limits, PromoClient, exceptions
 from promo_server.embedded import EmbeddedStore
 
 pytestmark = pytest.mark.asyncio
-
-DEADLINE = 4.0
-"""More than the server waits for its store."""
-
-
-def impatient(target: str) -> PromoClient:
-    return PromoClient.connect(target, key=KEY, timeout=DEADLINE, retry=RetryPolicy(attempts=1))
-
-
-async def until_served(client: PromoClient, code: str) -> None:
-    """Return once calls are answered again."""
-    async with asyncio.timeout(30):
-        while True:
-            if await ending(client.validate(codes=[code], order=CART)) == OK:
-                return
-            await asyncio.sleep(0.02)
 
 
 async def refusals_of(client: PromoClient, campaign: Campaign, code: str) -> set[str]:
@@ -118,16 +100,6 @@ async def test_a_store_that_is_full_is_unavailable_and_takes_the_repeat_when_it_
         await hasty.redeem(**request)
     account = account_of(own_server, campaign)
     assert account.request_ids["full-1"] == 1
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """Stop a process for a while, as a machine that swaps does."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def test_c28_a_store_that_lost_the_functions_gets_them_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,20 @@ from typing import Any
 import msgpack
 
 ENGINE = Path(__file__).parents[2] / "codegen_ext" / "crates" / "engine"
-COMMIT = "promo_1_commit"
-READ = "promo_1_read"
+
+
+def _sources() -> str:
+    """Return the sources of the library, joined as the engine joins them."""
+    listed = (ENGINE / "src" / "functions.rs").read_text(encoding="utf-8")
+    files = re.findall(r'include_str!\("\.\./(functions/\w+\.lua)"\)', listed)
+    assert files
+    return "\n".join((ENGINE / file).read_text(encoding="utf-8") for file in files)
+
+
+SOURCES = _sources()
+LIBRARY = f"promo_{hashlib.sha256(SOURCES.encode()).hexdigest()[:8]}"
+COMMIT = f"{LIBRARY}_commit"
+READ = f"{LIBRARY}_read"
 
 FRESH, REPLAYED, FOUND, STALE, REFUSED, CHANGED, REUSED, MOVED, FAILED = 0, 1, 2, -1, -2, -3, -4, -5, -6
 
@@ -36,12 +49,7 @@ class Other:
 
 def library() -> str:
     """Return the function library as the engine loads it."""
-    source = (ENGINE / "src" / "functions.rs").read_text(encoding="utf-8")
-    name = re.search(r'LIBRARY: &str = "(\w+)"', source)
-    assert name is not None
-    files = re.findall(r'include_str!\("\.\./(functions/\w+\.lua)"\)', source)
-    assert files
-    return f"#!lua name={name[1]}\n" + "\n".join((ENGINE / file).read_text(encoding="utf-8") for file in files)
+    return f"#!lua name={LIBRARY}\nlocal LIBRARY = '{LIBRARY}'\n{SOURCES}"
 
 
 def load(client: Any) -> None:

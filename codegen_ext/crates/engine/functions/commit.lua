@@ -92,4 +92,4 @@ local function commit(keys, args)
   return answers
 end
 
-redis.register_function('promo_1_commit', commit)
+redis.register_function(LIBRARY .. '_commit', commit)

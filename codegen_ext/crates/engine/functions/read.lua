@@ -21,7 +21,7 @@ local function read(keys, args)
 end
 
 redis.register_function({
-  function_name = 'promo_1_read',
+  function_name = LIBRARY .. '_read',
   callback = read,
   flags = { 'no-writes' },
 })

@@ -1,14 +1,8 @@
 //! The store's function library: its sources, joined, and its return codes.
 
-/// Version in the names of the library and of its functions, so that two
-/// releases can run side by side during a rollout.
-pub const LIBRARY: &str = "promo_1";
+use std::sync::LazyLock;
 
-/// Name of the function that decides and writes.
-pub const COMMIT: &str = "promo_1_commit";
-
-/// Name of the function that reads several things at one instant.
-pub const READ: &str = "promo_1_read";
+use crate::keys;
 
 /// Sources in the order in which their local names need each other.
 const SOURCES: [&str; 7] = [
@@ -21,14 +15,32 @@ const SOURCES: [&str; 7] = [
     include_str!("../functions/read.lua"),
 ];
 
-/// Text for `FUNCTION LOAD REPLACE`.
-pub fn library() -> String {
-    let mut text = format!("#!lua name={LIBRARY}\n");
-    for source in SOURCES {
-        text.push_str(source);
-        text.push('\n');
-    }
-    text
+/// The library as the store gets it.
+pub struct Library {
+    /// Its name. A hash of the sources makes it another one with every change of
+    /// them, so that two releases can run side by side during a rollout.
+    pub name: String,
+    /// Name of the function that decides and writes.
+    pub commit: String,
+    /// Name of the function that reads several things at one instant.
+    pub read: String,
+    /// Text for `FUNCTION LOAD`.
+    pub text: String,
+}
+
+/// The library of this release.
+pub fn library() -> &'static Library {
+    static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
+        let sources = SOURCES.join("\n");
+        let name = format!("promo_{}", &keys::short_hash(&sources)[..8]);
+        Library {
+            commit: format!("{name}_commit"),
+            read: format!("{name}_read"),
+            text: format!("#!lua name={name}\nlocal LIBRARY = '{name}'\n{sources}"),
+            name,
+        }
+    });
+    &LIBRARY
 }
 
 /// First element of what `commit` returns; a test compares it with the sources.
@@ -83,7 +95,7 @@ mod tests {
 
     #[test]
     fn return_codes_are_those_of_the_sources() {
-        let text = library();
+        let text = &library().text;
         assert!(text.contains(
             "local STALE, REFUSED, CHANGED, REUSED, MOVED, FAILED = -1, -2, -3, -4, -5, -6\n\
              local FRESH, REPLAYED, FOUND = 0, 1, 2\n"
@@ -94,11 +106,17 @@ mod tests {
     }
 
     #[test]
-    fn function_names_carry_the_version_of_the_library() {
-        let text = library();
-        for name in [COMMIT, READ] {
-            assert!(name.starts_with(LIBRARY));
-            assert!(text.contains(&format!("'{name}'")));
+    fn functions_are_registered_under_the_name_of_the_library() {
+        let Library {
+            name,
+            commit,
+            read,
+            text,
+        } = library();
+        assert!(text.starts_with(&format!("#!lua name={name}\n")));
+        for function in [commit, read] {
+            let suffix = function.strip_prefix(name.as_str()).unwrap();
+            assert!(text.contains(&format!("LIBRARY .. '{suffix}'")), "{suffix}");
         }
     }
 }

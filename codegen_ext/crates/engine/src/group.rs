@@ -79,7 +79,7 @@ pub(crate) fn command(plans: &[Plan]) -> Cmd {
     let mut command = Cmd::new();
     command
         .arg("FCALL")
-        .arg(functions::COMMIT)
+        .arg(&functions::library().commit)
         .arg(table.texts.len() + table.others.len());
     for name in table.texts.iter().chain(&table.others) {
         command.arg(name);
@@ -91,7 +91,7 @@ pub(crate) fn command(plans: &[Plan]) -> Cmd {
     command
 }
 
-/// The operations of a plan in MessagePack, as the store's Lua reads it: raw
+/// The operations of a plan in `MessagePack`, as the store's Lua reads it: raw
 /// strings, and numbers as numbers.
 fn pack(plan: &Plan, position: impl Fn(usize) -> usize) -> Vec<u8> {
     let mut packed = ByteBuf::new();
@@ -180,7 +180,7 @@ mod tests {
             _ => panic!("nothing else is sent"),
         });
         let mut text = || String::from_utf8(arguments.next().unwrap()).unwrap();
-        assert_eq!([text(), text()], ["FCALL", functions::COMMIT]);
+        assert_eq!([text(), text()], ["FCALL", &functions::library().commit]);
         let keys: usize = text().parse().unwrap();
         let keys = (0..keys).map(|_| text()).collect();
         (keys, arguments.collect())

@@ -49,7 +49,7 @@ impl Reading {
         }
         let mut command = redis::cmd("FCALL_RO");
         command
-            .arg(functions::READ)
+            .arg(&functions::library().read)
             .arg(self.keys.len())
             .arg(&self.keys)
             .arg(&self.how);
