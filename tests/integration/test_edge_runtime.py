@@ -44,6 +44,7 @@ async def runtime(embedded_store: EmbeddedStore) -> AsyncIterator[Runtime]:
         "admin": False,
     }
     await redis.hset("promo:auth", "shop", json.dumps(key))
+    await redis.incr("promo:epoch")
     await redis.aclose()
     runtime = Runtime(document(embedded_store.url))
     await eventually(runtime.healthy)

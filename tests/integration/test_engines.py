@@ -8,10 +8,12 @@ import pytest
 import pytest_asyncio
 from support.data_plane import data_plane
 from support.server_process import ServerProcess
-from support.shop import CART, codes_of, new_campaign
+from support.shop import CART, OK, codes_of, new_campaign, race
+from support.truth import store_of
 
-from promo.client import CodeLayout, Limits, PromoClient
+from promo.client import Campaign, CodeLayout, Limits, PromoClient
 from promo_server.state import StateDir
+from promo_server.store import keys
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -67,3 +69,21 @@ async def test_a_voucher_that_another_engine_changed_is_seen_at_once(client: Pro
         assert [result.code for result in results] == [disabled]
         assert not (await one.validate(codes=[used], order=CART)).valid
         assert not (await one.validate(codes=[deleted], order=CART)).valid
+
+
+async def test_of_many_calls_that_find_a_definition_stale_one_reads_it_again(
+    server: ServerProcess, client: PromoClient, late: PromoClient
+) -> None:
+    campaign = await new_campaign(client, Limits(per_code=1))
+    codes = await codes_of(client, campaign, 60)
+    await late.redeem(codes=codes[:1], order=CART)
+    await client.campaigns.update(Campaign(id=campaign.id, metadata={"season": "autumn"}), ["metadata"])
+    reading = f"GET {keys.project_bundle(str(server.ready['project_id']))}"
+    with store_of(server) as store, store.monitor() as monitor:
+        endings = await race(late.redeem(codes=[code], order=CART) for code in codes[1:])
+        store.echo("end")
+        commands = iter(lambda: str(monitor.next_command()["command"]), "ECHO end")
+        reads = sum(command == reading for command in commands)
+    assert endings == {OK: 59}
+    # The server's own engine may have looked at the same moment.
+    assert 1 <= reads <= 5

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    definitions::no_definitions,
     keys,
     store::{Store, StoreError},
 };
@@ -95,10 +96,7 @@ impl Keyring {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let known = match self.lookup(id) {
             Some(known) => Some(known),
-            None => self
-                .load(store, id)
-                .await
-                .map_err(|_| Refusal::new(Reason::StoreUnavailable))?,
+            None => self.load(store, id).await?,
         };
         // An unknown id costs the same comparison as a wrong token.
         let hash = known.as_ref().map_or([0; 32], |known| known.hash);
@@ -118,10 +116,14 @@ impl Keyring {
 
     async fn load(&self, store: &Store, id: &str) -> Result<Option<Arc<Known>>, StoreError> {
         let generation = self.generation.load(Ordering::SeqCst);
-        let mut command = redis::cmd("HGET");
-        command.arg(keys::AUTH).arg(id);
-        let text: Option<Vec<u8>> = store.query(&command).await?;
-        let Some(text) = text else { return Ok(None) };
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HGET").arg(keys::AUTH).arg(id);
+        pipeline.cmd("EXISTS").arg(keys::EPOCH);
+        let (text, any): (Option<Vec<u8>>, bool) = store.query_pipeline(&pipeline).await?;
+        let Some(text) = text else {
+            // A store that lost everything does not make a key wrong.
+            return if any { Ok(None) } else { Err(no_definitions()) };
+        };
         let document: Document = serde_json::from_slice(&text)
             .map_err(|error| StoreError::Unexpected(format!("key document: {error}")))?;
         let hash = parse_hash(&document.hash)

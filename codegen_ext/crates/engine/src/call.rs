@@ -42,13 +42,9 @@ impl Call<'_> {
         Ok(self.engine.definitions.epoch() != project.epoch)
     }
 
-    /// The caller's project, read again whatever the epoch says.
-    pub async fn reloaded_project(&self) -> Result<Arc<Project>, Refusal> {
-        let project = self
-            .engine
-            .definitions
-            .refresh(&self.identity.project)
-            .await?;
+    /// The caller's project, newer than one by which the store did not decide.
+    pub async fn newer_project(&self, stale: &Project) -> Result<Arc<Project>, Refusal> {
+        let project = self.engine.definitions.refresh(stale).await?;
         project.ok_or_else(|| self.no_project())
     }
 

@@ -8,9 +8,10 @@
 use std::{
     collections::HashMap,
     num::NonZeroU8,
+    ops::Deref,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -71,10 +72,12 @@ pub struct Project {
     pub zone: Zone,
     /// How many partitions the project has.
     pub partitions: u8,
-    layouts: Vec<IssuedLayout>,
-    numbers: HashMap<String, u32>,
-    campaigns: RwLock<HashMap<u32, Arc<IssuedCampaign>>>,
+    layouts: Arc<Vec<IssuedLayout>>,
+    numbers: Arc<HashMap<String, u32>>,
+    campaigns: RwLock<Campaigns>,
 }
+
+type Campaigns = HashMap<u32, Arc<IssuedCampaign>>;
 
 /// A campaign in memory, with what its codes are.
 pub struct IssuedCampaign {
@@ -210,7 +213,45 @@ impl Project {
             .find(|layout| layout.ranges.iter().any(|range| range.2 == number))
             .map(|layout| Arc::clone(&layout.codec))
     }
+
+    /// The campaigns in memory.
+    fn known(&self) -> Vec<(u32, Arc<IssuedCampaign>)> {
+        let campaigns = self
+            .campaigns
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        campaigns
+            .iter()
+            .map(|(number, one)| (*number, Arc::clone(one)))
+            .collect()
+    }
+
+    /// The same project as it was found at another epoch. A copy, since who still
+    /// decides by the old one must be able to tell.
+    fn at(&self, epoch: i64, campaigns: Campaigns) -> Self {
+        Self {
+            id: Arc::clone(&self.id),
+            version: self.version,
+            epoch,
+            zone: self.zone.clone(),
+            partitions: self.partitions,
+            layouts: Arc::clone(&self.layouts),
+            numbers: Arc::clone(&self.numbers),
+            campaigns: RwLock::new(campaigns),
+        }
+    }
 }
+
+/// What is in memory of a project, compared with the store.
+struct Compared {
+    /// The version in the store; none when it has no such project.
+    version: Option<u64>,
+    /// Campaigns that are still as they are in the store.
+    unchanged: Campaigns,
+}
+
+/// The epoch of one who has not seen any.
+const NEVER: i64 = -1;
 
 /// The definitions that this process has in memory.
 pub struct Definitions {
@@ -219,6 +260,8 @@ pub struct Definitions {
     epoch: AtomicI64,
     projects: RwLock<HashMap<String, Arc<Project>>>,
     loading: tokio::sync::Mutex<()>,
+    /// Whether the store had no definitions when somebody looked last.
+    missing: AtomicBool,
     /// How often a project could not be loaded since the store was out of reach.
     failures: AtomicU64,
 }
@@ -229,38 +272,59 @@ impl Definitions {
         Self {
             store,
             master,
-            epoch: AtomicI64::new(-1),
+            epoch: AtomicI64::new(NEVER),
             projects: RwLock::default(),
             loading: tokio::sync::Mutex::new(()),
+            missing: AtomicBool::new(false),
             failures: AtomicU64::new(0),
         }
     }
 
-    /// Looks whether anything has changed, and forgets what has. Returns whether
-    /// it did.
-    pub async fn poll(&self) -> Result<bool, StoreError> {
+    /// The epoch in the store. A store that has none has no definitions: it is
+    /// new, or was emptied, or took over without its data.
+    pub async fn latest_epoch(&self) -> Result<i64, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(keys::EPOCH);
         let epoch: Option<i64> = self.store.query(&command).await?;
-        let epoch = epoch.unwrap_or(0);
-        if self.epoch.load(Ordering::SeqCst) == epoch {
-            return Ok(false);
+        if let Some(epoch) = epoch {
+            self.missing.store(false, Ordering::SeqCst);
+            return Ok(epoch);
+        }
+        self.missing.store(true, Ordering::SeqCst);
+        // It may count to the same number again.
+        if self.epoch.swap(NEVER, Ordering::SeqCst) != NEVER {
+            tracing::error!("definitions.lost");
+        }
+        Err(no_definitions())
+    }
+
+    /// Whether the store had no definitions when somebody looked last.
+    pub fn missing(&self) -> bool {
+        self.missing.load(Ordering::SeqCst)
+    }
+
+    /// Reads again what has changed up to an epoch.
+    pub async fn follow(&self, epoch: i64) -> Result<(), StoreError> {
+        if self.epoch() == epoch {
+            return Ok(());
         }
         let _loading = self.loading.lock().await;
-        if self.epoch.load(Ordering::SeqCst) == epoch {
-            return Ok(false);
+        if self.epoch() == epoch {
+            return Ok(());
         }
-        let ids: Vec<String> = {
-            let projects = self.projects.read().unwrap_or_else(PoisonError::into_inner);
-            projects.keys().cloned().collect()
-        };
-        for id in ids {
-            match self.reload(&id, epoch).await {
+        let projects = self.loaded();
+        let compared = self.compare(&projects).await?;
+        for (project, compared) in projects.iter().zip(compared) {
+            if compared.version == Some(project.version) {
+                self.keep(project.at(epoch, compared.unchanged));
+                continue;
+            }
+            match self.reload(&project.id, epoch, compared.unchanged).await {
                 // One project that cannot be read must not keep the others, or
                 // the end of a key, from being seen.
                 Err(StoreError::Unexpected(detail)) => {
-                    tracing::error!(project = %id, %detail, "definitions.unreadable");
-                    self.forget(&id);
+                    tracing::error!(project = %project.id, %detail, "definitions.unreadable");
+                    self.forget(&project.id);
                 }
                 reloaded => {
                     reloaded?;
@@ -268,12 +332,22 @@ impl Definitions {
             }
         }
         self.epoch.store(epoch, Ordering::SeqCst);
-        Ok(true)
+        Ok(())
     }
 
     /// The epoch that was looked at last.
     pub fn epoch(&self) -> i64 {
         self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn keep(&self, project: Project) -> Arc<Project> {
+        let project = Arc::new(project);
+        let mut projects = self
+            .projects
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        projects.insert(project.id.to_string(), Arc::clone(&project));
+        project
     }
 
     fn forget(&self, id: &str) {
@@ -286,6 +360,9 @@ impl Definitions {
 
     /// The project, loaded if need be; none when there is no such project.
     pub async fn project(&self, id: &str) -> Result<Option<Arc<Project>>, StoreError> {
+        if self.missing() {
+            return Err(no_definitions());
+        }
         if let Some(project) = self.cached(id) {
             return Ok(Some(project));
         }
@@ -299,17 +376,26 @@ impl Definitions {
         if self.failures.load(Ordering::SeqCst) != failures {
             return Err(StoreError::Unavailable("definitions not loaded".into()));
         }
-        let loaded = self.reload(id, self.epoch()).await;
+        let loaded = self.reload(id, self.epoch(), Campaigns::new()).await;
         if matches!(loaded, Err(StoreError::Unavailable(_))) {
             self.failures.fetch_add(1, Ordering::SeqCst);
         }
         loaded
     }
 
-    /// The project as it is in the store now.
-    pub async fn refresh(&self, id: &str) -> Result<Option<Arc<Project>>, StoreError> {
+    /// The project as it is in the store now, unless somebody else has read it
+    /// since it was as in `seen`.
+    pub async fn refresh(&self, seen: &Project) -> Result<Option<Arc<Project>>, StoreError> {
         let _loading = self.loading.lock().await;
-        self.reload(id, self.epoch()).await
+        match self.cached(&seen.id) {
+            Some(newer) if !std::ptr::eq(&raw const *newer, seen) => return Ok(Some(newer)),
+            Some(_) | None => {}
+        }
+        let compared = self.compare(std::slice::from_ref(&seen)).await?.pop();
+        let unchanged = compared.map(|compared| compared.unchanged);
+        let epoch = self.epoch();
+        self.reload(&seen.id, epoch, unchanged.unwrap_or_default())
+            .await
     }
 
     /// The campaign with this number, loaded if need be.
@@ -333,7 +419,7 @@ impl Definitions {
         if codec.is_none() && compiled.codes == CodeMode::Arithmetic && !compiled.ranges.is_empty()
         {
             // The project was read before the campaign had codes.
-            let newer = self.refresh(&project.id).await?;
+            let newer = self.refresh(project).await?;
             codec = newer.and_then(|newer| newer.codec_of(number));
             if codec.is_none() {
                 return Ok(None);
@@ -364,37 +450,34 @@ impl Definitions {
         projects.values().cloned().collect()
     }
 
-    async fn reload(&self, id: &str, epoch: i64) -> Result<Option<Arc<Project>>, StoreError> {
-        let mut command = redis::cmd("GET");
-        command.arg(keys::project_bundle(id));
-        let text: Option<Vec<u8>> = self.store.query(&command).await?;
-        let project = match text {
-            None => None,
-            Some(text) => {
-                let bundle: ProjectBundle = serde_json::from_slice(&text).map_err(unreadable)?;
-                let project = self.build(bundle, epoch)?;
-                if let Some(before) = self.cached(id) {
-                    let kept = self.unchanged_campaigns(&before).await?;
-                    *project
-                        .campaigns
-                        .write()
-                        .unwrap_or_else(PoisonError::into_inner) = kept;
-                }
-                Some(Arc::new(project))
-            }
-        };
-        let mut projects = self
-            .projects
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        match &project {
-            Some(project) => projects.insert(id.to_owned(), Arc::clone(project)),
-            None => projects.remove(id),
-        };
-        Ok(project)
+    /// Reads a project; `campaigns` are those of it that need not be read again.
+    async fn reload(
+        &self,
+        id: &str,
+        epoch: i64,
+        campaigns: Campaigns,
+    ) -> Result<Option<Arc<Project>>, StoreError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("GET").arg(keys::project_bundle(id));
+        pipeline.cmd("EXISTS").arg(keys::EPOCH);
+        let (text, any): (Option<Vec<u8>>, bool) = self.store.query_pipeline(&pipeline).await?;
+        if let Some(text) = text {
+            let bundle: ProjectBundle = serde_json::from_slice(&text).map_err(unreadable)?;
+            return Ok(Some(self.keep(self.build(bundle, epoch, campaigns)?)));
+        }
+        if !any {
+            return Err(no_definitions());
+        }
+        self.forget(id);
+        Ok(None)
     }
 
-    fn build(&self, bundle: ProjectBundle, epoch: i64) -> Result<Project, StoreError> {
+    fn build(
+        &self,
+        bundle: ProjectBundle,
+        epoch: i64,
+        campaigns: Campaigns,
+    ) -> Result<Project, StoreError> {
         let mut layouts = Vec::with_capacity(bundle.layouts.len());
         for layout in bundle.layouts {
             let wrapped = BASE64_STANDARD.decode(&layout.key).map_err(unreadable)?;
@@ -416,42 +499,48 @@ impl Definitions {
             epoch,
             zone: Zone::named(&bundle.time_zone).map_err(unreadable)?,
             partitions: bundle.partitions.get(),
-            layouts,
-            numbers,
-            campaigns: RwLock::default(),
+            layouts: Arc::new(layouts),
+            numbers: Arc::new(numbers),
+            campaigns: RwLock::new(campaigns),
         })
     }
 
-    /// Campaigns whose version is still the one in the store.
-    async fn unchanged_campaigns(
+    /// Compares projects with the store, in one go.
+    async fn compare<P: Deref<Target = Project>>(
         &self,
-        project: &Project,
-    ) -> Result<HashMap<u32, Arc<IssuedCampaign>>, StoreError> {
-        let known: Vec<(u32, Arc<IssuedCampaign>)> = {
-            let campaigns = project
-                .campaigns
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            campaigns
-                .iter()
-                .map(|(number, one)| (*number, Arc::clone(one)))
-                .collect()
-        };
-        if known.is_empty() {
-            return Ok(HashMap::new());
-        }
+        projects: &[P],
+    ) -> Result<Vec<Compared>, StoreError> {
+        let known: Vec<_> = projects.iter().map(|project| project.known()).collect();
         let mut pipeline = redis::pipe();
-        for (number, one) in &known {
-            pipeline.cmd("GET").arg(one.keys.bundle_version(*number));
+        for (project, campaigns) in projects.iter().zip(&known) {
+            let keys = Keys::new(&project.id, Partition(0));
+            pipeline.cmd("GET").arg(keys.project_version());
+            for (number, one) in campaigns {
+                pipeline.cmd("GET").arg(one.keys.bundle_version(*number));
+            }
+        }
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
         }
         let versions: Vec<Option<u64>> = self.store.query_pipeline(&pipeline).await?;
+        let mut versions = versions.into_iter();
+        let mut next = || versions.next().flatten();
         Ok(known
             .into_iter()
-            .zip(versions)
-            .filter(|((_, one), version)| *version == Some(one.campaign.version))
-            .map(|(entry, _)| entry)
+            .map(|campaigns| Compared {
+                version: next(),
+                unchanged: campaigns
+                    .into_iter()
+                    .filter(|(_, one)| next() == Some(one.campaign.version))
+                    .collect(),
+            })
             .collect())
     }
+}
+
+/// Nothing is known of any project: not even who may call.
+pub fn no_definitions() -> StoreError {
+    StoreError::Unavailable("the store has no definitions".into())
 }
 
 fn unreadable(error: impl std::fmt::Display) -> StoreError {

@@ -102,9 +102,9 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers and has definitions.
     pub fn healthy(&self) -> bool {
-        self.store.connected()
+        self.store.connected() && !self.definitions.missing()
     }
 
     /// Tells who calls; `authorization` is `Bearer <key id>:<token>`.
@@ -213,13 +213,14 @@ impl Engine {
         }
     }
 
-    /// Looks whether definitions or keys have changed, and forgets what has. A
-    /// change is found once, so whoever finds it forgets the keys as well.
+    /// Looks whether definitions or keys have changed, and forgets what has. The
+    /// end of a key does not wait for definitions to be read.
     pub(crate) async fn look(&self) -> Result<(), StoreError> {
-        if self.definitions.poll().await? {
+        let epoch = self.definitions.latest_epoch().await?;
+        if epoch != self.definitions.epoch() {
             self.keyring.forget();
         }
-        Ok(())
+        self.definitions.follow(epoch).await
     }
 
     /// Gives back what overdue holds of every project in memory hold, so that

@@ -135,7 +135,11 @@ pub async fn codes(
     // Another process has handed out codes that were added since this one read
     // the campaign.
     let definitions = &call.engine.definitions;
-    let newer = match definitions.refresh(&call.identity.project).await? {
+    let newer = match definitions.project(&call.identity.project).await? {
+        Some(seen) => definitions.refresh(&seen).await?,
+        None => None,
+    };
+    let newer = match newer {
         Some(project) => {
             let number = campaign.campaign.number;
             definitions.campaign(&project, number).await?

@@ -103,7 +103,7 @@ async fn hand_out(
                 return attempt.first_answer(&answer).await.map(done);
             }
             Outcome::Found(positions) => return attempt.earlier(&positions).await.map(done),
-            Outcome::Stale => project = call.reloaded_project().await?,
+            Outcome::Stale => project = call.newer_project(&project).await?,
             Outcome::Moved(position) => {
                 attempt.remember_cursor(position);
                 buckets_ahead = (buckets_ahead * 2).min(MOST_BUCKETS_AHEAD);

@@ -68,7 +68,7 @@ pub async fn redeem(
         }
         match attempted {
             Attempt::Done(redemption) => return Ok(*redemption),
-            Attempt::Stale => project = call.reloaded_project().await?,
+            Attempt::Stale => project = call.newer_project(&prepared.project).await?,
             // A hold that changed was ended by somebody else; the next round says so.
             Attempt::Changed => project = prepared.project,
         }

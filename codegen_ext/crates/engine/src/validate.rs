@@ -137,7 +137,7 @@ async fn hold(
                 }
                 project = prepared.project;
             }
-            Settled::Stale => project = call.reloaded_project().await?,
+            Settled::Stale => project = call.newer_project(&prepared.project).await?,
         }
     }
     Err(Refusal::new(Reason::Conflict))

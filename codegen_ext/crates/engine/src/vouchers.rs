@@ -181,7 +181,7 @@ impl Edit<'_> {
                 Outcome::Done { .. } => return Ok(voucher),
                 Outcome::Replayed(answer) => return Ok(crate::checkout::decode(&answer)?),
                 Outcome::Reused => return Err(once::reused(once)),
-                Outcome::Stale => project = call.reloaded_project().await?,
+                Outcome::Stale => project = call.newer_project(&project).await?,
                 Outcome::Changed => {}
                 Outcome::Refused { .. } | Outcome::Found(_) | Outcome::Moved(_) => {
                     return Err(Refusal::new(Reason::Internal));
