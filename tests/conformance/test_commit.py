@@ -188,6 +188,16 @@ def test_what_is_done_once_is_refused_the_second_time(store: redis.Redis, tag: s
     assert 0 < store.pttl(f"{tag}o") <= 60_000
 
 
+def test_what_a_failover_lost_cannot_be_given_back_below_nothing(store: redis.Redis, tag: str) -> None:
+    assert results(commit(store, use(tag, "n", 9))) == [(1, 1, 1)]
+    assert results(commit(store, give_back(tag, "n", 1))) == [(1, 2, 0)]
+    assert results(commit(store, give_back(tag, "n", 2))) == [(2, 3, 0)]
+    assert results(commit(store, use(tag, "n", 9))) == [(1, 4, 1)]
+    assert results(commit(store, ("M", Text(f"{tag}m"), 500, 900, 0))) == [(0, 1, 500)]
+    assert results(commit(store, ("W", Text(f"{tag}m"), 700))) == [(0, 2, 0)]
+    assert results(commit(store, ("M", Text(f"{tag}m"), 900, 900, 0))) == [(0, 3, 900)]
+
+
 def test_counters_of_a_period_end_with_it_and_their_free_slots_too(store: redis.Redis, tag: str) -> None:
     end = int(time.time() * 1_000) + 600_000
     period = ("P", Text(f"{tag}d"), Other(f"{tag}f:d"), 3, end)

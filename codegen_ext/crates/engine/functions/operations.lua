@@ -120,7 +120,10 @@ guards.U = function(at)
   end
   local counter = load_counter(k)
   counter.free_key, counter.keeps_end = key_at(at + 2), true
-  give_slot(counter, slot)
+  -- Nor is there anything where the use was lost in a failover.
+  if counter.used > 0 then
+    give_slot(counter, slot)
+  end
   counter.sequence = counter.sequence + 1
   add_result(slot, counter.sequence, counter.used)
 end
@@ -143,7 +146,8 @@ end
 arity.W = 2
 guards.W = function(at)
   local sum = load_sum(ARGS[at + 1])
-  sum.total, sum.sequence = sum.total - ARGS[at + 2], sum.sequence + 1
+  -- What was lost in a failover is not in it any more.
+  sum.total, sum.sequence = math.max(sum.total - ARGS[at + 2], 0), sum.sequence + 1
   add_result(0, sum.sequence, sum.total)
 end
 

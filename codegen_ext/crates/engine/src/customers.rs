@@ -20,6 +20,9 @@ use crate::{
 const UPSERT: char = 'c';
 const ERASE: char = 'e';
 
+/// How often a change starts over because the project changed under it.
+const MOST_ROUNDS: usize = 5;
+
 const LONGEST_SOURCE_ID: usize = 256;
 
 /// What a profile consists of, in the spelling of update masks.
@@ -106,31 +109,38 @@ async fn record(
     once: Option<Once<'_>>,
     request_id: &str,
 ) -> Result<pb::CustomerChange, Refusal> {
-    let project = call.project().await?;
+    let mut project = call.project().await?;
     let source_id = change.customer.as_ref().map_or("", |one| &one.source_id);
     let home = keys::partition_of_text(source_id, project.partitions);
     let keys = Keys::new(&project.id, home);
-    let mut plan = Plan::new();
-    if let Some(once) = once {
-        once.guard(&mut plan, &keys, call.engine.config.idempotency_ttl_ms);
-    }
     let entry = pb::LedgerEntry {
         fact: Some(pb::ledger_entry::Fact::CustomerChange(change.clone())),
         request_id: request_id.to_owned(),
         ..pb::LedgerEntry::default()
     };
-    plan.record(keys.ledger(), keys.outbox(), entry.encode_to_vec());
-    match call.engine.store.commit(plan).await? {
-        Outcome::Done { .. } => Ok(change),
-        Outcome::Replayed(answer) => {
-            let stream_id = String::from_utf8_lossy(&answer).into_owned();
-            let id = LedgerId::from_stream(home, &stream_id)
-                .ok_or_else(|| Refusal::new(Reason::Internal))?;
-            first_answer(call, id, change).await
+    let blob = entry.encode_to_vec();
+    for _ in 0..MOST_ROUNDS {
+        let mut plan = Plan::new();
+        if let Some(once) = once {
+            once.guard(&mut plan, &keys, call.engine.config.idempotency_ttl_ms);
         }
-        Outcome::Reused => Err(once::reused(once)),
-        _ => Err(Refusal::new(Reason::Internal)),
+        // A store that has lost the project must not begin another ledger of it.
+        plan.expect_version(keys.project_version(), project.version);
+        plan.record(keys.ledger(), keys.outbox(), blob.clone());
+        match call.engine.store.commit(plan).await? {
+            Outcome::Done { .. } => return Ok(change),
+            Outcome::Replayed(answer) => {
+                let stream_id = String::from_utf8_lossy(&answer).into_owned();
+                let id = LedgerId::from_stream(home, &stream_id)
+                    .ok_or_else(|| Refusal::new(Reason::Internal))?;
+                return first_answer(call, id, change).await;
+            }
+            Outcome::Reused => return Err(once::reused(once)),
+            Outcome::Stale => project = call.newer_project(&project).await?,
+            _ => return Err(Refusal::new(Reason::Internal)),
+        }
     }
+    Err(Refusal::new(Reason::Conflict))
 }
 
 /// The change that was recorded first. Where its entry was trimmed it is known all
@@ -140,8 +150,7 @@ async fn first_answer(
     id: LedgerId,
     repeated: pb::CustomerChange,
 ) -> Result<pb::CustomerChange, Refusal> {
-    let found = ledger::read(&call.engine.store, &call.identity.project, id).await?;
-    if let Found::Here(found) = found
+    if let Found::Here(found) = ledger::read(call, id).await?
         && let Some(pb::ledger_entry::Fact::CustomerChange(first)) = found.entry.fact
     {
         return Ok(first);

@@ -40,36 +40,33 @@ impl Entry {
 pub enum Found {
     /// The store has it.
     Here(Box<Entry>),
-    /// The store does not have it any more: the archive tells whether it was.
-    Trimmed,
-    /// There never was one.
+    /// The store does not have it, or not any more: the archive tells whether it was.
+    Elsewhere,
+    /// There cannot be one yet.
     Never,
 }
 
-/// Reads one entry from the store.
-pub async fn read(store: &Store, project: &str, id: LedgerId) -> Result<Found, StoreError> {
-    let stream_id = id.stream_id();
-    if let Some(entry) = first_between(store, project, id, &stream_id, &stream_id).await? {
-        return Ok(Found::Here(Box::new(entry.1)));
+/// Looks for one entry in the store. What is missing there may have been trimmed,
+/// or lost when another server took over.
+pub async fn read(call: &Call<'_>, id: LedgerId) -> Result<Found, Refusal> {
+    let project = call.project().await?;
+    let is_later = i64::try_from(id.milliseconds).is_ok_and(|at_ms| at_ms > call.now_ms);
+    if id.partition.0 >= project.partitions {
+        return Ok(Found::Never);
     }
-    // A ledger is trimmed from its beginning: what is younger than its oldest
-    // entry would be there.
-    let oldest = first_between(store, project, id, "-", "+").await?;
-    let (milliseconds, sequence) = (id.milliseconds, id.sequence);
-    Ok(match oldest {
-        Some((oldest, _)) if (oldest.milliseconds, oldest.sequence) < (milliseconds, sequence) => {
-            Found::Never
-        }
-        _ => Found::Trimmed,
+    Ok(match stored(&call.engine.store, &project.id, id).await? {
+        Some(entry) => Found::Here(Box::new(entry)),
+        None if is_later => Found::Never,
+        None => Found::Elsewhere,
     })
 }
 
-/// Reads one entry from the store, or from the archive where the store has
-/// forgotten it; `name` is what the archive knows it by.
+/// Reads one entry from the store, or from the archive where the store does not
+/// have it; `name` is what the archive knows it by.
 pub async fn find(call: &Call<'_>, id: LedgerId, name: String) -> Result<Option<Entry>, Refusal> {
-    match read(&call.engine.store, &call.identity.project, id).await? {
+    match read(call, id).await? {
         Found::Here(entry) => Ok(Some(*entry)),
-        Found::Trimmed => {
+        Found::Elsewhere => {
             let archived = archive::entry(call, name).await?;
             Ok(archived.map(|entry| Entry {
                 entry,
@@ -80,33 +77,23 @@ pub async fn find(call: &Call<'_>, id: LedgerId, name: String) -> Result<Option<
     }
 }
 
-/// The first entry of a range of the ledger that `id` is of, and its own id.
-async fn first_between(
-    store: &Store,
-    project: &str,
-    id: LedgerId,
-    first: &str,
-    last: &str,
-) -> Result<Option<(LedgerId, Entry)>, StoreError> {
+async fn stored(store: &Store, project: &str, id: LedgerId) -> Result<Option<Entry>, StoreError> {
+    let stream_id = id.stream_id();
     let mut command = redis::cmd("XRANGE");
     command
         .arg(Keys::new(project, id.partition).ledger())
-        .arg(first)
-        .arg(last)
-        .arg("COUNT")
-        .arg(1);
+        .arg(&stream_id)
+        .arg(&stream_id);
     let found: redis::streams::StreamRangeReply = store.query(&command).await?;
     let Some(found) = found.ids.into_iter().next() else {
         return Ok(None);
     };
-    let malformed = || StoreError::Unexpected("malformed id of a ledger entry".into());
-    let id = LedgerId::from_stream(id.partition, &found.id).ok_or_else(malformed)?;
     let missing = || StoreError::Unexpected("ledger entry without its fields".into());
     let blob: Vec<u8> = found.get("b").ok_or_else(missing)?;
     let results: String = found.get("o").ok_or_else(missing)?;
     let entry = pb::LedgerEntry::decode(blob.as_slice())
         .map_err(|error| StoreError::Unexpected(format!("ledger entry: {error}")))?;
-    Ok(Some((id, whole(entry, id, &results))))
+    Ok(Some(whole(entry, id, &results)))
 }
 
 /// Completes an entry with its id and results.

@@ -107,10 +107,9 @@ pub async fn redemption(
     let unknown =
         || Refusal::new(Reason::RedemptionNotFound).with("redemption", request.id.clone());
     let id = LedgerId::parse_redemption(&request.id).ok_or_else(unknown)?;
-    let found = ledger::read(&call.engine.store, &call.identity.project, id).await?;
-    let kept = match found {
+    let kept = match ledger::read(call, id).await? {
         Found::Here(found) => redemption_of(found.entry),
-        Found::Trimmed => None,
+        Found::Elsewhere => None,
         Found::Never => return Err(unknown()),
     };
     let mut undone = rollback::undone(call, id).await?;

@@ -64,25 +64,23 @@ pub async fn rollback(
         Refusal::new(Reason::RedemptionNotFound).with("redemption", request.redemption_id.clone())
     };
     let id = LedgerId::parse_redemption(&request.redemption_id).ok_or_else(unknown)?;
-    let project = call.project().await?;
     let mut archived = None;
-    let entry = match ledger::read(&call.engine.store, &project.id, id).await? {
+    let entry = match ledger::read(call, id).await? {
         Found::Here(found) => Some(found.entry),
-        Found::Trimmed => {
+        Found::Elsewhere => {
             archived = archive::redemption(call, id).await?;
             archive::entry(call, id.redemption()).await?
         }
         Found::Never => None,
     };
     let entry = entry.ok_or_else(unknown)?;
-    undo(call, &project, request, id, &entry, archived.as_ref()).await
+    undo(call, request, id, &entry, archived.as_ref()).await
 }
 
 /// Undoes a redemption whose entry is at hand; `archived` is what the archive
 /// knows of it, where the store has forgotten it.
 async fn undo(
     call: &Call<'_>,
-    project: &Project,
     request: pb::RollbackRequest,
     id: LedgerId,
     entry: &pb::LedgerEntry,
@@ -95,9 +93,10 @@ async fn undo(
     let once = Once::of(METHOD, &request.request_id, &request, |body| {
         body.request_id.clear();
     });
+    let mut project = call.project().await?;
     let asked = asked_places(&request, redemption, id)?;
     if !is_marked(call, redemption) {
-        return replayed(call, project, id, once, too_late(call, id)).await;
+        return replayed(call, id, once, too_late(call, id)).await;
     }
     for _ in 0..MOST_ROUNDS {
         let mut undone = undone(call, id).await?;
@@ -111,11 +110,11 @@ async fn undo(
         if places.is_empty() || places.iter().any(|place| undone.contains(*place)) {
             let refusal = Refusal::new(Reason::AlreadyRolledBack)
                 .with("redemption", request.redemption_id.clone());
-            return replayed(call, project, id, once, refusal).await;
+            return replayed(call, id, once, refusal).await;
         }
         let undoing = Undoing {
             call,
-            project,
+            project: &project,
             id,
             entry,
             redemption,
@@ -136,8 +135,9 @@ async fn undo(
             }
             Outcome::Replayed(answer) => return first_answer(call, id, &answer).await,
             Outcome::Reused => return Err(once::reused(once)),
+            Outcome::Stale => project = call.newer_project(&project).await?,
             // Somebody else undid one of them in between: look again.
-            Outcome::Refused { .. } | Outcome::Stale | Outcome::Changed => {}
+            Outcome::Refused { .. } | Outcome::Changed => {}
             Outcome::Found(_) | Outcome::Moved(_) => return Err(Refusal::new(Reason::Internal)),
         }
     }
@@ -274,6 +274,8 @@ impl Undoing<'_> {
         if let Some(once) = once {
             once.guard(&mut plan, &keys, config.idempotency_ttl_ms);
         }
+        // A store that has lost the project must not begin another ledger of it.
+        plan.expect_version(keys.project_version(), self.project.version);
         let marks = keys.rolled_back(&self.id.stream_id());
         for place in self.places {
             plan.mark_once(marks.clone(), *place as u64);
@@ -300,7 +302,6 @@ impl Undoing<'_> {
 /// is refused.
 async fn replayed(
     call: &Call<'_>,
-    project: &Project,
     id: LedgerId,
     once: Option<Once<'_>>,
     refusal: Refusal,
@@ -308,7 +309,7 @@ async fn replayed(
     let Some(once) = once else {
         return Err(refusal);
     };
-    let keys = Keys::new(&project.id, id.partition);
+    let keys = Keys::new(&call.identity.project, id.partition);
     match once.kept(call, &keys).await? {
         Some(answer) => first_answer(call, id, &answer).await,
         None => Err(refusal),
