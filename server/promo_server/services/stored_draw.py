@@ -10,7 +10,10 @@ from promo_server.domain.layout import RegisteredLayout
 from promo_server.services.ports import Codec, CodeKernel, Entropy, UnitOfWork
 
 _PIECE = 10_000
-"""Codes drawn and written in one step."""
+"""Codes drawn and written in one step at most."""
+
+_FEWEST = 100
+"""Codes drawn in one step at least, so that a space counts as full only when nearly all of it is in use."""
 
 _CODEC_INDICES = 2**64 - 1
 """A codec knows the codes of at most this many indices; under a key thrown away those are as random as all."""
@@ -45,8 +48,9 @@ class StoredDraw:
         ]
         done = fruitless = 0
         while done < count:
-            drawn = self._draw(codec, facts.domain, min(_PIECE, count - done))
-            free = await self._free(unit, campaign.project_id, drawn, rivals)
+            missing = count - done
+            drawn = self._draw(codec, facts.domain, min(_PIECE, max(_FEWEST, missing)))
+            free = await self._take(unit, campaign.project_id, drawn, rivals, missing)
             fruitless = 0 if free else fruitless + 1
             if fruitless == _FRUITLESS_STEPS:
                 raise _FULL.refusal(count)
@@ -66,19 +70,20 @@ class StoredDraw:
         return list(dict.fromkeys(code for index in indices if (code := codec.encode(index)) is not None))
 
     @staticmethod
-    async def _free(
+    async def _take(
         unit: UnitOfWork,
         project_id: str,
         codes: Sequence[str],
         rivals: Sequence[tuple[RegisteredLayout, Codec]],
+        most: int,
     ) -> Sequence[str]:
-        """Return those of the codes that nothing has, and make the layouts skip them."""
+        """Return up to `most` of the codes that nothing has, and make the layouts skip them."""
         stored = await unit.stored_codes.existing(project_id, codes)
         free = [code for code in codes if code not in stored]
         for layout, codec in rivals:
-            places = {code: codec.decode(code) for code in free}
-            free = [code for code in free if (index := places[code]) is None or index >= layout.next_index]
-            await unit.layouts.skip(
-                project_id, layout.number, sorted({i for code in free if (i := places[code]) is not None})
-            )
-        return free
+            free = [code for code in free if (index := codec.decode(code)) is None or index >= layout.next_index]
+        taken = free[:most]
+        for layout, codec in rivals:
+            places = {index for code in taken if (index := codec.decode(code)) is not None}
+            await unit.layouts.skip(project_id, layout.number, sorted(places))
+        return taken

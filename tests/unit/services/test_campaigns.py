@@ -180,6 +180,22 @@ async def test_a_small_layout_gets_stored_codes_and_a_full_one_is_refused_with_a
         assert refused.value.metadata["suggestion"]
 
 
+async def test_the_last_unused_codes_of_a_space_are_found(plane: ControlPlane) -> None:
+    drawn = await plane.campaign(layout=CodeLayout(length=4, charset="BCD", prefix="Z-"), code_count=1)
+    other = await plane.campaign(layout=CodeLayout(length=4), code_count=1)
+    async with plane.database.write() as unit:
+        [code] = await unit.stored_codes.slice(drawn.id, 0, 10)
+        spelled = ("Z-" + "".join(symbols) for symbols in itertools.product("BCD", repeat=4))
+        rest = [text for text in spelled if text != code]
+        await unit.stored_codes.insert(plane.project, other.id, other.code_count, rest[:-5])
+    operation = await plane.use_cases.code_batches.create(plane.caller, drawn.id, 2, Repeat("t"))
+    await plane.use_cases.operations.wait(plane.caller, operation.id, 30)
+    async with plane.database.read() as unit:
+        codes = await unit.stored_codes.slice(drawn.id, 0, 10)
+    assert len(codes) == 3
+    assert set(codes[1:]) <= set(rest[-5:])
+
+
 async def test_computed_codes_skip_indices_that_stored_codes_spell(plane: ControlPlane) -> None:
     first = await plane.campaign(code_count=100)
     async with plane.database.write() as unit:

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use promo_decision::{Reason, Refusal};
@@ -32,17 +33,22 @@ impl Turns {
     }
 }
 
-/// What is known of the room that a campaign's layout has: codes are never given
-/// back, so that what once did not fit never will.
+/// For how long what did not fit is not asked for again. Codes of an import that
+/// was given up are free again, and a draw may have had bad luck.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
+
+/// What is known of the room that a campaign's layout has.
 #[derive(Default)]
 struct Room {
-    /// So many codes more did not fit.
-    too_many: Option<u64>,
+    /// So many codes more did not fit, and when.
+    too_many: Option<(u64, Instant)>,
 }
 
 impl Room {
-    fn has(&self, needed: u64) -> bool {
-        self.too_many.is_none_or(|too_many| needed < too_many)
+    fn has(&self, needed: u64, now: Instant) -> bool {
+        self.too_many.is_none_or(|(too_many, since)| {
+            needed < too_many || now.duration_since(since) >= REFUSED_FOR
+        })
     }
 }
 
@@ -57,7 +63,7 @@ pub async fn grow(call: &Call<'_>, seen: &IssuedCampaign, needed: u64) -> Result
     if has_grown(call, seen).await? {
         return Ok(true);
     }
-    if !room.has(needed) {
+    if !room.has(needed, Instant::now()) {
         return Ok(false);
     }
     let request = format!("{} {} {needed}", seen.campaign.id, seen.issued());
@@ -66,7 +72,7 @@ pub async fn grow(call: &Call<'_>, seen: &IssuedCampaign, needed: u64) -> Result
         // what a blocklist skips.
         Ok(_) => has_grown(call, seen).await,
         Err(refusal) if refusal.reason == Reason::CodeSpaceTooSmall => {
-            room.too_many = Some(needed);
+            room.too_many = Some((needed, Instant::now()));
             Ok(false)
         }
         Err(refusal) => Err(refusal),
@@ -96,12 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_fit_is_not_asked_for_again() {
+    fn what_did_not_fit_is_not_asked_for_again_for_a_while() {
+        let now = Instant::now();
         let mut room = Room::default();
-        assert!(room.has(50));
-        room.too_many = Some(3);
-        assert!(room.has(2));
-        assert!(!room.has(3));
-        assert!(!room.has(50));
+        assert!(room.has(50, now));
+        room.too_many = Some((3, now));
+        assert!(room.has(2, now));
+        assert!(!room.has(3, now));
+        assert!(!room.has(50, now + REFUSED_FOR / 2));
+        assert!(room.has(50, now + REFUSED_FOR));
     }
 }
