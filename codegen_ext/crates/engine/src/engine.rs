@@ -224,16 +224,23 @@ impl Engine {
     }
 
     /// Gives back what overdue holds of every project in memory hold, so that
-    /// limits show it even if nobody asks. Returns how many holds were found.
+    /// limits show it even if nobody asks. Returns how many holds were found. What
+    /// goes wrong in one partition does not keep the others from it.
     pub async fn sweep(&self, now_ms: i64) -> Result<usize, Refusal> {
+        self.guard.forget(now_ms);
         let mut found = 0;
         for project in self.definitions.loaded() {
-            for partition in 0..project.partitions {
-                found +=
-                    holds::reclaim(&self.store, &project, Partition(partition), now_ms).await?;
+            for partition in (0..project.partitions).map(Partition) {
+                match holds::reclaim(&self.store, &project, partition, now_ms).await {
+                    Ok(overdue) => found += overdue,
+                    Err(error @ StoreError::Unavailable(_)) => return Err(error.into()),
+                    Err(StoreError::Unexpected(detail)) => {
+                        let (project, partition) = (&project.id, partition.0);
+                        tracing::error!(%project, partition, %detail, "holds.unreadable");
+                    }
+                }
             }
         }
-        self.guard.forget(now_ms);
         Ok(found)
     }
 }

@@ -320,18 +320,7 @@ pub async fn reclaim(
         .arg(OVERDUE_AT_ONCE);
     let overdue: Vec<String> = store.query(&command).await?;
     for member in &overdue {
-        let record = match parse_member(member) {
-            None => None,
-            Some((home, session)) => {
-                let mut command = redis::cmd("GET");
-                command.arg(Keys::new(&project.id, home).hold(session));
-                let bytes: Option<Vec<u8>> = store.query(&command).await?;
-                bytes
-                    .map(|bytes| Hold::parse(home, session, bytes))
-                    .transpose()?
-            }
-        };
-        match record {
+        match of_member(store, project, member).await? {
             Some(hold) if !hold.live(now_ms) => release(store, project, &hold).await?,
             // A session key can be used again once its hold has ended. If the
             // later hold took nothing here, the entry is of the one before.
@@ -351,6 +340,27 @@ pub async fn reclaim(
         }
     }
     Ok(overdue.len())
+}
+
+/// The hold that a member of a set stands for. One that cannot be read holds what
+/// it holds for good; it must not keep others from ending.
+async fn of_member(
+    store: &Store,
+    project: &Project,
+    member: &str,
+) -> Result<Option<Hold>, StoreError> {
+    let Some((home, session)) = parse_member(member) else {
+        return Ok(None);
+    };
+    let mut command = redis::cmd("GET");
+    command.arg(Keys::new(&project.id, home).hold(session));
+    let bytes: Option<Vec<u8>> = store.query(&command).await?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    Ok(Hold::parse(home, session, bytes)
+        .inspect_err(|error| {
+            tracing::error!(project = %project.id, member, %error, "hold.unreadable");
+        })
+        .ok())
 }
 
 #[cfg(test)]
