@@ -167,8 +167,10 @@ async def test_batches_answer_each_item_for_itself(client: PromoClient) -> None:
     redeemed = await client.batch_redeem(
         [redeem_request(codes=[code], order=CART) for code in [*codes, codes[0]]],
     )
-    assert [isinstance(result, Redemption) for result in redeemed] == [True, True, True, False]
-    assert isinstance(redeemed[3], exceptions.CodeUsesExhausted)
+    # Items are done at the same time: of the two that use one code, either may come first.
+    assert all(isinstance(result, Redemption) for result in redeemed[1:3])
+    assert sum(isinstance(result, Redemption) for result in redeemed) == 3
+    assert sum(isinstance(result, exceptions.CodeUsesExhausted) for result in redeemed) == 1
 
 
 async def test_partial_mode_uses_what_applies(client: PromoClient) -> None:
