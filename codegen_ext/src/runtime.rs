@@ -3,6 +3,7 @@
 //! answers through callbacks, which one more thread calls.
 
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -73,23 +74,25 @@ impl Runtime {
     }
 
     /// Makes a unary call in this process, exactly like one through the port.
-    /// `callback` is called once, from another thread, with whether it succeeded
+    /// `peer` is the IP address it is made for, if for another's. `callback` is called once, from another thread, with whether it succeeded
     /// and the encoded answer or `google.rpc.Status`.
-    #[pyo3(signature = (method, metadata, body, timeout_ms, callback))]
+    #[pyo3(signature = (method, metadata, body, timeout_ms, peer, callback))]
     fn call(
         &self,
         method: String,
         metadata: Vec<(String, String)>,
         body: &[u8],
         timeout_ms: Option<u64>,
+        peer: Option<&str>,
         callback: Py<PyAny>,
     ) -> PyResult<Pending> {
         let headers = headers(metadata)?;
+        let peer = peer.map(address).transpose()?;
         let layer = Arc::clone(&self.layer);
         let body = Bytes::copy_from_slice(body);
         let deadline = timeout_ms.map(Duration::from_millis);
         Ok(self.start(callback, async move {
-            let answer = layer.call(&method, &headers, body, deadline).await;
+            let answer = layer.call(&method, &headers, body, deadline, peer).await;
             answer.map_err(|failure| failure.status().clone())
         }))
     }
@@ -207,6 +210,11 @@ fn headers(metadata: Vec<(String, String)>) -> PyResult<HeaderMap> {
         headers.append(name, HeaderValue::try_from(value).map_err(|_| malformed())?);
     }
     Ok(headers)
+}
+
+fn address(text: &str) -> PyResult<IpAddr> {
+    text.parse()
+        .map_err(|_| PyValueError::new_err(format!("peer {text:?} is no IP address")))
 }
 
 /// A call under way.

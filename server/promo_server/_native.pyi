@@ -123,6 +123,7 @@ class Runtime:
         metadata: Sequence[tuple[str, str]],
         body: bytes,
         timeout_ms: int | None,
+        peer: str | None,
         callback: Callable[[bool, bytes], object],
     ) -> Pending: ...
     def sweep(self, callback: Callable[[bool, bytes], object]) -> Pending: ...

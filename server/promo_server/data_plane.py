@@ -46,6 +46,7 @@ def rest_config(
         "processes": http.processes,
         "max_body_bytes": http.max_body_bytes,
         "read_seconds": http.read_seconds,
+        "trusted_proxies": http.trusted_proxies,
         "drain_seconds": settings.grpc.drain_seconds,
         "log_level": settings.telemetry.log_level,
         "log_format": settings.telemetry.log_format,

@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -102,6 +103,17 @@ class HttpSettings(_Group):
         le=600,
         description="Seconds within which the head of a request must arrive, and as many again for its body.",
     )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses and networks, with commas, of proxies whose X-Forwarded-For tells the caller's address.",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _trusted_proxies_are_networks(cls, value: str) -> str:
+        for text in filter(None, map(str.strip, value.split(","))):
+            ip_network(text)
+        return value
 
 
 class StoreSettings(_Group):
@@ -258,7 +270,8 @@ class LimitsSettings(_Group):
     failed_authentications: int = Field(
         20,
         ge=1,
-        description="Refused keys that one address may pile up before it is refused unheard; one is forgiven a second.",
+        description="Refused keys that one address may pile up before it is refused unheard, over gRPC and REST alike; "
+        "one is forgiven a second.",
     )
     connections: int = Field(10_000, ge=1, description="Open connections; more are not accepted.")
     calls_per_connection: int = Field(1024, ge=1, description="Calls in progress on one connection.")

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -134,6 +136,42 @@ async def test_an_address_in_use_is_said_in_one_line(new_server: NewServer) -> N
         with pytest.raises(AssertionError, match=r"promo: http\.listen 127\.0\.0\.1:\d+: .*in use"):
             server.start()
     assert "Traceback" not in server.log.read_text()
+
+
+def guesses(server: ServerProcess, count: int, address: Callable[[int], str]) -> list[Answer]:
+    """Return the answers to wrong keys that are tried at once; a proxy says that they come from `address`."""
+    rest = RestCaller(server.rest, "test:wrong")
+    with ThreadPoolExecutor(count) as threads:
+        get = partial(rest.get, "/v1/vouchers/CODE")
+        return list(threads.map(lambda number: get(**{"X-Forwarded-For": address(number)}), range(count)))
+
+
+async def test_wrong_keys_make_their_address_be_refused_unheard_and_no_other(new_server: NewServer) -> None:
+    server = new_server(**REST, PROMO_LIMITS__FAILED_AUTHENTICATIONS="5")
+    rest = RestCaller(server.rest)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        new_key = await client.access.create_key(["viewer"])
+    unused = RestCaller(server.rest, f"{new_key.id}:{new_key.token}")
+    assert rest.get("/v1/vouchers/CODE").status == 404
+    started = time.monotonic()
+    answers = [answer for _ in range(5) for answer in guesses(server, 40, lambda _: "198.51.100.1")]
+    # Those that are under way together are all heard; then one is forgiven a second.
+    heard = sum(answer.status == 401 for answer in answers)
+    assert 1 <= heard <= 5 + 40 + time.monotonic() - started
+    refused = [answer for answer in answers if answer.status == 429]
+    assert {answer.key for answer in refused} == {"too_many_requests"}
+    assert min(int(answer.headers["retry-after"]) for answer in refused) >= 1
+    # Neither who is known at the address nor who is elsewhere is locked out.
+    assert rest.get("/v1/vouchers/CODE", **{"X-Forwarded-For": "198.51.100.1"}).status == 404
+    assert unused.get("/v1/vouchers/CODE", **{"X-Forwarded-For": "198.51.100.2"}).status == 404
+    answers = guesses(server, 40, lambda number: f"203.0.113.{number}")
+    assert {answer.status for answer in answers} == {401}
+
+
+async def test_who_is_no_trusted_proxy_is_not_believed_where_a_call_comes_from(new_server: NewServer) -> None:
+    limits = {"PROMO_LIMITS__FAILED_AUTHENTICATIONS": "5", "PROMO_HTTP__TRUSTED_PROXIES": "192.0.2.0/24"}
+    server = new_server(**REST, **limits)
+    eventually(lambda: 429 in {answer.status for answer in guesses(server, 40, lambda number: f"203.0.113.{number}")})
 
 
 async def test_secrets_are_neither_in_the_list_of_processes_nor_in_the_log(new_server: NewServer) -> None:

@@ -135,3 +135,12 @@ def test_no_other_number_of_partitions_is_taken(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("PROMO_STORE__PARTITIONS", count)
     with pytest.raises(SettingsError, match=r"^PROMO_STORE__PARTITIONS: input should be"):
         load()
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("", "10.0.0.0/8, ::1"):
+        monkeypatch.setenv("PROMO_HTTP__TRUSTED_PROXIES", text)
+        assert load().settings.http.trusted_proxies == text
+    monkeypatch.setenv("PROMO_HTTP__TRUSTED_PROXIES", "proxy.example")
+    with pytest.raises(SettingsError, match=r"^PROMO_HTTP__TRUSTED_PROXIES: .*does not appear to be"):
+        load()

@@ -9,6 +9,7 @@ import json
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -34,12 +35,13 @@ async def run(config: Mapping[str, Any]) -> None:
             return runtime.healthy()
 
         limits = Limits(config["max_body_bytes"], config["read_seconds"])
-        app = create_app(InProcessTransport(runtime), healthy, limits)
+        app = create_app(partial(InProcessTransport, runtime), healthy, limits)
         await serve(
             app,
             socket.socket(fileno=config["descriptor"]),
             head_seconds=config["read_seconds"],
             drain_seconds=config["drain_seconds"],
+            trusted_proxies=config["trusted_proxies"],
             ready=_say_ready,
         )
     finally:

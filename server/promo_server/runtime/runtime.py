@@ -38,14 +38,23 @@ class Runtime:
         """Start to listen and return the address. Raise RuntimeError when that is not possible."""
         return await asyncio.to_thread(self._native.serve)
 
-    async def call(self, method: str, metadata: Mapping[str, str], body: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 - the deadline goes along
+    async def call(
+        self,
+        method: str,
+        metadata: Mapping[str, str],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 - the deadline goes along
+        peer: str | None = None,
+    ) -> bytes:
         """Return the encoded answer to a unary call, exactly as the port would give it.
 
-        `method` is a path such as "/promo.v1.RedemptionService/Redeem", `timeout` is in seconds. Raise
+        `method` is a path such as "/promo.v1.RedemptionService/Redeem", `timeout` is in seconds, `peer` is the IP
+        address of whoever the call is made for: wrong keys count against it, as those at the port do. Raise
         CallFailedError when the call is refused. Cancelling the caller cancels the call, which undoes nothing.
         """
+        deadline_ms = max(1, int(timeout * 1000))
         return await _completion(
-            lambda done: self._native.call(method, list(metadata.items()), body, max(1, int(timeout * 1000)), done),
+            lambda done: self._native.call(method, list(metadata.items()), body, deadline_ms, peer, done),
         )
 
     async def sweep(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 from support.scripted_server import refusal
 
-from promo.client import PromoClient, Reason, RetryPolicy, exceptions, methods, order
+from promo.client import InProcessTransport, PromoClient, Reason, RetryPolicy, exceptions, methods, order
 from promo.v1.redemption_pb2 import Redemption
 from promo.v1.redemption_service_pb2 import RedeemRequest
 
@@ -29,9 +29,13 @@ class EmbeddedEngine:
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
         self.calls: list[tuple[str, Mapping[str, str], RedeemRequest, float]] = []
+        self.peers: list[str | None] = []
         self.hangs = False
 
-    async def call(self, method: str, metadata: Mapping[str, str], body: bytes, timeout: float) -> bytes:
+    async def call(
+        self, method: str, metadata: Mapping[str, str], body: bytes, timeout: float, peer: str | None = None
+    ) -> bytes:
+        self.peers.append(peer)
         self.calls.append((method, metadata, RedeemRequest.FromString(body), timeout))
         if self.hangs:
             await asyncio.Event().wait()
@@ -77,6 +81,13 @@ async def test_a_defect_of_the_engine_is_not_dressed_up_as_a_refusal() -> None:
     client = PromoClient.in_process(EmbeddedEngine(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         await client.redeem(codes=["A"], order=CART)
+
+
+async def test_the_engine_is_told_for_whom_a_call_is_made() -> None:
+    engine = EmbeddedEngine()
+    for peer in ("192.0.2.7", None):
+        await PromoClient(InProcessTransport(engine, peer)).redeem(codes=["A"], order=CART)
+    assert engine.peers == ["192.0.2.7", None]
 
 
 async def test_streams_are_refused() -> None:

@@ -19,18 +19,21 @@ DETAIL_SECONDS: Final = 0.4
 
 Health = Callable[[], Awaitable[bool]]
 
+Transports = Callable[[str | None], Transport]
+"""Returns what carries the calls that are made for an IP address, None for an unknown one."""
+
 
 class Engine:
-    """Makes clients, which are cheap: they share a transport. No key outlives its request."""
+    """Makes clients, which are cheap. No key outlives its request."""
 
-    def __init__(self, transport: Transport) -> None:
-        """Call through `transport`, which belongs to the caller."""
-        self._transport = transport
+    def __init__(self, transports: Transports) -> None:
+        """Call through what `transports` returns, which is not closed here."""
+        self._transports = transports
         self._timeouts = Timeouts(hot=ANSWER_SECONDS, batch=ANSWER_SECONDS, managed=ANSWER_SECONDS)
 
-    def client(self, key: str) -> PromoClient:
-        """Return a client with the API key `key`, "id:token"."""
-        return PromoClient(self._transport, key=key, timeouts=self._timeouts)
+    def client(self, key: str, peer: str | None) -> PromoClient:
+        """Return a client with the API key `key`, "id:token", for a caller at the IP address `peer`."""
+        return PromoClient(self._transports(peer), key=key, timeouts=self._timeouts)
 
 
 def remote_health(transport: Transport) -> Health:

@@ -40,11 +40,13 @@ async def serve(
     head_seconds: float,
     drain_seconds: float,
     ready: Callable[[], None],
+    trusted_proxies: str = "",
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in progress finish within a time.
 
     The head of a request must arrive within `head_seconds`. `ready` is called
-    when requests are answered.
+    when requests are answered. `trusted_proxies` are addresses and networks,
+    with commas, whose X-Forwarded-For tells where a request comes from.
     """
     _allow_many_connections()
     protocol = type("Protocol", (PatientProtocol,), {"head_seconds": head_seconds})
@@ -57,7 +59,8 @@ async def serve(
             interface="asgi3",
             access_log=False,
             log_config=None,
-            proxy_headers=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(drain_seconds)),

@@ -7,18 +7,18 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from promo.client import PromoError, Transport
+from promo.client import PromoError
 from promo_adapters.base.answers import json_answer
 from promo_adapters.base.campaigns import CampaignCache
-from promo_adapters.base.engine import Engine, Health
+from promo_adapters.base.engine import Engine, Health, Transports
 from promo_adapters.base.gate import Gate
 from promo_adapters.rest.call import Limits, Shared
 from promo_adapters.rest.routes import routes
 
 
-def create_app(transport: Transport, health: Health, limits: Limits | None = None) -> ASGIApp:
+def create_app(transports: Transports, health: Health, limits: Limits | None = None) -> ASGIApp:
     """Return the application. `health` tells whether the engine can answer."""
-    shared = Shared(Engine(transport), CampaignCache(), limits or Limits())
+    shared = Shared(Engine(transports), CampaignCache(), limits or Limits())
 
     async def healthz(_request: Request) -> Response:
         try:

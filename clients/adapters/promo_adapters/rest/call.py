@@ -18,6 +18,7 @@ from promo_adapters.base.credentials import api_key
 from promo_adapters.base.documents import Document, convert, decode_body, decode_query
 from promo_adapters.base.engine import ANSWER_SECONDS, DETAIL_SECONDS, Engine
 from promo_adapters.base.gate import REQUEST_ID
+from promo_adapters.base.peers import peer
 from promo_adapters.base.problems import Problem
 
 Model = TypeVar("Model")
@@ -53,7 +54,7 @@ class Call:
         self._shared = shared
         self._request = request
         self.key_id = key.partition(":")[0]
-        self.client: PromoClient = shared.engine.client(key)
+        self.client: PromoClient = shared.engine.client(key, peer(request))
 
     @property
     def request_id(self) -> str:

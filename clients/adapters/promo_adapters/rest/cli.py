@@ -60,7 +60,9 @@ def run(
 
     async def work() -> None:
         transport = ChannelTransport(target, options if tls or tls_ca is not None else None)
-        application = create_app(transport, remote_health(transport), Limits(max_body_bytes, read_seconds))
+        limits = Limits(max_body_bytes, read_seconds)
+        # Over the network the server sees one caller, whoever calls here.
+        application = create_app(lambda _peer: transport, remote_health(transport), limits)
         ready = f"promo-rest is ready: http://{address_of(listener)} in front of {target}"
         try:
             await serve(

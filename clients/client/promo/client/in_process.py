@@ -18,11 +18,13 @@ class Runtime(Protocol):
         metadata: Mapping[str, str],
         body: bytes,
         timeout: float,
+        peer: str | None = None,
     ) -> bytes:
         """Return the encoded answer, exactly as the port would.
 
-        A refused call raises an exception whose attribute `status` is the
-        encoded google.rpc.Status.
+        `peer` is the IP address of whoever the call is made for. A refused call
+        raises an exception whose attribute `status` is the encoded
+        google.rpc.Status.
         """
         ...
 
@@ -33,9 +35,14 @@ class InProcessTransport:
     The runtime belongs to who made it: closing this transport leaves it alone.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        """Carry every call to `runtime`."""
+    def __init__(self, runtime: Runtime, peer: str | None = None) -> None:
+        """Carry every call to `runtime`.
+
+        A process that calls for others says for whom: `peer` is an IP address,
+        and wrong keys count against it as those at the server's port do.
+        """
         self._runtime = runtime
+        self._peer = peer
 
     async def unary(
         self,
@@ -49,7 +56,7 @@ class InProcessTransport:
             # The runtime has the deadline too, but a caller must not hang on
             # one that fails to keep it.
             async with asyncio.timeout(timeout):
-                return await self._runtime.call(path, metadata, body, timeout)
+                return await self._runtime.call(path, metadata, body, timeout, self._peer)
         except TimeoutError:
             message = f"no answer within {timeout:.3f} s"
             raise status.deadline_exceeded(message) from None

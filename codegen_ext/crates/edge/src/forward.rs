@@ -64,6 +64,7 @@ pub async fn unary<P: Plane>(
     metadata: &HeaderMap,
     body: Bytes,
     deadline: Option<Duration>,
+    peer: Option<IpAddr>,
 ) -> Result<Bytes, Failure> {
     if body.len() > layer.limits().message_bytes {
         return Err(frame::too_large(layer.limits().message_bytes));
@@ -73,7 +74,7 @@ pub async fn unary<P: Plane>(
         layer,
         method,
         headers: metadata,
-        peer: None,
+        peer,
         deadline,
     };
     let (response, passing) = call.make(body, Fault::default()).await?;

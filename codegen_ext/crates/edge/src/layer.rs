@@ -78,22 +78,24 @@ impl<P: Plane> CallLayer<P> {
 
     /// Makes a unary call in this process. `body` and the answer are encoded
     /// messages; without a `deadline`, `grpc-timeout` in the metadata or the
-    /// default holds.
+    /// default holds. `peer` is the address that the call comes from, when it is
+    /// made for somebody else: wrong keys count against it.
     pub async fn call(
         &self,
         path: &str,
         metadata: &HeaderMap,
         body: Bytes,
         deadline: Option<Duration>,
+        peer: Option<IpAddr>,
     ) -> Result<Bytes, Failure> {
         let method = self.find(path)?;
         if !method.hot {
-            return forward::unary(self, method, metadata, body, deadline).await;
+            return forward::unary(self, method, metadata, body, deadline, peer).await;
         }
         let (mut flight, begun) = self.begin(method);
         let answer = match begun {
             Ok(()) => {
-                self.answer(method, metadata, None, deadline, Source::Message(body))
+                self.answer(method, metadata, peer, deadline, Source::Message(body))
                     .await
             }
             Err(failure) => Err(failure),
@@ -227,6 +229,9 @@ impl<P: Plane> CallLayer<P> {
     pub fn metrics(&self) -> String {
         let mut text = self.metrics.render();
         if let Some(control) = &self.control {
+            text.push_str(
+                "# HELP promo_edge_control_plane_up Whether the control plane answers.\n",
+            );
             text.push_str("# TYPE promo_edge_control_plane_up gauge\n");
             text.push_str("promo_edge_control_plane_up ");
             text.push_str(if control.answers() { "1\n" } else { "0\n" });

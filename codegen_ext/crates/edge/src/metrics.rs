@@ -132,21 +132,25 @@ impl Metrics {
         let singles = [
             (
                 "unknown_methods_total",
+                "Calls to paths that are no method.",
                 "counter",
                 self.unknown_methods.load(Relaxed),
             ),
             (
                 "calls_in_flight",
+                "Calls that were begun and are not over.",
                 "gauge",
                 self.calls_in_flight.load(Relaxed) as u64,
             ),
             (
                 "connections",
+                "Open connections to the public port.",
                 "gauge",
                 self.connections.load(Relaxed) as u64,
             ),
         ];
-        for (name, kind, value) in singles {
+        for (name, help, kind, value) in singles {
+            writeln!(text, "# HELP promo_edge_{name} {help}")?;
             writeln!(
                 text,
                 "# TYPE promo_edge_{name} {kind}\npromo_edge_{name} {value}"

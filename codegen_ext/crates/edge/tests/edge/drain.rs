@@ -25,7 +25,7 @@ async fn a_call_in_flight_finishes_and_new_ones_are_refused() {
     let mut metadata = http::HeaderMap::new();
     metadata.insert("authorization", KEY.parse().unwrap());
     let refused = layer
-        .call(REDEEM, &metadata, bytes::Bytes::new(), None)
+        .call(REDEEM, &metadata, bytes::Bytes::new(), None, None)
         .await
         .unwrap_err();
     assert_eq!(refused.status().message, "the server is shutting down");

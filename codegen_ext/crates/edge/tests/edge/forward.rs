@@ -309,6 +309,7 @@ async fn a_call_in_process_is_forwarded_too() {
                 &metadata,
                 body,
                 Some(Duration::from_millis(300)),
+                None,
             )
             .await
     };

@@ -2,7 +2,9 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use crate::support::{Edge, KEY, PUBLISH, REDEEM, Text, eventually, reason, retry_after, text};
+use crate::support::{
+    Edge, GET_CAMPAIGN, KEY, PUBLISH, REDEEM, Text, eventually, reason, retry_after, text,
+};
 use promo_edge::{EdgeConfig, Failure, config::Limits};
 use prost::Message;
 use tonic::Code;
@@ -228,7 +230,7 @@ async fn a_call_in_process_is_admitted_like_one_from_the_network() {
     let mut metadata = http::HeaderMap::new();
     let body = || bytes::Bytes::from(text("hi").encode_to_vec());
     let call = async |path: &str, metadata: &http::HeaderMap| {
-        edge.layer.call(path, metadata, body(), None).await
+        edge.layer.call(path, metadata, body(), None, None).await
     };
     let reason_of = |failure: Failure| failure.status().message.clone();
     let refused = call(REDEEM, &metadata).await.unwrap_err();
@@ -248,6 +250,48 @@ async fn a_call_in_process_is_admitted_like_one_from_the_network() {
     assert_eq!(
         call(REDEEM, &metadata).await.unwrap_err().code(),
         Code::InvalidArgument as i32
+    );
+}
+
+#[tokio::test]
+async fn wrong_keys_count_against_the_address_that_a_call_in_process_is_made_for() {
+    let limits = Limits {
+        failed_authentications_per_peer: 3,
+        ..Limits::default()
+    };
+    let edge = Edge::start(EdgeConfig {
+        limits,
+        ..EdgeConfig::default()
+    })
+    .await;
+    let call = async |path: &str, key: &str, peer: &str| {
+        let mut metadata = http::HeaderMap::new();
+        metadata.insert("authorization", key.parse().unwrap());
+        let peer = Some(peer.parse().unwrap());
+        let body = bytes::Bytes::from(text("hi").encode_to_vec());
+        let answer = edge.layer.call(path, &metadata, body, None, peer).await;
+        answer.map_err(|failure| failure.code())
+    };
+    let (guesser, shop) = ("192.0.2.7", "192.0.2.8");
+    for path in [REDEEM, PUBLISH, REDEEM] {
+        let refused = call(path, "Bearer shop:guess", guesser).await;
+        assert_eq!(refused, Err(Code::Unauthenticated as i32));
+    }
+    let heard = edge.layer.plane().authentications.load(SeqCst);
+    assert_eq!(
+        call(REDEEM, "Bearer shop:guess", guesser).await,
+        Err(Code::ResourceExhausted as i32)
+    );
+    assert_eq!(
+        call(GET_CAMPAIGN, "Bearer shop:guess", guesser).await,
+        Err(Code::Unavailable as i32),
+        "without a control plane nobody is asked for a key"
+    );
+    assert_eq!(edge.layer.plane().authentications.load(SeqCst), heard);
+    assert!(call(REDEEM, KEY, shop).await.is_ok());
+    assert!(
+        call(REDEEM, KEY, guesser).await.is_ok(),
+        "the key has worked"
     );
 }
 

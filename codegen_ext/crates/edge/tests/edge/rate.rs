@@ -27,7 +27,10 @@ async fn hammer(layer: &CallLayer<TinyPlane>, end: SystemTime) -> u64 {
     let body = bytes::Bytes::from(text("x").encode_to_vec());
     let mut passed = 0;
     while SystemTime::now() < end {
-        match layer.call(REDEEM, &metadata, body.clone(), None).await {
+        match layer
+            .call(REDEEM, &metadata, body.clone(), None, None)
+            .await
+        {
             Ok(_) => passed += 1,
             Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
         }
