@@ -14,11 +14,11 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from promo_server.adapters.processes import AdapterPlan, AdapterProcesses
 from promo_server.child import Child
-from promo_server.data_plane import archive_config, rest_config, runtime_config
+from promo_server.data_plane import adapter_plans, archive_config, runtime_config
 from promo_server.domain.operation import Operation
 from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
-from promo_server.rest.processes import RestProcesses
 from promo_server.rpc.server import ControlPlaneServer
 from promo_server.runtime import Runtime
 from promo_server.secret_values import parse_master_secret
@@ -57,7 +57,7 @@ class StartError(Exception):
 class Server:
     """One server process: store (when embedded), control plane, data plane, workers, telemetry.
 
-    Beside it run a process that fills the archive, and those of the REST API.
+    Beside it run a process that fills the archive, and those of the adapters.
 
     `start` must run on the main thread, on which the embedded store's life hangs.
     """
@@ -69,9 +69,14 @@ class Server:
         self.state = StateDir(settings.state_dir)
         self.grpc_address = ""
         self.http_address = ""
-        self.rest_address = ""
+        self._adapters: dict[str, AdapterProcesses] = {}
         self.project_id = ""
         self.key_ids: tuple[str, ...] = ()
+
+    @property
+    def adapter_addresses(self) -> dict[str, str]:
+        """Where adapters listen, by name."""
+        return {name: adapter.address for name, adapter in self._adapters.items()}
 
     async def start(self) -> None:
         """Return when calls are answered; leave nothing behind when that fails."""
@@ -80,7 +85,7 @@ class Server:
         except BaseException:
             await self._stack.aclose()
             raise
-        _log.info("server.ready", grpc=self.grpc_address, http=self.http_address, rest=self.rest_address)
+        _log.info("server.ready", grpc=self.grpc_address, http=self.http_address, **self.adapter_addresses)
 
     async def stop(self) -> None:
         """Let calls in progress finish, within `grpc.drain_seconds`, then stop everything."""
@@ -115,7 +120,7 @@ class Server:
         await self._bootstrap(use_cases)
         # Before gRPC is at work, which does not like to be forked.
         await self._start_archiving(store_url)
-        rest = await self._start_rest(store_url, master)
+        adapters = self._begin_adapters(store_url, master)
         await self._start_control_plane(use_cases)
         runtime = await self._start_data_plane(store_url, master)
         workers = Workers(
@@ -132,9 +137,9 @@ class Server:
         # The edge goes first: while it drains, forwarded calls still find the control plane and the workers.
         self._stack.push_async_callback(runtime.drain, self._settings.grpc.drain_seconds)
         self._start_telemetry(runtime)
-        if rest is not None:
-            # It takes no further requests before anything that it needs goes.
-            self._stack.push_async_callback(rest.stop)
+        await adapters
+        # They take no further requests before anything that they need goes.
+        self._stack.push_async_callback(self._stop_adapters)
 
     def _master_secret(self) -> bytes:
         given = self._settings.codes.master_secret
@@ -205,17 +210,33 @@ class Server:
         except OSError as error:
             raise StartError(str(error)) from None
 
-    async def _start_rest(self, store_url: str, master: bytes) -> RestProcesses | None:
-        if not self._settings.http.listen:
-            return None
-        rest = RestProcesses(rest_config(self._settings, store_url, master, self.state.control_socket))
-        self._stack.push_async_callback(rest.stop)
+    def _begin_adapters(self, store_url: str, master: bytes) -> asyncio.Task[None]:
+        """Return what ends when all adapters take requests; one that takes its time keeps no checkout waiting."""
+        plans = adapter_plans(self._settings, store_url, master, self.state.control_socket)
+        self._adapters = {plan.name: AdapterProcesses(plan) for plan in plans}
+        self._stack.push_async_callback(self._stop_adapters)
+        task = asyncio.create_task(self._start_adapters(plans))
+        self._stack.push_async_callback(_cancelled, task)
+        return task
+
+    async def _start_adapters(self, plans: list[AdapterPlan]) -> None:
         try:
-            await rest.start()
+            async with asyncio.TaskGroup() as group:
+                for plan in plans:
+                    group.create_task(self._start_adapter(plan))
+        except* StartError as errors:
+            raise errors.exceptions[0] from None
+
+    async def _start_adapter(self, plan: AdapterPlan) -> None:
+        try:
+            await self._adapters[plan.name].start()
+        except ChildProcessError as error:
+            raise StartError(f"{plan.name}: {error}") from None
         except OSError as error:
-            raise StartError(f"http.listen {self._settings.http.listen}: {error}") from None
-        self.rest_address = rest.address
-        return rest
+            raise StartError(f"{plan.setting} {plan.listen}: {error}") from None
+
+    async def _stop_adapters(self) -> None:
+        await asyncio.gather(*(adapter.stop() for adapter in self._adapters.values()))
 
     def _start_telemetry(self, runtime: Runtime) -> None:
         host, _, port = self._settings.telemetry.listen.rpartition(":")
@@ -259,6 +280,12 @@ async def serve(settings: Settings, work: Callable[[Server], Coroutine[object, o
     finally:
         stopping.cancel()
         await server.stop()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Return when a task has ended; what it says does not count any more."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _now_ms() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from promo_server.supervision import Supervision, spawn
 
 READY = b"ready\n"
-"""What a child writes to its standard output once it does its work."""
+"""What a child writes to its standard output once it does its work; instead, a line that says why it cannot."""
 
 _START_SECONDS = 30.0
 _KILL_AFTER_SECONDS = 5.0
@@ -59,4 +59,5 @@ class Child:
             raise ChildProcessError(f"{self._module} was not ready within {_START_SECONDS:.0f} s") from None
         if line != READY:
             status = await process.wait()
-            raise ChildProcessError(f"{self._module} ended with status {status}; the log says why")
+            why = line.decode(errors="replace").strip()
+            raise ChildProcessError(why or f"{self._module} ended with status {status}; the log says why")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from promo_server.adapters.processes import AdapterPlan
 from promo_server.settings import GrpcSettings, LimitsSettings, Settings, StoreSettings
 
+_BRAZE_SECONDS = 35.0
+"""How long an adapter may wait for Braze's answer when it stops: what has no answer is sent again."""
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 
@@ -33,26 +36,34 @@ def runtime_config(
     }
 
 
-def rest_config(
+def adapter_plans(
     settings: Settings,
     store_url: str,
     master_secret: bytes,
     control_socket: Path,
-) -> dict[str, object]:
-    """Return the document that the REST processes read; it has the master secret and is never logged."""
-    http = settings.http
-    return {
-        "listen": http.listen,
-        "processes": http.processes,
-        "max_body_bytes": http.max_body_bytes,
-        "read_seconds": http.read_seconds,
-        "trusted_proxies": http.trusted_proxies,
-        "drain_seconds": settings.grpc.drain_seconds,
+) -> list[AdapterPlan]:
+    """Return the adapters that are to run beside the server."""
+    http, punchh, drain_seconds = settings.http, settings.punchh, settings.grpc.drain_seconds
+    common = {
+        "drain_seconds": drain_seconds,
         "log_level": settings.telemetry.log_level,
         "log_format": settings.telemetry.log_format,
         # Each process is one Python thread's worth of calls: one more thread keeps up with it.
         "runtime": {**runtime_config(settings, store_url, master_secret, control_socket), "worker_threads": 1},
     }
+    plans: list[AdapterPlan] = []
+    if http.listen:
+        document = {
+            **common,
+            "max_body_bytes": http.max_body_bytes,
+            "read_seconds": http.read_seconds,
+            "trusted_proxies": http.trusted_proxies,
+        }
+        plans.append(AdapterPlan("rest", "http.listen", http.listen, http.processes, drain_seconds, document))
+    if punchh.config is not None:
+        document = {**common, "config": str(punchh.config)}
+        plans.append(AdapterPlan("punchh", "punchh.listen", punchh.listen, 1, drain_seconds + _BRAZE_SECONDS, document))
+    return plans
 
 
 def archive_config(settings: Settings, store_url: str, sql_url: str, metrics_file: Path) -> dict[str, object]:

@@ -116,6 +116,17 @@ class HttpSettings(_Group):
         return value
 
 
+class PunchhSettings(_Group):
+    """The webhook of Punchh, which runs in a process of its own when `config` is given."""
+
+    config: Path | None = Field(
+        None,
+        description="TOML file of the adapter, as `promo-punchh` takes it; its `listen`, and of `engine` all but the "
+        "key, do not count here. Absent: off.",
+    )
+    listen: Address = Field("127.0.0.1:50620", description="Address of the webhook; port 0 takes a free one.")
+
+
 class StoreSettings(_Group):
     """The store, where everything that happens is decided."""
 
@@ -305,6 +316,7 @@ class Settings(BaseSettings):
     )
     grpc: GrpcSettings = Field(default_factory=GrpcSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    punchh: PunchhSettings = Field(default_factory=PunchhSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     embedded: EmbeddedSettings = Field(default_factory=EmbeddedSettings)
     sql: SqlSettings = Field(default_factory=SqlSettings)

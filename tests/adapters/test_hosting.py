@@ -25,7 +25,7 @@ from promo.client import PromoClient
 
 NewServer = Callable[..., ServerProcess]
 REST = {"PROMO_HTTP__LISTEN": "127.0.0.1:0"}
-HOST = "promo_server.rest.host"
+HOST = "promo_server.adapters.rest"
 
 pytestmark = pytest.mark.asyncio
 

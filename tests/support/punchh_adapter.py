@@ -23,6 +23,11 @@ from promo_adapters.punchh.store import INBOX
 SECRET = "SECRET"
 CLIENT = "CLIENT"
 BRAZE_KEY = "braze-key"
+SECRETS = {
+    "PROMO_PUNCHH_ENGINE__KEY": KEY,
+    "PROMO_PUNCHH_WEBHOOK__SECRET": SECRET,
+    "PROMO_PUNCHH_BRAZE__KEY": BRAZE_KEY,
+}
 SAMPLES = Path(__file__).resolve().parents[2] / "clients/examples/punchh"
 
 BRAZE_SECONDS = 2.0
@@ -36,27 +41,39 @@ def sample(name: str) -> dict[str, Any]:
     return dict(json.loads((SAMPLES / f"{name}.json").read_text()))
 
 
+def write_config(folder: Path, target: str | None, braze: str | None, lines: str = "") -> Path:
+    """Write the file of an adapter that keeps everything in `folder`; `lines` are added to it."""
+    folder.mkdir(exist_ok=True)
+    text = f'database = "{folder / "punchh.db"}"\n[webhook]\nclient = "{CLIENT}"\n'
+    if target is not None:
+        text += f'[engine]\ntarget = "{target}"\n'
+    # Waits are short, so that tests are; what is tested is that they are kept.
+    text += "[processing]\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n"
+    if braze is not None:
+        text += f'[braze]\nendpoint = "{braze}"\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n'
+        text += f"timeout_seconds = {BRAZE_SECONDS}\n"
+    config = folder / "punchh.toml"
+    config.write_text(text + lines)
+    return config
+
+
+def states(database: Path) -> dict[str, dict[str, int]]:
+    """Return how many entries of each queue are in each state."""
+    with closing(connect(database)) as connection:
+        return {name: dict(queue.counts(connection)) for name, queue in (("inbox", INBOX), ("outbox", OUTBOX))}
+
+
 class AdapterProcess:
     """Starts, stops and kills one adapter; `lines` are added to its configuration file."""
 
     def __init__(self, folder: Path, target: str, braze: str | None, lines: str = "", **environment: str) -> None:
-        folder.mkdir(exist_ok=True)
         self.folder = folder
-        self.config = folder / "punchh.toml"
+        self.config = write_config(folder, target, braze, lines)
         self.database = folder / "punchh.db"
-        text = f'database = "{self.database}"\n[webhook]\nclient = "{CLIENT}"\n[engine]\ntarget = "{target}"\n'
-        # Waits are short, so that tests are; what is tested is that they are kept.
-        text += "[processing]\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n"
-        if braze is not None:
-            text += f'[braze]\nendpoint = "{braze}"\nfirst_wait_seconds = 0.05\nlongest_wait_seconds = 0.5\n'
-            text += f"timeout_seconds = {BRAZE_SECONDS}\n"
-        self.config.write_text(text + lines)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PROMO_")},
             "PROMO_PUNCHH_LISTEN": "127.0.0.1:0",
-            "PROMO_PUNCHH_ENGINE__KEY": KEY,
-            "PROMO_PUNCHH_WEBHOOK__SECRET": SECRET,
-            "PROMO_PUNCHH_BRAZE__KEY": BRAZE_KEY,
+            **SECRETS,
             **environment,
         }
         if braze is None:
@@ -116,8 +133,7 @@ class AdapterProcess:
 
     def states(self) -> dict[str, dict[str, int]]:
         """Return how many entries of each queue are in each state."""
-        with closing(connect(self.database)) as connection:
-            return {name: dict(queue.counts(connection)) for name, queue in (("inbox", INBOX), ("outbox", OUTBOX))}
+        return states(self.database)
 
     def document(self, *arguments: str) -> Any:
         """Return what a command prints as JSON."""

@@ -45,6 +45,11 @@ class ServerProcess:
         return str(self.ready["rest"])
 
     @property
+    def punchh(self) -> str:
+        """Address of the Punchh webhook; empty unless `PROMO_PUNCHH__CONFIG` was given."""
+        return str(self.ready["punchh"])
+
+    @property
     def http(self) -> str:
         """Address of /metrics and /healthz."""
         return str(self.ready["http"])
@@ -86,6 +91,8 @@ class ServerProcess:
         self.environment["PROMO_GRPC__LISTEN"] = self.target
         self.environment["PROMO_TELEMETRY__LISTEN"] = self.http
         self.environment["PROMO_HTTP__LISTEN"] = self.rest
+        if self.punchh:
+            self.environment["PROMO_PUNCHH__LISTEN"] = self.punchh
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop as an operator does, and return the exit status."""

@@ -77,7 +77,8 @@ def serve(
 def _document(server: app.Server) -> dict[str, object]:
     return {
         "grpc": server.grpc_address,
-        "rest": server.rest_address,
+        "rest": server.adapter_addresses.get("rest", ""),
+        "punchh": server.adapter_addresses.get("punchh", ""),
         "http": server.http_address,
         "project_id": server.project_id,
         "key_ids": list(server.key_ids),
@@ -95,11 +96,13 @@ def _greeting(loaded: LoadedSettings, server: app.Server) -> str:
     else:
         key = f"{', '.join(server.key_ids)} (generated, in {server.state.admin_key})"
         export = f"export PROMO_KEY=$(cat {server.state.admin_key})"
+    rest, punchh = (server.adapter_addresses.get(name) for name in ("rest", "punchh"))
     return f"""
 promo is ready.
 
   gRPC      {server.grpc_address}{"  (TLS)" if settings.grpc.tls_certificate else ""}
-  REST      {f"http://{server.rest_address}" if server.rest_address else "off (http.listen is empty)"}
+  REST      {f"http://{rest}" if rest else "off (http.listen is empty)"}
+  Punchh    {f"http://{punchh}" if punchh else "off (punchh.config is not set)"}
   metrics   http://{server.http_address}/metrics, health at /healthz
   store     {store}
   database  {database}

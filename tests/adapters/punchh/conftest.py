@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import pytest_asyncio
@@ -18,6 +19,15 @@ from promo_simulators.punchh.webhooks import Subscription, WebhooksManager
 from promo_simulators.serving import running
 
 Punchh = Callable[..., WebhooksManager]
+
+
+class Receiver(Protocol):
+    """Whoever takes webhooks."""
+
+    @property
+    def url(self) -> str:
+        """Where."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ async def punchh() -> AsyncIterator[Punchh]:
     """Yield a maker of Punchhs that send to an adapter; a minute of theirs passes in 60 ms."""
     managers: list[WebhooksManager] = []
 
-    def make(adapter: AdapterProcess, credentials: Credentials | None = None) -> WebhooksManager:
+    def make(adapter: Receiver, credentials: Credentials | None = None) -> WebhooksManager:
         chosen = credentials or Credentials("hmac-sha256", SECRET, CLIENT)
         managers.append(WebhooksManager(Subscription(adapter.url, chosen, speed=1_000), seed=7))
         return managers[-1]

@@ -29,6 +29,7 @@ async def run_checks(settings: Settings) -> list[Finding]:
         await _check_sql(settings),
         await _check_port("server", settings.grpc.listen),
         *([await _check_port("rest", settings.http.listen)] if settings.http.listen else []),
+        *([await _check_port("punchh", settings.punchh.listen)] if settings.punchh.config is not None else []),
     ]
 
 

@@ -148,8 +148,8 @@ class _Demo:
         key = await self._manager.access.create_key(["checkout", "publisher"], name=self._name)
         self._key = f"{key.id}:{key.token}"
         self._tell(f"Server at {self._server.grpc_address}, data in {self._server.state.path}")
-        if self._server.rest_address:
-            self._tell(f"REST at http://{self._server.rest_address}, with the same keys as X-App-Id and X-App-Token")
+        if rest := self._server.adapter_addresses.get("rest"):
+            self._tell(f"REST at http://{rest}, with the same keys as X-App-Id and X-App-Token")
         self._tell(f"Key of the shops: PROMO_KEY={self._key}")
         begun = time.perf_counter()
         campaign = scenario.campaign(self._name, found.first_amounts.values(), self._now)

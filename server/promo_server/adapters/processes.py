@@ -1,4 +1,4 @@
-"""The REST processes of a server, on one address."""
+"""The processes of one adapter, on one address."""
 
 from __future__ import annotations
 
@@ -7,39 +7,56 @@ import errno
 import json
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from promo_server.child import Child
 
-_HOST = "promo_server.rest.host"
 _BACKLOG = 2_048
 _BIND_SECONDS = 3.0
 _BIND_POLL_SECONDS = 0.05
 
 
-class RestProcesses:
+@dataclass(frozen=True, slots=True)
+class AdapterPlan:
+    """How an adapter is run."""
+
+    name: str
+    """Of the adapter, and of its module in promo_server.adapters."""
+    setting: str
+    """Name of the setting with its address."""
+    listen: str
+    processes: int
+    stop_seconds: float
+    """How long a process may take to stop."""
+    document: Mapping[str, Any]
+    """What each process reads; it has the master secret and is never logged."""
+
+
+class AdapterProcesses:
     """Listens, and has processes answer.
 
     The socket is the server's: while a process restarts, callers wait for it instead of being turned away.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        """Prepare processes; `config` is what data_plane.rest_config returns."""
-        self._config = config
+    def __init__(self, plan: AdapterPlan) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._plan = plan
         self._socket: socket.socket | None = None
         self._children: list[Child] = []
         self.address = ""
 
     async def start(self) -> None:
         """Return when requests are answered. Raise OSError when the address cannot be had or a process fails."""
-        host, _, port = str(self._config["listen"]).rpartition(":")
+        plan = self._plan
+        host, _, port = plan.listen.rpartition(":")
         listener = self._socket = await _bind(host.strip("[]"), int(port))
         name, number = listener.getsockname()[:2]
         self.address = f"[{name}]:{number}" if listener.family == socket.AF_INET6 else f"{name}:{number}"
-        document = json.dumps({**self._config, "descriptor": listener.fileno()}).encode()
-        drain_seconds = float(self._config["drain_seconds"])
+        document = json.dumps({**plan.document, "descriptor": listener.fileno()}).encode()
+        module = f"{__package__}.{plan.name}"
         self._children = [
-            Child(_HOST, document, [listener.fileno()], drain_seconds) for _ in range(int(self._config["processes"]))
+            Child(module, document, [listener.fileno()], plan.stop_seconds) for _ in range(plan.processes)
         ]
         try:
             async with asyncio.TaskGroup() as group:

@@ -1,0 +1,74 @@
+"""What every process of an adapter does: reads its configuration, runs an engine, serves, and stops on SIGTERM."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import uvloop
+from starlette.types import ASGIApp
+
+from promo_adapters.base.serving import serve
+from promo_server.child import READY
+from promo_server.runtime import Runtime
+from promo_server.telemetry.logs import configure_logs
+
+_CONNECT_SECONDS = 5.0
+
+
+class HostingError(Exception):
+    """An adapter that cannot start; the text says why, in one line and without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """An adapter that can take requests."""
+
+    app: ASGIApp
+    head_seconds: float
+    """Time for the head of a request to arrive."""
+    trusted_proxies: str = ""
+    """Addresses and networks of proxies that say whom they speak for."""
+
+
+Adapter = Callable[[Mapping[str, Any], Runtime], AbstractAsyncContextManager[Hosted]]
+"""Makes an adapter of its configuration, over an engine in this process. Raises HostingError."""
+
+
+def main(adapter: Adapter) -> None:
+    """Serve an adapter until SIGTERM; its configuration is on standard input."""
+    config = json.loads(sys.stdin.buffer.read())
+    configure_logs(config["log_level"], config["log_format"])
+    try:
+        uvloop.run(_run(adapter, config))
+    except HostingError as error:
+        _say(f"{error}\n".encode())
+        sys.exit(1)
+
+
+async def _run(adapter: Adapter, config: Mapping[str, Any]) -> None:
+    # The engine decides hot calls here, and forwards the others to the control plane.
+    runtime = Runtime(config["runtime"])
+    try:
+        await runtime.until_healthy(_CONNECT_SECONDS)
+        async with adapter(config, runtime) as hosted:
+            await serve(
+                hosted.app,
+                socket.socket(fileno=config["descriptor"]),
+                head_seconds=hosted.head_seconds,
+                drain_seconds=config["drain_seconds"],
+                trusted_proxies=hosted.trusted_proxies,
+                ready=lambda: _say(READY),
+            )
+    finally:
+        await runtime.drain(0)
+
+
+def _say(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
