@@ -37,7 +37,7 @@ from promo_server.store.publications import RedisPublications
 from promo_server.telemetry.endpoint import TelemetryEndpoint
 from promo_server.telemetry.interceptor import CallTimer
 from promo_server.telemetry.metrics import ControlPlaneMetrics, health_page, metrics_page
-from promo_server.telemetry.metrics_file import read_metrics
+from promo_server.telemetry.metrics_file import forget_metrics, metrics_file, read_metrics
 from promo_server.workers.team import Workers
 
 _ARCHIVE_PROCESS = "promo_server.workers.archive_process"
@@ -95,6 +95,7 @@ class Server:
 
     async def _start(self) -> None:
         self.state.prepare()
+        forget_metrics(self.state.metrics)
         master = self._master_secret()
         store_url = await self._start_store()
         database = await self._open_database()
@@ -201,8 +202,8 @@ class Server:
         return runtime
 
     async def _start_archiving(self, store_url: str) -> None:
-        self.state.archive_metrics.unlink(missing_ok=True)
-        config = archive_config(self._settings, store_url, self._sql_url(), self.state.archive_metrics)
+        metrics = metrics_file(self.state.metrics, "archive")
+        config = archive_config(self._settings, store_url, self._sql_url(), metrics)
         child = Child(_ARCHIVE_PROCESS, json.dumps(config).encode(), (), _ARCHIVE_STOP_SECONDS)
         self._stack.push_async_callback(child.stop)
         try:
@@ -212,7 +213,7 @@ class Server:
 
     def _begin_adapters(self, store_url: str, master: bytes) -> asyncio.Task[None]:
         """Return what ends when all adapters take requests; one that takes its time keeps no checkout waiting."""
-        plans = adapter_plans(self._settings, store_url, master, self.state.control_socket)
+        plans = adapter_plans(self._settings, store_url, master, self.state)
         self._adapters = {plan.name: AdapterProcesses(plan) for plan in plans}
         self._stack.push_async_callback(self._stop_adapters)
         task = asyncio.create_task(self._start_adapters(plans))
@@ -241,9 +242,7 @@ class Server:
     def _start_telemetry(self, runtime: Runtime) -> None:
         host, _, port = self._settings.telemetry.listen.rpartition(":")
         pages = {
-            "/metrics": metrics_page(
-                self._metrics.registry, runtime.metrics, lambda: read_metrics(self.state.archive_metrics)
-            ),
+            "/metrics": metrics_page(self._metrics.registry, runtime.metrics, lambda: read_metrics(self.state.metrics)),
             "/healthz": health_page(lambda: {"store": runtime.healthy()}),
         }
         endpoint = TelemetryEndpoint(host.strip("[]"), int(port), pages)

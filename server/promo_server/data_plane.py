@@ -6,6 +6,7 @@ from pathlib import Path
 
 from promo_server.adapters.processes import AdapterPlan
 from promo_server.settings import GrpcSettings, LimitsSettings, Settings, StoreSettings
+from promo_server.state import StateDir
 
 _BRAZE_SECONDS = 35.0
 """How long an adapter may wait for Braze's answer when it stops: what has no answer is sent again."""
@@ -40,7 +41,7 @@ def adapter_plans(
     settings: Settings,
     store_url: str,
     master_secret: bytes,
-    control_socket: Path,
+    state: StateDir,
 ) -> list[AdapterPlan]:
     """Return the adapters that are to run beside the server."""
     http, punchh, drain_seconds = settings.http, settings.punchh, settings.grpc.drain_seconds
@@ -49,7 +50,8 @@ def adapter_plans(
         "log_level": settings.telemetry.log_level,
         "log_format": settings.telemetry.log_format,
         # Each process is one Python thread's worth of calls: one more thread keeps up with it.
-        "runtime": {**runtime_config(settings, store_url, master_secret, control_socket), "worker_threads": 1},
+        "runtime": {**runtime_config(settings, store_url, master_secret, state.control_socket), "worker_threads": 1},
+        "metrics_folder": str(state.metrics),
     }
     plans: list[AdapterPlan] = []
     if http.listen:

@@ -67,13 +67,13 @@ class StateDir:
         return self.sockets / "control.sock"
 
     @property
-    def archive_metrics(self) -> Path:
-        """What the archiving process measures, for the server's metrics page."""
-        return self.path / "archive.prom"
+    def metrics(self) -> Path:
+        """Folder of what the processes beside the server measure, for the server's metrics page."""
+        return self.path / "metrics"
 
     def prepare(self) -> None:
         """Make the folders, open to their owner alone; refuse a folder that somebody else owns."""
-        for folder in (self.path, self.sockets):
+        for folder in (self.path, self.sockets, self.metrics):
             _make_private(folder)
 
     def load_master_secret(self) -> bytes | None:

@@ -8,15 +8,19 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvloop
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from starlette.types import ASGIApp
 
+from promo_adapters.base.metrics import RequestMetrics
 from promo_adapters.base.serving import serve
 from promo_server.child import READY
 from promo_server.runtime import Runtime
 from promo_server.telemetry.logs import configure_logs
+from promo_server.telemetry.metrics_file import metrics_file, metrics_written
 
 _CONNECT_SECONDS = 5.0
 
@@ -30,13 +34,14 @@ class Hosted:
     """An adapter that can take requests."""
 
     app: ASGIApp
+    metrics: RequestMetrics
     head_seconds: float
     """Time for the head of a request to arrive."""
     trusted_proxies: str = ""
     """Addresses and networks of proxies that say whom they speak for."""
 
 
-Adapter = Callable[[Mapping[str, Any], Runtime], AbstractAsyncContextManager[Hosted]]
+Adapter = Callable[[Mapping[str, Any], Runtime, CollectorRegistry], AbstractAsyncContextManager[Hosted]]
 """Makes an adapter of its configuration, over an engine in this process. Raises HostingError."""
 
 
@@ -54,14 +59,21 @@ def main(adapter: Adapter) -> None:
 async def _run(adapter: Adapter, config: Mapping[str, Any]) -> None:
     # The engine decides hot calls here, and forwards the others to the control plane.
     runtime = Runtime(config["runtime"])
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    metrics = metrics_file(Path(config["metrics_folder"]), config["process"])
     try:
         await runtime.until_healthy(_CONNECT_SECONDS)
-        async with adapter(config, runtime) as hosted:
+        async with (
+            adapter(config, runtime, registry) as hosted,
+            metrics_written(metrics, lambda: generate_latest(registry) + runtime.metrics().encode()),
+        ):
             await serve(
                 hosted.app,
                 socket.socket(fileno=config["descriptor"]),
                 head_seconds=hosted.head_seconds,
                 drain_seconds=config["drain_seconds"],
+                metrics=hosted.metrics,
                 trusted_proxies=hosted.trusted_proxies,
                 ready=lambda: _say(READY),
             )

@@ -53,17 +53,19 @@ class AdapterProcesses:
         listener = self._socket = await _bind(host.strip("[]"), int(port))
         name, number = listener.getsockname()[:2]
         self.address = f"[{name}]:{number}" if listener.family == socket.AF_INET6 else f"{name}:{number}"
-        document = json.dumps({**plan.document, "descriptor": listener.fileno()}).encode()
-        module = f"{__package__}.{plan.name}"
-        self._children = [
-            Child(module, document, [listener.fileno()], plan.stop_seconds) for _ in range(plan.processes)
-        ]
+        self._children = [self._child(number, listener.fileno()) for number in range(plan.processes)]
         try:
             async with asyncio.TaskGroup() as group:
                 for child in self._children:
                     group.create_task(child.start())
         except* OSError as errors:
             raise errors.exceptions[0] from None
+
+    def _child(self, number: int, descriptor: int) -> Child:
+        plan = self._plan
+        document = {**plan.document, "process": f"{plan.name}-{number}", "descriptor": descriptor}
+        module = f"{__package__}.{plan.name}"
+        return Child(module, json.dumps(document).encode(), [descriptor], plan.stop_seconds)
 
     async def stop(self) -> None:
         """Take no further requests, let those in progress finish, and stop."""

@@ -9,9 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from promo.client import InProcessTransport, PromoClient
 from promo_adapters.base.database import DatabaseInUseError
 from promo_adapters.punchh.app import PunchhAdapter, create_app
+from promo_adapters.punchh.metrics import PunchhMetrics
 from promo_adapters.punchh.settings import Settings, SettingsError, load
 from promo_server.adapters.host import Hosted, HostingError, main
 from promo_server.runtime import Runtime
@@ -22,23 +25,30 @@ _IN_USE_POLL_SECONDS = 0.1
 
 
 @asynccontextmanager
-async def punchh(config: Mapping[str, Any], runtime: Runtime) -> AsyncIterator[Hosted]:
+async def punchh(config: Mapping[str, Any], runtime: Runtime, registry: CollectorRegistry) -> AsyncIterator[Hosted]:
     """Yield the adapter, at work on its queues."""
     try:
         settings = load(Path(config["config"]), {})
         client = PromoClient(InProcessTransport(runtime), key=settings.engine.api_key())
+        metrics = PunchhMetrics(registry)
         async with AsyncExitStack() as stack:
-            adapter = await _entered(settings, client, stack)
-            yield Hosted(adapter, settings.webhook.body_seconds)
+            adapter = await _entered(settings, client, metrics, stack)
+            yield Hosted(adapter, metrics.requests, settings.webhook.body_seconds)
     except (SettingsError, DatabaseInUseError) as error:
         raise HostingError(str(error)) from None
 
 
-async def _entered(settings: Settings, client: PromoClient, stack: AsyncExitStack) -> PunchhAdapter:
+async def _entered(
+    settings: Settings,
+    client: PromoClient,
+    metrics: PunchhMetrics,
+    stack: AsyncExitStack,
+) -> PunchhAdapter:
+    """Return the adapter, opened."""
     deadline = asyncio.get_running_loop().time() + _IN_USE_SECONDS
     while True:
         try:
-            return await stack.enter_async_context(create_app(settings, client))
+            return await stack.enter_async_context(create_app(settings, client, metrics))
         except DatabaseInUseError:
             if asyncio.get_running_loop().time() > deadline:
                 raise

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from promo.client import InProcessTransport
+from promo_adapters.base.metrics import RequestMetrics
 from promo_adapters.rest.app import create_app
 from promo_adapters.rest.call import Limits
 from promo_server.adapters.host import Hosted, main
@@ -15,15 +18,16 @@ from promo_server.runtime import Runtime
 
 
 @asynccontextmanager
-async def rest(config: Mapping[str, Any], runtime: Runtime) -> AsyncIterator[Hosted]:
+async def rest(config: Mapping[str, Any], runtime: Runtime, registry: CollectorRegistry) -> AsyncIterator[Hosted]:
     """Yield the REST API."""
 
     async def healthy() -> bool:
         return runtime.healthy()
 
     limits = Limits(config["max_body_bytes"], config["read_seconds"])
-    app = create_app(partial(InProcessTransport, runtime), healthy, limits)
-    yield Hosted(app, config["read_seconds"], config["trusted_proxies"])
+    metrics = RequestMetrics("rest", registry)
+    app = create_app(partial(InProcessTransport, runtime), healthy, metrics, limits)
+    yield Hosted(app, metrics, config["read_seconds"], config["trusted_proxies"])
 
 
 if __name__ == "__main__":

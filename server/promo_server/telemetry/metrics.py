@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 
 from prometheus_client import (
@@ -15,7 +15,8 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from promo_server.telemetry.endpoint import Page
@@ -57,14 +58,36 @@ class _Restarts(Collector):
         return [CounterMetricFamily(name, "Times that the embedded store died and was restarted.", self._restarts())]
 
 
-def metrics_page(control: CollectorRegistry, data_plane: Callable[[], str], others: Callable[[], bytes]) -> Page:
-    """Return the /metrics page: the data plane's text, then the control plane's, then that of other processes."""
+class _Families(Collector):
+    """Metrics of several processes, each family once."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, Metric] = {}
+
+    def add(self, metrics: Iterable[Metric], process: str = "") -> None:
+        """Add the metrics of a process; the server's own series carry no name."""
+        label = {"process": process} if process else {}
+        for metric in metrics:
+            found = self._families.get(metric.name)
+            if found is None:
+                found = self._families[metric.name] = Metric(metric.name, metric.documentation, metric.type)
+            found.samples.extend(sample._replace(labels={**sample.labels, **label}) for sample in metric.samples)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return all."""
+        return self._families.values()
+
+
+def metrics_page(control: Collector, data_plane: Callable[[], str], others: Callable[[], Mapping[str, str]]) -> Page:
+    """Return the /metrics page: of both planes, and of the processes beside the server, whose series name them."""
 
     def page() -> tuple[HTTPStatus, str, bytes]:
-        text = data_plane()
-        if text and not text.endswith("\n"):
-            text += "\n"
-        return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, text.encode() + generate_latest(control) + others()
+        families = _Families()
+        families.add(text_string_to_metric_families(data_plane()))
+        families.add(control.collect())
+        for process, text in others().items():
+            families.add(text_string_to_metric_families(text), process)
+        return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(families)
 
     return page
 

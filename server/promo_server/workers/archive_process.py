@@ -8,35 +8,30 @@ its configuration on standard input.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
 import uvloop
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from promo_server.child import READY
 from promo_server.sql.database import SqlDatabase
 from promo_server.store.client import connect
 from promo_server.store.ledger import RedisLedger
 from promo_server.telemetry.logs import configure_logs
-from promo_server.telemetry.metrics_file import write_metrics
+from promo_server.telemetry.metrics_file import metrics_written
 from promo_server.workers.archiver import Archiver
 from promo_server.workers.rounds import LedgerRetention
 
-_LOG = structlog.get_logger(__name__)
-
 _NICENESS = 10
 """How far below the checkouts' priority: about a tenth of a busy processor, all of an idle one."""
-
-_METRICS_SECONDS = 1.0
 
 
 class WorkerEndedError(Exception):
@@ -49,6 +44,7 @@ async def run(config: Mapping[str, Any]) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     database = SqlDatabase(config["sql_url"])
     store = connect(config["store_url"], timeout_seconds=config["store_timeout_seconds"])
     archiver = Archiver(
@@ -62,16 +58,13 @@ async def run(config: Mapping[str, Any]) -> None:
         archiver.start()
         sys.stdout.buffer.write(READY)
         sys.stdout.buffer.flush()
-        while not stop.is_set():
-            if archiver.ended.is_set():
-                raise WorkerEndedError
-            try:
-                write_metrics(Path(config["metrics_file"]), registry)
-            except OSError as error:
-                # A full disk under the metrics need not be the database's.
-                _LOG.warning("archive.metrics_not_written", error=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _METRICS_SECONDS)
+        async with metrics_written(Path(config["metrics_file"]), partial(generate_latest, registry)):
+            ends = [asyncio.create_task(event.wait()) for event in (stop, archiver.ended)]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+        if not stop.is_set():
+            raise WorkerEndedError
     finally:
         await archiver.stop()
         await store.aclose()

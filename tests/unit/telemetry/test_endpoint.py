@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from promo_server.telemetry.endpoint import TelemetryEndpoint
 from promo_server.telemetry.metrics import ControlPlaneMetrics, health_page, metrics_page
 
+CALLS = '# HELP promo_calls_total Calls.\n# TYPE promo_calls_total counter\npromo_calls_total{code="OK"} 7\n'
 HEALTH = {"store": True}
 
 
@@ -23,7 +25,9 @@ def endpoint() -> Iterator[TelemetryEndpoint]:
     metrics.observe_call("/promo.v1.CampaignService/GetCampaign", "OK", 0.01)
     metrics.count_restarts(lambda: 3)
     pages = {
-        "/metrics": metrics_page(metrics.registry, lambda: "promo_calls_total 7", lambda: b"promo_others 3\n"),
+        "/metrics": metrics_page(
+            metrics.registry, lambda: CALLS, lambda: {"rest-0": CALLS, "archive": "promo_lag 3\n"}
+        ),
         "/healthz": health_page(lambda: HEALTH),
         "/broken": broken,
     }
@@ -45,10 +49,18 @@ def test_metrics_of_both_planes_and_of_other_processes_are_on_one_page(endpoint:
     status, text = get(endpoint, "/metrics?x=1")
     assert status == 200
     lines = text.splitlines()
-    assert "promo_calls_total 7" in lines
-    assert "promo_others 3" in lines
+    assert 'promo_calls_total{code="OK"} 7.0' in lines
+    assert 'promo_calls_total{code="OK",process="rest-0"} 7.0' in lines
+    assert 'promo_lag{process="archive"} 3.0' in lines
     assert "promo_embedded_store_restarts_total 3.0" in lines
     assert any(line.startswith("promo_control_call_seconds_count{") and line.endswith(" 1.0") for line in lines)
+
+
+def test_what_several_processes_measure_is_one_family(endpoint: TelemetryEndpoint) -> None:
+    _, text = get(endpoint, "/metrics")
+    assert text.count("# TYPE promo_calls_total counter") == 1
+    families = [family.name for family in text_string_to_metric_families(text)]
+    assert len(families) == len(set(families))
 
 
 def test_health_is_503_as_soon_as_one_check_fails(endpoint: TelemetryEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from promo_adapters.base.answers import json_answer
+from promo_adapters.base.metrics import RequestMetrics
 from promo_adapters.base.problems import Problem, problem_body
 
 _MOST_HEAD_BYTES: Final = 32 * 1024
@@ -22,6 +23,9 @@ class PatientProtocol(HttpToolsProtocol):
 
     head_seconds = 10.0
     """Time for the head of a request; a subclass may have another."""
+
+    metrics: RequestMetrics
+    """Counts what is refused here; a subclass has them."""
 
     _timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
@@ -89,6 +93,7 @@ class PatientProtocol(HttpToolsProtocol):
             raise ValueError("the head is too large")
 
     def _end(self, problem: Problem) -> None:
+        self.metrics.refused_unread(problem.status)
         body = bytes(json_answer(problem_body(problem, "")).body)
         head = f"HTTP/1.1 {problem.status} \r\ncontent-type: application/json; charset=utf-8\r\n"
         self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)

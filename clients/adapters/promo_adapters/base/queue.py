@@ -161,6 +161,26 @@ class Queue:
         found = connection.execute("SELECT state, count(*) FROM entries WHERE queue = ? GROUP BY state", (self.name,))
         return {state.value: 0 for state in State} | {row[0]: row[1] for row in found}
 
+    def open_counts(self, connection: sqlite3.Connection) -> Mapping[str, int]:
+        """Return how many entries are in each state but done, of which there are many."""
+        found = connection.execute(
+            "SELECT state, count(*) FROM entries WHERE queue = ? AND state IN ('pending', 'waiting', 'dead')"
+            " GROUP BY state",
+            (self.name,),
+        )
+        states = [state.value for state in State if state is not State.DONE]
+        return dict.fromkeys(states, 0) | {row[0]: row[1] for row in found}
+
+    def oldest_ms(self, connection: sqlite3.Connection) -> int | None:
+        """Return when the oldest entry that is to be done arrived; None when none is left."""
+        # The first condition on the state is that of the index.
+        row = connection.execute(
+            "SELECT create_ms FROM entries INDEXED BY ix_entries_open"
+            " WHERE queue = ? AND state IN ('pending', 'waiting') AND state = 'pending' ORDER BY id LIMIT 1",
+            (self.name,),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def forget(self, connection: sqlite3.Connection, before_ms: int) -> int:
         """Delete what was done before a time; return how many entries that were."""
         return connection.execute(

@@ -13,6 +13,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from promo_adapters.base.metrics import RequestMetrics
 from promo_adapters.base.protocol import PatientProtocol
 
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -40,16 +41,18 @@ async def serve(
     head_seconds: float,
     drain_seconds: float,
     ready: Callable[[], None],
+    metrics: RequestMetrics,
     trusted_proxies: str = "",
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in progress finish within a time.
 
     The head of a request must arrive within `head_seconds`. `ready` is called
-    when requests are answered. `trusted_proxies` are addresses and networks,
+    when requests are answered. `metrics` hears of what never became a request.
+    `trusted_proxies` are addresses and networks,
     with commas, whose X-Forwarded-For tells where a request comes from.
     """
     _allow_many_connections()
-    protocol = type("Protocol", (PatientProtocol,), {"head_seconds": head_seconds})
+    protocol = type("Protocol", (PatientProtocol,), {"head_seconds": head_seconds, "metrics": metrics})
     server = _Server(
         uvicorn.Config(
             app,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from promo_adapters.base.backoff import Backoff
 from promo_adapters.base.clock import Clock
 from promo_adapters.base.database import Database, Work
 from promo_adapters.base.queue import Entry, State, Verdict
+from promo_adapters.braze.metrics import BrazeMetrics
 from promo_adapters.braze.objects import OUTBOX
 from promo_adapters.braze.track import Answer, Ending, Tracker
 
@@ -37,12 +39,20 @@ class Sender:
     whose answer is lost is sent again: an event may then count twice there, and is never lost.
     """
 
-    def __init__(self, database: Database, tracker: Tracker, clock: Clock, options: SenderOptions) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tracker: Tracker,
+        clock: Clock,
+        options: SenderOptions,
+        metrics: BrazeMetrics,
+    ) -> None:
         """Prepare; a Worker runs `step`."""
         self._database = database
         self._tracker = tracker
         self._clock = clock
         self._options = options
+        self._metrics = metrics
         self._failures = 0
 
     async def step(self) -> float | None:
@@ -53,7 +63,9 @@ class Sender:
         return await self._send(entries)
 
     async def _send(self, entries: Sequence[Entry]) -> float:
+        began = time.perf_counter()
         answer = await self._tracker.send(entries, self._clock())
+        self._metrics.requested(answer.ending, time.perf_counter() - began)
         match answer.ending:
             case Ending.ACKNOWLEDGED:
                 await self._acknowledged(entries, answer)
@@ -83,6 +95,8 @@ class Sender:
 
         # What Braze has taken must not be sent again because our disk had a bad moment.
         await self._insist(write)
+        self._metrics.settled("acknowledged", len(entries) - len(answer.refused))
+        self._metrics.settled("refused", len(answer.refused))
         for entry in entries:
             if entry.id in answer.refused:
                 _log.error("braze.object_refused key=%s note=%s", entry.key, answer.refused[entry.id])
@@ -104,6 +118,7 @@ class Sender:
             _log.error("braze.object_refused key=%s note=%s", entry.key, answer.note)
             verdict = Verdict(State.DEAD, answer.note, failed=True)
             await self._database.write(lambda c: OUTBOX.settle(c, entry.id, verdict, self._clock()))
+            self._metrics.settled("refused", 1)
             return 0.0
         middle = len(entries) // 2
         wait = await self._send(entries[:middle])
@@ -115,12 +130,14 @@ class Sender:
         wait_ms = self._options.backoff.milliseconds(self._failures)
         _log.warning("braze.failed objects=%d wait_ms=%d note=%s", len(entries), wait_ms, answer.note)
         now_ms = self._clock()
+        last = self._options.attempts - 1
+        spent = {e.id for e in entries if e.attempts >= last and answer.ending is not Ending.LOCKED_OUT}
 
         def write(connection: sqlite3.Connection) -> None:
             for entry in entries:
-                spent = entry.attempts + 1 >= self._options.attempts and answer.ending is not Ending.LOCKED_OUT
-                verdict = Verdict(State.DEAD if spent else State.PENDING, answer.note, failed=True)
+                verdict = Verdict(State.DEAD if entry.id in spent else State.PENDING, answer.note, failed=True)
                 OUTBOX.settle(connection, entry.id, verdict, now_ms)
 
         await self._database.write(write)
+        self._metrics.settled("given_up", len(spent))
         return wait_ms / 1000

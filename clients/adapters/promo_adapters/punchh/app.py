@@ -26,6 +26,7 @@ from promo_adapters.braze.objects import OUTBOX
 from promo_adapters.braze.sender import Sender, SenderOptions
 from promo_adapters.braze.track import Tracker
 from promo_adapters.punchh.authentication import authentication
+from promo_adapters.punchh.metrics import PunchhMetrics
 from promo_adapters.punchh.processor import Processor, ProcessorOptions
 from promo_adapters.punchh.receiver import Receiver
 from promo_adapters.punchh.settings import BrazeSettings, Settings
@@ -34,6 +35,7 @@ from promo_adapters.punchh.store import INBOX, SCHEMA
 _PARTNER: Final = "punchh"
 _DAY_MS: Final = 86_400_000
 _TIDY_SECONDS: Final = 3_600.0
+_MEASURE_SECONDS: Final = 2.0
 _GRACE_SECONDS: Final = 35.0
 """Longer than a request to Braze takes by default: its answer is worth waiting for."""
 
@@ -43,10 +45,11 @@ _log = logging.getLogger(__name__)
 class PunchhAdapter:
     """An ASGI application that needs to be entered: `async with` opens its database and runs its workers."""
 
-    def __init__(self, settings: Settings, client: PromoClient, clock: Clock) -> None:
+    def __init__(self, settings: Settings, client: PromoClient, metrics: PunchhMetrics, clock: Clock) -> None:
         """Prepare. Raises SettingsError when a secret is missing."""
         self._settings = settings
         self._clock = clock
+        self._metrics = metrics
         admission = authentication(settings.webhook)
         self._database = Database(settings.database, SCHEMA)
         self._open = AsyncExitStack()
@@ -55,18 +58,18 @@ class PunchhAdapter:
         if settings.braze is not None:
             self._http = httpx2.AsyncClient(timeout=settings.braze.timeout_seconds)
             self._sending = Worker("braze", self._sender(settings.braze, self._http).step, patient=True)
-        self._processor = Processor(self._database, client, clock, _processor_options(settings))
+        self._processor = Processor(self._database, client, clock, _processor_options(settings), metrics)
         self._processing = Worker("punchh", self._process)
-        workers = (self._processing, self._sending, Worker("punchh", self._tidy))
+        workers = (self._processing, self._sending, Worker("punchh", self._tidy), Worker("punchh", self._measure))
         self._workers = [worker for worker in workers if worker is not None]
         self._tasks: list[asyncio.Task[None]] = []
-        receiver = Receiver(self._database, admission, settings.webhook, clock, self._processing.notify)
+        receiver = Receiver(self._database, admission, settings.webhook, clock, metrics, self._processing.notify)
         routes = [
             Route(settings.webhook.path, receiver.check, methods=["GET"]),
             Route(settings.webhook.path, receiver.receive, methods=["POST"]),
             Route("/healthz", self._healthz, methods=["GET"]),
         ]
-        self._gate = Gate(Router(routes, redirect_slashes=False))
+        self._gate = Gate(Router(routes, redirect_slashes=False), metrics.requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -103,7 +106,7 @@ class PunchhAdapter:
         tracker = Tracker(http, settings.endpoint, settings.api_key(), _PARTNER)
         backoff = Backoff(settings.first_wait_seconds, settings.longest_wait_seconds)
         options = SenderOptions(settings.batch_objects, settings.attempts, backoff)
-        return Sender(self._database, tracker, self._clock, options)
+        return Sender(self._database, tracker, self._clock, options, self._metrics.braze)
 
     async def _process(self) -> float | None:
         wait = await self._processor.step()
@@ -118,14 +121,24 @@ class PunchhAdapter:
             await self._database.write(partial(queue.forget, before_ms=before_ms))
         return _TIDY_SECONDS
 
+    async def _measure(self) -> float:
+        """Look how much there is to do."""
+        await self._database.read(lambda c: self._metrics.queues.measure(c, (INBOX, OUTBOX), self._clock()))
+        return _MEASURE_SECONDS
+
     async def _healthz(self, _request: Request) -> Response:
         working = all(not task.done() for task in self._tasks)
         return json_answer({"status": "ok" if working else "stopped"}, 200 if working else 503)
 
 
-def create_app(settings: Settings, client: PromoClient, clock: Clock = system_clock) -> PunchhAdapter:
+def create_app(
+    settings: Settings,
+    client: PromoClient,
+    metrics: PunchhMetrics,
+    clock: Clock = system_clock,
+) -> PunchhAdapter:
     """Return the adapter; enter it before requests come. The caller closes `client`. Raises SettingsError."""
-    return PunchhAdapter(settings, client, clock)
+    return PunchhAdapter(settings, client, metrics, clock)
 
 
 def _processor_options(settings: Settings) -> ProcessorOptions:

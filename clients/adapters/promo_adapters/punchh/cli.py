@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 import uvloop
 from cyclopts import App, CycloptsError, Parameter
+from prometheus_client import CollectorRegistry
 
 from promo.client import PromoClient
 from promo_adapters.base.clock import system_clock
@@ -23,6 +24,7 @@ from promo_adapters.braze.objects import OUTBOX
 from promo_adapters.braze.replay import replay as replay_outbox
 from promo_adapters.punchh import store
 from promo_adapters.punchh.app import create_app
+from promo_adapters.punchh.metrics import PunchhMetrics
 from promo_adapters.punchh.settings import Settings, SettingsError, load
 from promo_adapters.punchh.store import INBOX
 
@@ -103,16 +105,18 @@ def run(
 
     async def work() -> None:
         engine = settings.engine
+        metrics = PunchhMetrics(CollectorRegistry())
         ready = f"promo-punchh is ready: http://{address_of(listener)}{settings.webhook.path}"
         async with (
             PromoClient.connect(engine.target, key=engine.api_key(), tls=engine.transport_security()) as client,
-            create_app(settings, client) as adapter,
+            create_app(settings, client, metrics) as adapter,
         ):
             await serve(
                 adapter,
                 listener,
                 head_seconds=settings.webhook.body_seconds,
                 drain_seconds=_DRAIN_SECONDS,
+                metrics=metrics.requests,
                 ready=lambda: print(ready, flush=True),  # noqa: T201 - this is a command
             )
 

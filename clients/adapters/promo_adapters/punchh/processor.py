@@ -22,6 +22,7 @@ from promo_adapters.base.queue import Entry, State, Verdict
 from promo_adapters.braze import objects
 from promo_adapters.braze.objects import BrazeObject
 from promo_adapters.punchh import mapping, models, store
+from promo_adapters.punchh.metrics import PunchhMetrics
 from promo_adapters.punchh.models import Event, User
 from promo_adapters.punchh.settings import PublishRule
 from promo_adapters.punchh.store import INBOX, KnownGuest, RecordedRedemption
@@ -64,12 +65,20 @@ class Outcome:
 class Processor:
     """Works off what is in the inbox."""
 
-    def __init__(self, database: Database, client: PromoClient, clock: Clock, options: ProcessorOptions) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client: PromoClient,
+        clock: Clock,
+        options: ProcessorOptions,
+        metrics: PunchhMetrics,
+    ) -> None:
         """Prepare; a Worker runs `step`."""
         self._database = database
         self._client = client
         self._clock = clock
         self._options = options
+        self._metrics = metrics
 
     async def step(self) -> float | None:
         """Work off what is due; return the seconds until more is, None when nothing is due soon."""
@@ -93,6 +102,10 @@ class Processor:
                 INBOX.settle(connection, entry.id, verdict, now_ms)
 
         await self._database.write(write)
+        for outcome in outcomes:
+            self._metrics.attempted(outcome.verdict.state, published=bool(outcome.published))
+        for _ in broken:
+            self._metrics.attempted(State.DEAD, published=False)
         return 0.0
 
     async def _handle(

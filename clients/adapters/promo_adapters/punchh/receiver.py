@@ -18,6 +18,7 @@ from promo_adapters.base.database import Database
 from promo_adapters.base.problems import Problem
 from promo_adapters.base.queue import State, Verdict
 from promo_adapters.punchh.authentication import Authentication
+from promo_adapters.punchh.metrics import PunchhMetrics
 from promo_adapters.punchh.models import Event, parse
 from promo_adapters.punchh.settings import WebhookSettings
 from promo_adapters.punchh.store import INBOX
@@ -38,6 +39,7 @@ class Receiver:
         authentication: Authentication,
         settings: WebhookSettings,
         clock: Clock,
+        metrics: PunchhMetrics,
         stored: Callable[[], None],
     ) -> None:
         """Store into `database`; `stored` is told of every new event."""
@@ -45,6 +47,7 @@ class Receiver:
         self._authentication = authentication
         self._settings = settings
         self._clock = clock
+        self._metrics = metrics
         self._stored = stored
 
     async def check(self, request: Request) -> Response:
@@ -65,6 +68,7 @@ class Receiver:
         except (TimeoutError, sqlite3.Error) as error:
             _log.error("punchh.not_stored key=%s error=%s", event.envelope.key, error)
             raise Problem(503, "not_stored", "the event could not be stored; send it again", retry_after=60) from None
+        self._metrics.acknowledged(event.family, new=new)
         if new:
             self._stored()
         return json_answer({"status": "stored" if new else "known"}, _ACCEPTED)

@@ -10,9 +10,11 @@ from typing import Annotated
 import cyclopts
 import uvloop
 from cyclopts import Parameter
+from prometheus_client import CollectorRegistry
 
 from promo.client import ChannelTransport, Tls
 from promo_adapters.base.engine import remote_health
+from promo_adapters.base.metrics import RequestMetrics
 from promo_adapters.base.serving import address_of, bind, serve
 from promo_adapters.rest.app import create_app
 from promo_adapters.rest.call import Limits
@@ -60,9 +62,10 @@ def run(
 
     async def work() -> None:
         transport = ChannelTransport(target, options if tls or tls_ca is not None else None)
+        metrics = RequestMetrics("rest", CollectorRegistry())
         limits = Limits(max_body_bytes, read_seconds)
         # Over the network the server sees one caller, whoever calls here.
-        application = create_app(lambda _peer: transport, remote_health(transport), limits)
+        application = create_app(lambda _peer: transport, remote_health(transport), metrics, limits)
         ready = f"promo-rest is ready: http://{address_of(listener)} in front of {target}"
         try:
             await serve(
@@ -70,6 +73,7 @@ def run(
                 listener,
                 head_seconds=read_seconds,
                 drain_seconds=drain_seconds,
+                metrics=metrics,
                 ready=lambda: print(ready, flush=True),  # noqa: T201 - this is a command
             )
         finally:
