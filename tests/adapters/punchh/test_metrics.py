@@ -73,6 +73,9 @@ async def test_rest_requests_are_counted_by_outcome_and_by_process(new_server: N
     by_process = [value(server, "promo_edge_calls_total", method=method, process=f"rest-{n}") for n in range(2)]
     assert sum(by_process) == value(server, "promo_edge_calls_total", method=method) == 20
     assert value(server, "process_resident_memory_bytes", process="rest-1") > 0
+    # Only the server asks how the control plane is: others must not say that it is down.
+    await until(lambda: value(server, "promo_edge_control_plane_up") == 1, "the server has asked")
+    assert "promo_edge_control_plane_up{" not in page(server)
     assert "secrets" not in page(server)
 
 

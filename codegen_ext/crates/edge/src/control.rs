@@ -57,6 +57,7 @@ pub type Fault = Arc<OnceLock<Failure>>;
 pub struct ControlPlane {
     socket: PathBuf,
     sender: Mutex<Option<SendRequest<Outgoing>>>,
+    probed: AtomicBool,
     answers: AtomicBool,
     hangs: AtomicBool,
 }
@@ -67,6 +68,7 @@ impl ControlPlane {
         Self {
             socket,
             sender: Mutex::new(None),
+            probed: AtomicBool::new(false),
             answers: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
         }
@@ -92,9 +94,13 @@ impl ControlPlane {
         self.hangs.load(Relaxed)
     }
 
-    /// Whether the control plane answered when it was last asked.
-    pub fn answers(&self) -> bool {
-        self.answers.load(Relaxed)
+    /// Whether the control plane answered when it was last asked; nothing where
+    /// nobody asks, which a server does and a process that embeds the edge does
+    /// not.
+    pub fn answers(&self) -> Option<bool> {
+        self.probed
+            .load(Relaxed)
+            .then(|| self.answers.load(Relaxed))
     }
 
     /// Sends a request and waits for the headers of the answer.
@@ -118,6 +124,7 @@ impl ControlPlane {
             tracing::info!(answers, hangs, "control_plane.changed");
         }
         self.hangs.store(hangs, Relaxed);
+        self.probed.store(true, Relaxed);
         answers
     }
 

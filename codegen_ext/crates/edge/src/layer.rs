@@ -233,8 +233,10 @@ impl<P: Plane> CallLayer<P> {
                 "# HELP promo_edge_control_plane_up Whether the control plane answers.\n",
             );
             text.push_str("# TYPE promo_edge_control_plane_up gauge\n");
-            text.push_str("promo_edge_control_plane_up ");
-            text.push_str(if control.answers() { "1\n" } else { "0\n" });
+            if let Some(answers) = control.answers() {
+                text.push_str("promo_edge_control_plane_up ");
+                text.push_str(if answers { "1\n" } else { "0\n" });
+            }
         }
         text
     }
