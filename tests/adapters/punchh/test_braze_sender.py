@@ -12,12 +12,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import CollectorRegistry
 
 from promo_adapters.base.backoff import Backoff
 from promo_adapters.base.clock import system_clock
 from promo_adapters.base.database import Database
 from promo_adapters.base.worker import Worker
 from promo_adapters.braze import objects
+from promo_adapters.braze.metrics import BrazeMetrics
 from promo_adapters.braze.objects import OUTBOX, BrazeObject, ObjectKind
 from promo_adapters.braze.replay import replay
 from promo_adapters.braze.sender import Sender, SenderOptions
@@ -85,7 +87,9 @@ async def outbox(
         Database(folder / "o.db", SCHEMA) as database,
         httpx2.AsyncClient(timeout=0.5) as http,
     ):
-        sender = Sender(database, Tracker(http, address, key, "punchh"), system_clock, options)
+        sender = Sender(
+            database, Tracker(http, address, key, "punchh"), system_clock, options, BrazeMetrics(CollectorRegistry())
+        )
         yield Outbox(database, sender, simulator)
 
 
@@ -227,7 +231,13 @@ async def test_one_unacceptable_object_does_not_hold_up_the_others(tmp_path: Pat
         Database(tmp_path / "o.db", SCHEMA) as database,
         httpx2.AsyncClient(timeout=0.5) as http,
     ):
-        sender = Sender(database, Tracker(http, address, "braze-key", "punchh"), system_clock, OPTIONS)
+        sender = Sender(
+            database,
+            Tracker(http, address, "braze-key", "punchh"),
+            system_clock,
+            OPTIONS,
+            BrazeMetrics(CollectorRegistry()),
+        )
         box = Outbox(database, sender, simulator)
         await box.put(*[event(n, name="poison" if n in {13, 40} else "rewards") for n in range(60)])
         await box.drain()
@@ -288,7 +298,9 @@ async def test_an_answer_of_another_form_is_still_an_answer(tmp_path: Path, answ
         Database(tmp_path / "o.db", SCHEMA) as database,
         httpx2.AsyncClient(timeout=5) as http,
     ):
-        sender = Sender(database, Tracker(http, address, "k", "punchh"), system_clock, OPTIONS)
+        sender = Sender(
+            database, Tracker(http, address, "k", "punchh"), system_clock, OPTIONS, BrazeMetrics(CollectorRegistry())
+        )
         box = Outbox(database, sender, BrazeSimulator())
         await box.put(event(0))
         assert await sender.step() == 0.0
