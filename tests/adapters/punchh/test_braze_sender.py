@@ -35,6 +35,10 @@ pytestmark = pytest.mark.asyncio
 OPTIONS = SenderOptions(75, attempts=20, backoff=Backoff(0.02, 0.1))
 
 
+def new_metrics() -> BrazeMetrics:
+    return BrazeMetrics(CollectorRegistry())
+
+
 class Outbox:
     """An outbox, its sender and the Braze it sends to."""
 
@@ -87,9 +91,7 @@ async def outbox(
         Database(folder / "o.db", SCHEMA) as database,
         httpx2.AsyncClient(timeout=0.5) as http,
     ):
-        sender = Sender(
-            database, Tracker(http, address, key, "punchh"), system_clock, options, BrazeMetrics(CollectorRegistry())
-        )
+        sender = Sender(database, Tracker(http, address, key, "punchh"), system_clock, options, new_metrics())
         yield Outbox(database, sender, simulator)
 
 
@@ -236,7 +238,7 @@ async def test_one_unacceptable_object_does_not_hold_up_the_others(tmp_path: Pat
             Tracker(http, address, "braze-key", "punchh"),
             system_clock,
             OPTIONS,
-            BrazeMetrics(CollectorRegistry()),
+            new_metrics(),
         )
         box = Outbox(database, sender, simulator)
         await box.put(*[event(n, name="poison" if n in {13, 40} else "rewards") for n in range(60)])
@@ -298,9 +300,7 @@ async def test_an_answer_of_another_form_is_still_an_answer(tmp_path: Path, answ
         Database(tmp_path / "o.db", SCHEMA) as database,
         httpx2.AsyncClient(timeout=5) as http,
     ):
-        sender = Sender(
-            database, Tracker(http, address, "k", "punchh"), system_clock, OPTIONS, BrazeMetrics(CollectorRegistry())
-        )
+        sender = Sender(database, Tracker(http, address, "k", "punchh"), system_clock, OPTIONS, new_metrics())
         box = Outbox(database, sender, BrazeSimulator())
         await box.put(event(0))
         assert await sender.step() == 0.0
