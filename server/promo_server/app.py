@@ -29,7 +29,7 @@ from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase, cause_of
 from promo_server.sql.migrate import migrate
 from promo_server.state import StateDir
-from promo_server.store import keys
+from promo_server.store import ids, keys
 from promo_server.store.client import connect
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
@@ -114,6 +114,7 @@ class Server:
                 partitions=partitions,
                 operation_failed=_log_operation,
                 ledger=ledger,
+                voucher_ids=ids,
                 named_from=keys.named_from(),
             ),
         )

@@ -14,7 +14,19 @@ import pytest
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign
 
-from promo.client import Customer, Limits, PromoClient, RetryPolicy, exceptions, item, order, validate_request, validity
+from promo.client import (
+    CodeLayout,
+    Customer,
+    Limits,
+    PromoClient,
+    RetryPolicy,
+    StandaloneTerms,
+    exceptions,
+    item,
+    order,
+    validate_request,
+    validity,
+)
 from promo.client.access import RoleName
 from promo.v1 import redemption_service_pb2
 from promo.v1.redemption_pb2 import RedemptionState
@@ -103,6 +115,79 @@ async def test_publications_are_listed_by_what_the_caller_said(client: PromoClie
     ):
         found = await all_of(aiter(client.publications.list(text, require_fresh=True)))
         assert found == wanted, text
+
+
+async def test_what_happened_with_a_code_is_found_by_the_code_as_typed(client: PromoClient) -> None:
+    computed = await new_campaign(client, Limits(per_code=3))
+    stored = await new_campaign(client, code_count=10, code_layout=CodeLayout(length=6, charset="0123456789"))
+    terms = StandaloneTerms(currency_code="GBP", discount=computed.discount)
+    named, alone = (f"{name}-{uuid.uuid4().hex}" for name in ("Named", "Alone"))
+    await client.vouchers.create(named, campaign=computed.name)
+    await client.vouchers.create(alone, standalone=terms)
+    customer = somebody()
+    published = await client.publish(campaign=computed.name, customer=customer, count=3)
+    second = published.codes[1]
+    in_store = (await client.publish(campaign=stored.name, customer=customer)).codes[0]
+    typed = {second: f"  {second.lower()} ", in_store: in_store, named: named, alone: alone}
+    used = {code: [await client.redeem(codes=[code], order=CART)] for code in typed}
+    used[second].insert(0, await client.redeem(codes=[second, alone], order=CART, customer=customer))
+    used[alone].insert(0, used[second][0])
+
+    async def redeemed(text: str) -> list[str]:
+        return [one.id async for one in client.redemptions.list(text, require_fresh=True)]
+
+    async def handed_out(text: str) -> list[str]:
+        return [one.id async for one in client.publications.list(text, require_fresh=True)]
+
+    async def check() -> None:
+        for code, spelled in typed.items():
+            assert await redeemed(f'code = "{spelled}"') == [one.id for one in used[code]], code
+        assert await handed_out(f'code = "{typed[second]}"') == [published.id]
+
+    await check()
+    mine = f'code = "{second}" AND customer = "{customer}"'
+    assert await redeemed(mine) == [used[second][0].id]
+    assert await redeemed(f'code = "{second}" AND code = "{alone}"') == []
+    assert await redeemed(f'{mine} AND campaign = "{stored.name}"') == []
+    pages = client.redemptions.list(f"code = {alone}", page_size=1, order_by="redeem_time")
+    assert [[one.id for one in page.items] async for page in pages.pages()] == [[one.id] for one in used[alone][::-1]]
+    for code in published.codes:
+        voucher = await client.vouchers.get(code)
+        for text in (f"code = {code}", f"voucher = {voucher.id}", f"{mine} AND code = {code}"):
+            assert await handed_out(text) == [published.id], text
+    assert await handed_out(f"code = {second} AND customer = {somebody()}") == []
+    assert await handed_out(f"code = {named}") == []
+
+    # Neither the end of a voucher nor that of its campaign makes what happened unknown.
+    await client.vouchers.delete(second)
+    await check()
+    await client.campaigns.delete(computed.name)
+    await check()
+
+
+async def test_code_that_the_project_never_had_lets_nothing_through(client: PromoClient) -> None:
+    campaign = await new_campaign(client)
+    [code] = await codes_of(client, campaign)
+    await client.redeem(codes=[code], order=CART)
+    for text in (
+        "ZZZZ",
+        code[:-1],
+        code + code[0],
+        "''",
+        "'; DROP TABLE redemptions",
+        "é" * 128,
+        "v_0_0",
+        "%",
+        "_" * 10,
+    ):
+        quoted = text.replace("'", "\\'")
+        for found in (client.redemptions.list(f"code = '{quoted}'"), client.publications.list(f"code = '{quoted}'")):
+            assert await all_of(aiter(found)) == [], text
+    assert await all_of(aiter(client.publications.list("voucher = nonsense"))) == []
+    with pytest.raises(exceptions.FieldInvalid, match="code has more than 256 bytes"):
+        await all_of(aiter(client.redemptions.list(f"code = {'A' * 257}")))
+    with pytest.raises(exceptions.FieldInvalid, match="expected = after code"):
+        await all_of(aiter(client.redemptions.list("code >= A")))
 
 
 async def test_a_profile_is_written_read_listed_and_erased(client: PromoClient) -> None:

@@ -25,7 +25,7 @@ from promo_server.services.kernel_definitions import KernelDefinitions
 from promo_server.services.use_cases import Ports, UseCases, wire
 from promo_server.sql.database import SqlDatabase
 from promo_server.sql.migrate import migrate
-from promo_server.store import keys
+from promo_server.store import ids, keys
 from promo_server.store.client import connect
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
@@ -127,6 +127,7 @@ async def control_plane(database_url: str, store_url: str) -> AsyncIterator[Cont
                 partitions=PARTITIONS,
                 operation_failed=note,
                 ledger=RedisLedger(client, PARTITIONS),
+                voucher_ids=ids,
                 named_from=keys.named_from(),
             ),
         )

@@ -51,3 +51,17 @@ async def write(database: Database, project_id: str, entries: list[event_pb2.Led
         builder.add(0, LedgerFact(StreamId(BEGIN_MS, place), entry.SerializeToString(), []))
     async with database.write() as unit:
         await unit.archive.write(project_id, builder.finish({}))
+
+
+async def write_publication(
+    database: Database,
+    project_id: str,
+    entry: event_pb2.LedgerEntry,
+    number: int,
+    positions: list[int],
+) -> None:
+    """Write a publication of the campaign with number 7."""
+    builder = BatchBuilder(project_id)
+    builder.add(0, LedgerFact(StreamId(BEGIN_MS, number), entry.SerializeToString(), positions))
+    async with database.write() as unit:
+        await unit.archive.write(project_id, builder.finish({entry.publication.campaign_id: 7}))

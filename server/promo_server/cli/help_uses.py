@@ -23,9 +23,11 @@ PUBLICATIONS_GET = """Show a publication.
 
 PUBLICATIONS_LIST = """List publications, newest first.
 
-Fields of filters: campaign, customer, source_id, channel, publish_time.
+Fields of filters: campaign, customer, voucher, code (as typed), source_id,
+channel, publish_time.
 
     promo publications list --filter 'campaign = "SPRING" AND channel = "braze"'
+    promo publications list --filter 'code = "K7XQ2MNP4R"'
     promo publications list --limit 0 --json
 """
 
@@ -64,10 +66,11 @@ REDEMPTIONS_GET = """Show a redemption, code by code.
 
 REDEMPTIONS_LIST = """List redemptions, newest first.
 
-Fields of filters: campaign, customer, voucher, order, state, redeem_time,
-amount, discount_amount (minor units).
+Fields of filters: campaign, customer, voucher, code (as typed), order, state,
+redeem_time, amount, discount_amount (minor units).
 
     promo redemptions list --filter 'customer = "17850" AND redeem_time >= 2026-11-01T00:00:00Z'
+    promo redemptions list --filter 'code = "K7XQ2MNP4R"'
     promo redemptions list --order-by "discount_amount desc" --limit 10
     promo redemptions list --filter 'campaign = "SPRING"' --limit 0 --json
 """

@@ -92,6 +92,7 @@ REDEMPTIONS = Listing(
         "campaign": _TEXT,
         "customer": _TEXT,
         "voucher": _TEXT,
+        "code": _TEXT,
         "order": _TEXT,
         "state": Field(Kind.STATE, ("succeeded", "partially_rolled_back", "rolled_back")),
         "redeem_time": _TIME,
@@ -109,7 +110,15 @@ ROLLBACKS = Listing(
 )
 PUBLICATIONS = Listing(
     "publications",
-    {"campaign": _TEXT, "customer": _TEXT, "source_id": _TEXT, "channel": _TEXT, "publish_time": _TIME},
+    {
+        "campaign": _TEXT,
+        "customer": _TEXT,
+        "voucher": _TEXT,
+        "code": _TEXT,
+        "source_id": _TEXT,
+        "channel": _TEXT,
+        "publish_time": _TIME,
+    },
     ("publish_time",),
     Sort("publish_time", descending=True),
 )

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from promo_server.domain.layout import RegisteredLayout
-from promo_server.services.ports import NO_CODE, Codec, CodeKernel, UnitOfWork
+from promo_server.services.codecs import Codecs
+from promo_server.services.ports import NO_CODE, UnitOfWork
 
 
 class GivenCodes:
     """Checks codes in a transaction that has locked the project."""
 
-    def __init__(self, kernel: CodeKernel) -> None:
-        """Keep what checking needs."""
-        self._kernel = kernel
-        self._codecs: dict[tuple[str, bytes], Codec] = {}
+    def __init__(self, codecs: Codecs) -> None:
+        """Keep what reads computed codes."""
+        self._codecs = codecs
 
     async def taken(self, unit: UnitOfWork, project_id: str, codes: Sequence[str]) -> set[str]:
         """Return those of the distinct codes that the project has, and make layouts skip the others."""
@@ -26,7 +26,7 @@ class GivenCodes:
         text = "\n".join(codes).encode()
         skips: list[tuple[RegisteredLayout, list[tuple[str, int]]]] = []
         for layout in await unit.layouts.all_of(project_id):
-            indices = self._codec(layout).decode_lines(text)
+            indices = self._codecs(layout).decode_lines(text)
             spelled = [(code, index) for code, index in zip(codes, indices, strict=True) if index != NO_CODE]
             taken.update(code for code, index in spelled if index < layout.next_index)
             skips.append((layout, spelled))
@@ -34,9 +34,3 @@ class GivenCodes:
             free = {index for code, index in spelled if code not in taken}
             await unit.layouts.skip(project_id, layout.number, sorted(free))
         return taken
-
-    def _codec(self, layout: RegisteredLayout) -> Codec:
-        key = (layout.specification, layout.wrapped_key)
-        if key not in self._codecs:
-            self._codecs[key] = self._kernel.codec(*key)
-        return self._codecs[key]

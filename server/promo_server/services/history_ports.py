@@ -65,6 +65,10 @@ class HistoryRows(Protocol):
         """Return a page of publications."""
         ...
 
+    async def publication_of(self, project_id: str, campaign_id: str, position: int) -> str | None:
+        """Return the id of the publication that handed out a position of a campaign."""
+        ...
+
     async def customers(self, project_id: str, query: ListQuery) -> Listed[ArchivedCustomer]:
         """Return a page of customers."""
         ...

@@ -14,8 +14,9 @@ from promo_server.domain.access import Caller
 from promo_server.domain.campaign import Campaign
 from promo_server.domain.layout import TakenRange
 from promo_server.domain.paging import Page
+from promo_server.services.codecs import Codecs
 from promo_server.services.freshness import Freshness
-from promo_server.services.ports import Codec, CodeKernel, Database, UnitOfWork
+from promo_server.services.ports import Codec, Database, UnitOfWork
 from promo_server.services.read_campaigns import find_campaign
 from promo_server.services.voucher_ports import VoucherFilter, VoucherState
 
@@ -50,13 +51,12 @@ class VoucherPage:
 class ListVouchers:
     """Lists vouchers of the caller's project."""
 
-    def __init__(self, database: Database, kernel: CodeKernel, freshness: Freshness, named_from: int) -> None:
+    def __init__(self, database: Database, codecs: Codecs, freshness: Freshness, named_from: int) -> None:
         """Keep what listing needs; named codes of campaigns with computed ones have positions from `named_from`."""
         self._named_from = named_from
         self._database = database
-        self._kernel = kernel
         self._freshness = freshness
-        self._codecs: dict[tuple[str, bytes], Codec] = {}
+        self._codecs = codecs
 
     async def __call__(self, caller: Caller, campaign_name: str, wanted: VoucherFilter, page: Page) -> VoucherPage:
         """Return a page by position; refuse with CAMPAIGN_NOT_FOUND."""
@@ -77,11 +77,8 @@ class ListVouchers:
             for layout in await unit.layouts.all_of(campaign.project_id)
             if layout.number == campaign.layout_number
         )
-        key = (layout.specification, layout.wrapped_key)
-        if key not in self._codecs:
-            self._codecs[key] = self._kernel.codec(*key)
         ranges = await unit.layouts.campaign_ranges(campaign.id)
-        return _Codes(unit, campaign, self._codecs[key], ranges, self._named_from)
+        return _Codes(unit, campaign, self._codecs(layout), ranges, self._named_from)
 
     @staticmethod
     async def _touched(

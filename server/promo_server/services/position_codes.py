@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from promo_server.domain.layout import TakenRange
-from promo_server.services.ports import CodeKernel, UnitOfWork
+from promo_server.services.codecs import Codecs
+from promo_server.services.ports import UnitOfWork
 
 
 class PositionCodes:
     """Finds codes of campaigns, deleted ones included."""
 
-    def __init__(self, kernel: CodeKernel) -> None:
-        """Keep the kernel that computes codes."""
-        self._kernel = kernel
+    def __init__(self, codecs: Codecs) -> None:
+        """Keep what computes codes."""
+        self._codecs = codecs
 
     async def __call__(
         self,
@@ -27,8 +28,7 @@ class PositionCodes:
         if not ranges:
             return await unit.stored_codes.at(campaign_id, positions)
         layouts = {layout.number: layout for layout in await unit.layouts.all_of(project_id)}
-        layout = layouts[ranges[0].layout_number]
-        codec = self._kernel.codec(layout.specification, layout.wrapped_key)
+        codec = self._codecs(layouts[ranges[0].layout_number])
         found: dict[int, str] = {}
         for position in positions:
             index = _index(ranges, position)

@@ -14,8 +14,9 @@ from promo_server.domain.reasons import Reason
 from promo_server.services.archive_ports import ArchivedRedemption
 from promo_server.services.freshness import Freshness
 from promo_server.services.history_ports import ArchivedCustomer, ArchivedEntry, ArchivedOrder
-from promo_server.services.ports import Database, UnitOfWork
+from promo_server.services.ports import Database
 from promo_server.services.position_codes import PositionCodes
+from promo_server.services.spoken_conditions import SpokenConditions
 
 Row = TypeVar("Row")
 
@@ -45,9 +46,17 @@ class ReadHistory:
     Lists answer also when the archive stays behind, and say since when; gets refuse then with ARCHIVE_BEHIND.
     """
 
-    def __init__(self, database: Database, freshness: Freshness, ledger: LedgerEntries, codes: PositionCodes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        freshness: Freshness,
+        ledger: LedgerEntries,
+        codes: PositionCodes,
+        spoken: SpokenConditions,
+    ) -> None:
         """Keep what reading needs."""
         self._database = database
+        self._spoken = spoken
         self._codes = codes
         self._freshness = freshness
         self._ledger = ledger
@@ -56,8 +65,10 @@ class ReadHistory:
         """Return a page of redemptions."""
         stale = await self._freshness.stale_since(caller.project)
         async with self._database.read() as unit:
-            query = await _with_campaign_id(unit, caller, query)
-            return replace(await unit.history.redemptions(caller.project, query), stale_since_ms=stale)
+            asked = await self._spoken.of_redemptions(unit, caller.project, query)
+            if asked is None:
+                return Listed((), None, stale)
+            return replace(await unit.history.redemptions(caller.project, asked), stale_since_ms=stale)
 
     async def rollbacks(self, caller: Caller, query: ListQuery) -> Listed[ArchivedEntry]:
         """Return a page of rollbacks."""
@@ -69,8 +80,10 @@ class ReadHistory:
         """Return a page of publications with their codes."""
         stale = await self._freshness.stale_since(caller.project)
         async with self._database.read() as unit:
-            query = await _with_campaign_id(unit, caller, query)
-            page = await unit.history.publications(caller.project, query)
+            asked = await self._spoken.of_publications(unit, caller.project, query)
+            if asked is None:
+                return Listed((), None, stale)
+            page = await unit.history.publications(caller.project, asked)
             positions: dict[str, set[int]] = {}
             for row in page.rows:
                 positions.setdefault(row.campaign_id, set()).update(row.positions)
@@ -133,18 +146,3 @@ class ReadHistory:
         if found is None:
             raise DomainError(Reason.ROLLBACK_NOT_FOUND, rollback=rollback_id)
         return found
-
-
-async def _with_campaign_id(unit: UnitOfWork, caller: Caller, query: ListQuery) -> ListQuery:
-    """Return the query with ids in the place of names of campaigns; what is no name is taken for an id.
-
-    A deleted campaign has no name any more, but what happened with it can be found by its id.
-    """
-    conditions = []
-    for one in query.conditions:
-        if one.field == "campaign":
-            campaign = await unit.campaigns.find(caller.project, str(one.value))
-            conditions.append(replace(one, value=campaign.id) if campaign else one)
-        else:
-            conditions.append(one)
-    return replace(query, conditions=tuple(conditions))

@@ -141,6 +141,10 @@ class LayoutRows(Protocol):
         """Return the ranges of a campaign by position."""
         ...
 
+    async def range_of(self, project_id: str, layout_number: int, index: int) -> TakenRange | None:
+        """Return the range that an index is in."""
+        ...
+
     async def skip(self, project_id: str, layout_number: int, indices: Sequence[int]) -> None:
         """Remember indices that no campaign may take, since stored codes spell them."""
         ...
@@ -155,6 +159,10 @@ class StoredCodeRows(Protocol):
 
     async def existing(self, project_id: str, codes: Sequence[str]) -> set[str]:
         """Return those of the codes that the project has."""
+        ...
+
+    async def find(self, project_id: str, code: str) -> tuple[int, int] | None:
+        """Return (campaign number, position) of a code, whose campaign may be deleted."""
         ...
 
     async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:

@@ -14,9 +14,11 @@ from promo_server.services.change_campaign import ChangeCampaign
 from promo_server.services.changes import Changes
 from promo_server.services.code_batches import CodeBatches
 from promo_server.services.code_issue import CodeIssue
+from promo_server.services.codecs import Codecs
 from promo_server.services.create_campaign import CreateCampaign
 from promo_server.services.create_voucher import CreateVoucher
 from promo_server.services.export_codes import ExportCodes
+from promo_server.services.find_code import FindCode
 from promo_server.services.freshness import Freshness, Outboxes
 from promo_server.services.given_codes import GivenCodes
 from promo_server.services.grow_campaign import GrowCampaign
@@ -34,6 +36,7 @@ from promo_server.services.ports import (
 from promo_server.services.position_codes import PositionCodes
 from promo_server.services.read_campaigns import ReadCampaigns
 from promo_server.services.read_history import LedgerEntries, ReadHistory
+from promo_server.services.spoken_conditions import SpokenConditions, VoucherIds
 from promo_server.services.verification_keys import VerificationKeys
 
 
@@ -54,6 +57,7 @@ class Ports:
     partitions: int
     operation_failed: FailureLog
     ledger: Ledger
+    voucher_ids: VoucherIds
     named_from: int
     """Position of the first code that is named in a campaign with computed codes."""
 
@@ -87,7 +91,8 @@ def wire(ports: Ports) -> UseCases:
     changes = Changes(ports.database, publisher, ports.clock)
     codes = CodeIssue(ports.code_kernel, ports.entropy)
     grow = GrowCampaign(codes)
-    given = GivenCodes(ports.code_kernel)
+    codecs = Codecs(ports.code_kernel)
+    given = GivenCodes(codecs)
     freshness = Freshness(ports.database, ports.ledger)
     runner = OperationRunner(ports.database, publisher, grow, ports.clock, ports.operation_failed)
     return UseCases(
@@ -106,10 +111,11 @@ def wire(ports: Ports) -> UseCases:
             ports.database,
             freshness,
             ports.ledger,
-            PositionCodes(ports.code_kernel),
+            PositionCodes(codecs),
+            SpokenConditions(FindCode(codecs), ports.voucher_ids),
         ),
         auto_grow=AutoGrow(changes, grow),
-        list_vouchers=ListVouchers(ports.database, ports.code_kernel, freshness, ports.named_from),
+        list_vouchers=ListVouchers(ports.database, codecs, freshness, ports.named_from),
         create_voucher=CreateVoucher(changes, given, ports.definition_kernel, ports.entropy, ports.named_from),
         import_codes=ImportCodes(ports.database, ports.store, changes, publisher, given, ports.clock, ports.entropy),
         verification_keys=VerificationKeys(ports.database, ports.code_kernel, ports.clock),

@@ -21,10 +21,9 @@ def voucher_id(campaign_number: int, position: int) -> str:
     return _native.voucher_id(campaign_number, position)
 
 
-def position_of_voucher(voucher_id: str) -> int | None:
-    """Return the position in its campaign of the voucher with this id; None when the id is no voucher's."""
-    found = _native.parse_voucher_id(voucher_id)
-    return None if found is None else found[1]
+def place_of_voucher(voucher_id: str) -> tuple[int, int] | None:
+    """Return the number of the campaign of the voucher with this id and its position there; None for no voucher's."""
+    return _native.parse_voucher_id(voucher_id)
 
 
 def customer_id(project: str, source_id: str) -> str:

@@ -194,9 +194,9 @@ class BatchBuilder:
         )
 
     def _count_use(self, campaign_id: str, voucher_id: str, uses: int) -> None:
-        position = ids.position_of_voucher(voucher_id)
-        if position is not None:
-            self._voucher(campaign_id, position)["redeemed_count"] += uses
+        place = ids.place_of_voucher(voucher_id)
+        if place is not None:
+            self._voucher(campaign_id, place[1])["redeemed_count"] += uses
 
     def _voucher(self, campaign_id: str, position: int) -> Row:
         """Return what the batch says of a voucher: None where it says nothing, and uses added to those before."""

@@ -324,7 +324,8 @@ class ListPublicationsRequest(_message.Message):
     """
     filter: _builtins.str
     """Optional. Conditions joined by AND, see docs/reference/lists.md, on the
-    fields campaign, customer, source_id, channel, publish_time.
+    fields campaign, customer, voucher, code, source_id, channel,
+    publish_time. A code is as a person would type it.
     """
     order_by: _builtins.str
     """Optional. One of the fields publish_time, followed by `desc` or not;

@@ -273,8 +273,9 @@ class ListRedemptionsRequest(_message.Message):
     """
     filter: _builtins.str
     """Optional. Conditions joined by AND, see docs/reference/lists.md, on the
-    fields campaign, customer, voucher, order, state, redeem_time, amount,
-    discount_amount.
+    fields campaign, customer, voucher, code, order, state, redeem_time,
+    amount, discount_amount. A code is as a person would type it.
+    Example: "code = k7xq2mnp4r".
     """
     order_by: _builtins.str
     """Optional. One of the fields redeem_time, discount_amount, followed by

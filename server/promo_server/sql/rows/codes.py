@@ -63,6 +63,15 @@ class SqlStoredCodes(Rows):
         query = select(STORED_CODES.c.code).where(STORED_CODES.c.project_id == project_id, wanted)
         return set(await self._connection.scalars(query))
 
+    async def find(self, project_id: str, code: str) -> tuple[int, int] | None:
+        """Return (campaign number, position) of a code, whose campaign may be deleted."""
+        row = await self._one(
+            select(CAMPAIGNS.c.number, STORED_CODES.c.position)
+            .join(CAMPAIGNS, CAMPAIGNS.c.id == STORED_CODES.c.campaign_id)
+            .where(STORED_CODES.c.project_id == project_id, STORED_CODES.c.code == code),
+        )
+        return None if row is None else (row["number"], row["position"])
+
     async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:
         """Add codes at consecutive positions."""
         new = listed(self._connection.dialect, codes)

@@ -19,7 +19,15 @@ from promo_server.services.archive_ports import ArchivedRedemption
 from promo_server.services.history_ports import ArchivedCustomer, ArchivedEntry, ArchivedOrder
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.tables import archive as tables
-from promo_server.sql.tables.archive import CUSTOMERS, ORDERS, PUBLICATIONS, REDEMPTION_ITEMS, REDEMPTIONS, ROLLBACKS
+from promo_server.sql.tables.archive import (
+    CUSTOMERS,
+    ORDERS,
+    PUBLICATIONS,
+    REDEMPTION_ITEMS,
+    REDEMPTIONS,
+    ROLLBACKS,
+    VOUCHER_STATES,
+)
 
 _COMPARE: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.EQUAL: operator.eq,
@@ -80,6 +88,7 @@ _ROLLBACKS = _Source(
 _PUBLICATIONS = _Source(
     select(PUBLICATIONS.c.id, PUBLICATIONS.c.entry, PUBLICATIONS.c.campaign_id, PUBLICATIONS.c.positions),
     {
+        "id": PUBLICATIONS.c.id,
         "campaign": PUBLICATIONS.c.campaign_id,
         "customer": PUBLICATIONS.c.customer,
         "source_id": PUBLICATIONS.c.source_id,
@@ -149,6 +158,32 @@ class SqlHistory(Rows):
             ArchivedEntry(row["id"], bytes(row["entry"]), row["campaign_id"], tuple(row["positions"])) for row in rows
         ]
         return Listed(tuple(found), last)
+
+    async def publication_of(self, project_id: str, campaign_id: str, position: int) -> str | None:
+        """Return the id of the publication that handed out a position of a campaign.
+
+        It is found among those to the same customer in the same millisecond.
+        """
+        handed_out = await self._one(
+            select(VOUCHER_STATES.c.holder, VOUCHER_STATES.c.publish_ms).where(
+                VOUCHER_STATES.c.project_id == project_id,
+                VOUCHER_STATES.c.campaign_id == campaign_id,
+                VOUCHER_STATES.c.position == position,
+                VOUCHER_STATES.c.holder.is_not(None),
+            ),
+        )
+        if handed_out is None:
+            return None
+        rows = await self._connection.execute(
+            select(PUBLICATIONS.c.id, PUBLICATIONS.c.positions).where(
+                PUBLICATIONS.c.project_id == project_id,
+                PUBLICATIONS.c.customer == handed_out["holder"],
+                PUBLICATIONS.c.publish_ms == handed_out["publish_ms"],
+                # Not by the index of campaigns, which is longer.
+                PUBLICATIONS.c.campaign_id.concat("") == campaign_id,
+            ),
+        )
+        return next((publication_id for publication_id, positions in rows if position in positions), None)
 
     async def customers(self, project_id: str, query: ListQuery) -> Listed[ArchivedCustomer]:
         """Return a page of customers."""

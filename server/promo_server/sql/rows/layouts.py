@@ -105,6 +105,20 @@ class SqlLayouts(Rows):
         )
         return [_range(row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def range_of(self, project_id: str, layout_number: int, index: int) -> TakenRange | None:
+        """Return the range that an index is in."""
+        row = await self._one(
+            select(CODE_RANGES)
+            .where(
+                CODE_RANGES.c.project_id == project_id,
+                CODE_RANGES.c.layout_number == layout_number,
+                CODE_RANGES.c.start_index <= index,
+            )
+            .order_by(CODE_RANGES.c.start_index.desc())
+            .limit(1),
+        )
+        return None if row is None or row["end_index"] <= index else _range(row)
+
     async def skip(self, project_id: str, layout_number: int, indices: Sequence[int]) -> None:
         """Remember indices that stored codes spell; one that is skipped already stays so."""
         if not indices:

@@ -70,8 +70,8 @@ class Publications:
     ) -> Listing[Publication]:
         """Return publications, newest first, that a filter lets through.
 
-        Example: 'campaign = "spring" AND channel = "braze"'. They come without
-        `expire_time`, which `get` has. With `require_fresh` a page raises
+        Example: 'campaign = "spring" AND channel = "braze"', or 'code = "k7xq2mnp4r"' as a person would
+        type it. They come without `expire_time`, which `get` has. With `require_fresh` a page raises
         ArchiveBehind where it could lack something that happened before the call;
         `timeout` is that of each page. Raises FieldInvalid, PageTokenInvalid.
         """
@@ -114,7 +114,8 @@ class Redemptions:
     ) -> Listing[Redemption]:
         """Return redemptions, newest first, that a filter lets through.
 
-        Example: 'customer = "17850" AND redeem_time >= 2026-11-01T00:00:00Z'. With `require_fresh` a page raises
+        Example: 'customer = "17850" AND redeem_time >= 2026-11-01T00:00:00Z', or 'code = "k7xq2mnp4r"' as a person
+        would type it. With `require_fresh` a page raises
         ArchiveBehind where it could lack something that happened before the call;
         `timeout` is that of each page. Raises FieldInvalid, PageTokenInvalid.
         """
