@@ -5,63 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.server_process import KEY, ServerProcess
+from support.cli import command, create_campaign, document, environment, lines, promo, text
+from support.server_process import ServerProcess
 
 pytestmark = pytest.mark.timeout(240)
 
 CART = ("--item", "mug:2:12.50", "--item", "plate:1:5.00", "--currency", "GBP")
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "promo_server.cli", *arguments]
-
-
-def environment(server: ServerProcess) -> dict[str, str]:
-    return {**server.environment, "PROMO_KEY": KEY, "PROMO_TARGET": server.target}
-
-
-def promo(server: ServerProcess, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        env=environment(server),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def text(server: ServerProcess, *arguments: str) -> str:
-    done = promo(server, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def lines(server: ServerProcess, *arguments: str, status: int = 0, stdin: str = "") -> list[Any]:
-    done = promo(server, *arguments, "--json", stdin=stdin)
-    assert done.returncode == status, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def document(server: ServerProcess, *arguments: str, status: int = 0, stdin: str = "") -> Any:
-    [only] = lines(server, *arguments, status=status, stdin=stdin)
-    return only
-
-
-def create(server: ServerProcess, name: str, *arguments: str) -> Any:
-    options = ("--currency", "GBP", "--percent", "20", "--max-discount", "50.00", "--codes", "1000")
-    return document(server, "campaigns", "create", name, *options, *arguments)
-
-
 def test_code_is_published_validated_redeemed_once_and_rolled_back(server: ServerProcess) -> None:
-    create(server, "cli-path", "--per-code", "1")
+    create_campaign(server, "cli-path", "--per-code", "1")
     [code] = text(server, "publish", "cli-path", "--customer", "cli-1").split()
     shopper = (code, *CART, "--customer", "cli-1")
     assert "30.00 GBP - 6.00 GBP = 24.00 GBP" in text(server, "validate", *shopper)
@@ -96,7 +53,7 @@ def test_code_is_published_validated_redeemed_once_and_rolled_back(server: Serve
 
 
 def test_one_voucher_has_terms_of_its_own_and_is_its_campaigns_again(server: ServerProcess) -> None:
-    create(server, "cli-voucher", "--per-code", "1")
+    create_campaign(server, "cli-voucher", "--per-code", "1")
     code = text(server, "publish", "cli-voucher", "--customer", "cli-9").strip()
     end = ("--end", "2098-01-01T00:00:00Z")
     changed = document(server, "vouchers", "update", code, *end, "--uses", "2", "--amount", "5.00", "--metadata", "a=b")
@@ -127,7 +84,7 @@ def test_one_voucher_has_terms_of_its_own_and_is_its_campaigns_again(server: Ser
 
 
 def test_many_terminals_at_once_use_a_limit_exactly(server: ServerProcess) -> None:
-    create(server, "cli-crowd", "--per-campaign", "3")
+    create_campaign(server, "cli-crowd", "--per-campaign", "3")
     codes = text(server, "publish", "cli-crowd", "--customer", "cli-2", "--count", "8").split()
     with ThreadPoolExecutor(8) as terminals:
         done = list(terminals.map(lambda code: promo(server, "redeem", code, *CART).returncode, codes))
@@ -136,7 +93,7 @@ def test_many_terminals_at_once_use_a_limit_exactly(server: ServerProcess) -> No
 
 def test_campaign_shown_as_json_can_be_created_again(server: ServerProcess, tmp_path: Path) -> None:
     options = ("--per-code", "1", "--end", "2099-01-01T00:00:00Z", "--after-publishing", "30d", "--metadata", "team=a")
-    first = create(server, "cli-file", *options)
+    first = create_campaign(server, "cli-file", *options)
     file = tmp_path / "campaign.json"
     file.write_text(text(server, "campaigns", "get", "cli-file", "--json"))
     fine = promo(server, "campaigns", "create", "cli-copy", "--file", str(file), "--validate-only")
@@ -148,7 +105,7 @@ def test_campaign_shown_as_json_can_be_created_again(server: ServerProcess, tmp_
 
 
 def test_campaign_is_changed_in_what_was_named_only(server: ServerProcess, tmp_path: Path) -> None:
-    first = create(server, "cli-change", "--per-code", "1", "--per-day", "5")
+    first = create_campaign(server, "cli-change", "--per-code", "1", "--per-day", "5")
     changed = document(server, "campaigns", "update", "cli-change", "--per-day", "0", "--end", "2099-01-01T00:00:00Z")
     assert (changed["limits"]["per_day"], changed["limits"]["per_code"]) == (0, 1)
     assert changed["discount"] == first["discount"]
@@ -172,7 +129,7 @@ def test_campaign_is_changed_in_what_was_named_only(server: ServerProcess, tmp_p
 
 def test_list_says_when_there_is_more(server: ServerProcess) -> None:
     for number in range(3):
-        create(server, f"cli-list-{number}")
+        create_campaign(server, f"cli-list-{number}")
     done = promo(server, "campaigns", "list", "--limit", "2")
     assert len(done.stdout.splitlines()) == 3
     assert "--limit 0 shows all" in done.stderr
@@ -180,7 +137,7 @@ def test_list_says_when_there_is_more(server: ServerProcess) -> None:
 
 
 def test_hold_is_kept_for_the_one_who_has_its_key(server: ServerProcess) -> None:
-    create(server, "cli-hold", "--per-code", "1")
+    create_campaign(server, "cli-hold", "--per-code", "1")
     code = text(server, "publish", "cli-hold", "--customer", "cli-4").strip()
     held = document(server, "validate", code, *CART, "--hold", "15m")["session"]["key"]
     assert promo(server, "redeem", code, *CART).returncode == 1
@@ -192,7 +149,7 @@ def test_hold_is_kept_for_the_one_who_has_its_key(server: ServerProcess) -> None
 
 
 def test_codes_are_generated_once_for_a_request_id(server: ServerProcess) -> None:
-    create(server, "cli-codes")
+    create_campaign(server, "cli-codes")
     batch = document(server, "codes", "generate", "cli-codes", "50", "--request-id", "cli-batch")
     assert (batch["code_count"], batch["first_position"]) == (50, 1000)
     assert document(server, "codes", "generate", "cli-codes", "50", "--request-id", "cli-batch") == batch
@@ -210,7 +167,7 @@ def test_customer_is_written_read_and_erased(server: ServerProcess) -> None:
 
 
 def test_order_comes_from_a_file_in_minor_units(server: ServerProcess, tmp_path: Path) -> None:
-    create(server, "cli-order-file")
+    create_campaign(server, "cli-order-file")
     code = text(server, "publish", "cli-order-file", "--customer", "cli-6").strip()
     file = tmp_path / "cart.json"
     file.write_text('{"currency_code": "GBP", "items": [{"product_id": "mug", "quantity": 2, "price": 1250}]}')
@@ -228,7 +185,7 @@ def test_project_is_created_and_listed(server: ServerProcess) -> None:
 
 
 def test_ledger_is_followed_live_and_shows_nothing_twice(server: ServerProcess) -> None:
-    create(server, "cli-tail")
+    create_campaign(server, "cli-tail")
     codes = text(server, "publish", "cli-tail", "--customer", "cli-7", "--count", "5").split()
     process = subprocess.Popen(
         command("ledger", "tail", "--json", "--last", "1", "--interval", "0.1"),
@@ -251,7 +208,7 @@ def test_ledger_is_followed_live_and_shows_nothing_twice(server: ServerProcess) 
 
 
 def test_store_tells_what_its_memory_holds_and_changes_nothing(server: ServerProcess) -> None:
-    create(server, "cli-store", "--per-code", "1")
+    create_campaign(server, "cli-store", "--per-code", "1")
     code = text(server, "publish", "cli-store", "--customer", "cli-8").strip()
     document(server, "redeem", code, *CART)
     status = document(server, "store", "status")
@@ -282,7 +239,7 @@ def test_store_that_does_not_answer_is_one_line(server: ServerProcess) -> None:
 
 def test_reader_who_has_enough_is_no_failure(server: ServerProcess) -> None:
     for number in range(3):
-        create(server, f"cli-pipe-{number}")
+        create_campaign(server, f"cli-pipe-{number}")
     for arguments in (("campaigns", "list", "--json"), ("campaigns", "list"), ("codes", "export", "cli-pipe-0")):
         process = subprocess.Popen(
             command(*arguments), env=environment(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

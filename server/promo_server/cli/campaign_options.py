@@ -1,4 +1,4 @@
-"""The options that say what a campaign is, and how they change one."""
+"""The options that say what a campaign is, or a voucher that stands alone, and how they change one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from promo.client import amount_off, fixed_price, free_units, percent_off
 from promo.client.build import Effect
 from promo.v1.campaign_pb2 import Campaign
 from promo.v1.discount_pb2 import Discount
+from promo.v1.voucher_service_pb2 import StandaloneTerms
 from promo_server.cli import money
 from promo_server.cli.command_error import CommandError
 
@@ -119,14 +120,14 @@ class ValidityOptions:
         None
     )
 
-    def apply(self, campaign: Campaign) -> bool:
+    def apply(self, terms: Campaign | StandaloneTerms) -> bool:
         """Set what was given; return whether anything was."""
         if self.start is not None:
-            campaign.validity.start_time.FromDatetime(self.start)
+            terms.validity.start_time.FromDatetime(self.start)
         if self.end is not None:
-            campaign.validity.expire_time.FromDatetime(self.end)
+            terms.validity.expire_time.FromDatetime(self.end)
         if self.after_publishing is not None:
-            campaign.validity.activity_after_publishing.FromTimedelta(self.after_publishing)
+            terms.validity.activity_after_publishing.FromTimedelta(self.after_publishing)
         return any(getattr(self, field.name) is not None for field in fields(self))
 
 
@@ -145,15 +146,15 @@ class LimitOptions:
     discount_budget: Annotated[str | None, Parameter(help="Sum of the discounts given: 10000.00.")] = None
     order_value_budget: Annotated[str | None, Parameter(help="Sum of the orders, before discounts.")] = None
 
-    def apply(self, campaign: Campaign) -> bool:
+    def apply(self, terms: Campaign | StandaloneTerms) -> bool:
         """Set what was given; return whether anything was."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, value in given.items():
             if isinstance(value, str):
                 option = f"--{name.replace('_', '-')}"
-                setattr(campaign.limits, name, money.parse(value, campaign.currency_code, option))
+                setattr(terms.limits, name, money.parse(value, terms.currency_code, option))
             elif value is not None:
-                setattr(campaign.limits, name, value)
+                setattr(terms.limits, name, value)
         return any(value is not None for value in given.values())
 
 

@@ -59,7 +59,7 @@ def _add_definitions(app: App) -> None:
     codes.command("promo_server.cli.code_verify:verify", name="verify", help=help_texts.CODES_VERIFY)
     app.command(codes)
     vouchers = App(name="vouchers", help=help_definitions.VOUCHERS)
-    vouchers.command("promo_server.cli.vouchers:create", name="create", help=help_definitions.VOUCHERS_CREATE)
+    vouchers.command("promo_server.cli.voucher_create:create", name="create", help=help_definitions.VOUCHERS_CREATE)
     vouchers.command("promo_server.cli.vouchers:get", name="get", help=help_definitions.VOUCHERS_GET)
     vouchers.command("promo_server.cli.vouchers:list_vouchers", name="list", help=help_definitions.VOUCHERS_LIST)
     vouchers.command("promo_server.cli.vouchers:update", name="update", help=help_definitions.VOUCHERS_UPDATE)

@@ -86,9 +86,14 @@ VOUCHERS = """Look at single codes, and give them something of their own.
     promo vouchers disable K7XQ2MNP4R
 """
 
-VOUCHERS_CREATE = """Give a campaign a code of your own choice. No code of the project may be or have been equal to it.
+VOUCHERS_CREATE = """Create one voucher with a code of your own choice.
+
+With --campaign it has the terms of that campaign, without it stands alone with
+terms of its own. No code of the project may be or have been equal to it.
 
     promo vouchers create WELCOME --campaign SPRING
+    promo vouchers create SUMMER24 --currency GBP --percent 10 --per-customer 1
+    promo vouchers create GIFT-ANNA --file gift.toml --validate-only
 """
 
 VOUCHERS_LIST = """List the vouchers of a campaign by position, also those that nobody has touched yet.

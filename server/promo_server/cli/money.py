@@ -21,6 +21,8 @@ def spell(minor_units: int, currency_code: str) -> str:
 
 def parse(text: str, currency_code: str, what: str) -> int:
     """Return the minor units of an amount as people write it, `1234.50`; `what` is what an error calls it."""
+    if not currency_code:
+        raise CommandError(f"{what} needs the currency; give it too, as in --currency GBP")
     exponent = next((known.exponent for known in currencies() if known.code == currency_code), None)
     if exponent is None:
         raise CommandError(f"{currency_code!r} is no currency; give its ISO 4217 code, as in GBP")

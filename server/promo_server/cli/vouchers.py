@@ -8,9 +8,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from promo.client import PromoClient
+from promo.v1.campaign_pb2 import Campaign
 from promo.v1.voucher_pb2 import Voucher
 from promo.v1.voucher_service_pb2 import VoucherFilter
-from promo_server.cli import campaign_text
+from promo_server.cli import voucher_text
 from promo_server.cli.campaign_options import DiscountOptions, Moment
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
@@ -26,46 +27,16 @@ from promo_server.cli.options import (
     parse_metadata,
 )
 from promo_server.cli.output import Json, Yes, confirm, print_fields, print_json, print_line, spell_time
+from promo_server.cli.voucher_text import tell
 
 Own = Literal["start_time", "expire_time", "redemption_limit", "discount", "metadata"]
-
-
-def create(
-    code: str,
-    /,
-    *,
-    campaign: str,
-    request_id: RequestId = "",
-    validate_only: ValidateOnly = False,
-    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
-    settings: SettingsOptions = SettingsOptions(),  # noqa: B008
-    json: Json = False,
-) -> None:
-    """Give a campaign a code of your own choice.
-
-    Parameters
-    ----------
-    code
-        As it is to be typed.
-    campaign
-        Id or name.
-
-    """
-    made = call(
-        settings,
-        server,
-        lambda client: client.vouchers.create(
-            code, campaign=campaign, request_id=request_id, validate_only=validate_only
-        ),
-    )
-    _tell(made, "Created", validate_only=validate_only, json=json)
 
 
 def get(
     code: str,
     /,
     *,
-    server: ServerOptions = ServerOptions(),  # noqa: B008
+    server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
@@ -78,33 +49,17 @@ def get(
 
     """
 
-    async def work(client: PromoClient) -> tuple[Voucher, str]:
+    async def work(client: PromoClient) -> tuple[Voucher, Campaign]:
         found = await client.vouchers.get(code)
         # Only tables need it.
-        currency = "" if json else (await client.campaigns.get(found.campaign_id)).currency_code
-        return found, currency
+        campaign = Campaign() if json else await client.campaigns.get(found.campaign_id)
+        return found, campaign
 
-    found, currency = call(settings, server, work)
+    found, campaign = call(settings, server, work)
     if json:
         print_json(to_document(found))
-        return
-    print_fields(
-        (
-            ("id", found.id),
-            ("code", found.code),
-            ("campaign", f"{found.campaign} ({found.campaign_id})"),
-            ("state", "enabled" if found.enabled else "DISABLED"),
-            ("gives", campaign_text.gives(found.discount, currency)),
-            ("used", _uses(found)),
-            ("holder", found.holder),
-            ("published", spell_time(found.publish_time)),
-            ("starts", spell_time(found.start_time)),
-            ("ends", spell_time(found.expire_time)),
-            ("metadata", ", ".join(f"{key}={value}" for key, value in sorted(found.metadata.items()))),
-            ("changed", spell_time(found.update_time)),
-            ("etag", found.etag),
-        )
-    )
+    else:
+        print_fields(voucher_text.fields(found, campaign))
 
 
 def list_vouchers(  # noqa: PLR0913 - one parameter for each option
@@ -150,8 +105,8 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
         ("code", "state", "used", "holder", "published", "ends"),
         lambda one: (
             one.code,
-            "enabled" if one.enabled else "DISABLED",
-            _uses(one),
+            voucher_text.state(one),
+            voucher_text.uses(one),
             one.holder,
             spell_time(one.publish_time),
             spell_time(one.expire_time),
@@ -221,7 +176,7 @@ def update(  # noqa: PLR0913 - one parameter for each option
             raise CommandError("nothing to change; see promo vouchers update --help")
         return await client.vouchers.update(change, fields, request_id=request_id, validate_only=validate_only)
 
-    _tell(call(settings, server, work), "Updated", validate_only=validate_only, json=json)
+    tell(call(settings, server, work), "Updated", validate_only=validate_only, json=json)
 
 
 def enable(
@@ -243,7 +198,7 @@ def enable(
 
     """
     changed = call(settings, server, lambda client: client.vouchers.enable(code, etag=etag, request_id=request_id))
-    _tell(changed, "Enabled", validate_only=False, json=json)
+    tell(changed, "Enabled", validate_only=False, json=json)
 
 
 def disable(
@@ -265,7 +220,7 @@ def disable(
 
     """
     changed = call(settings, server, lambda client: client.vouchers.disable(code, etag=etag, request_id=request_id))
-    _tell(changed, "Disabled", validate_only=False, json=json)
+    tell(changed, "Disabled", validate_only=False, json=json)
 
 
 def delete(
@@ -293,16 +248,3 @@ def delete(
         print_json({"code": code, "deleted": True})
     else:
         print_line(f"Deleted {code}.")
-
-
-def _uses(voucher: Voucher) -> str:
-    return f"{voucher.redeemed_count:,} of {voucher.redemption_limit or 'any number'}"
-
-
-def _tell(voucher: Voucher, done: str, *, validate_only: bool, json: bool) -> None:
-    if json:
-        print_json(to_document(voucher))
-    elif validate_only:
-        print_line(f"{voucher.code} is fine. Nothing was changed.")
-    else:
-        print_line(f"{done} {voucher.code} of {voucher.campaign}.")

@@ -65,7 +65,7 @@ class ChangeCampaign:
             parts = {"discount": update.discount, "validity": update.validity, "limits": update.limits}
             given = {name: part for name, part in parts.items() if part is not None}
             definition = replace(campaign.definition, **given)  # type: ignore[arg-type]
-            checked = self._kernel.check_definition(document_of(DEFINITION, definition))
+            checked = self._kernel.check_definition(document_of(DEFINITION, definition), "campaign")
             changed = campaign.changed(now_ms, definition=DEFINITION.validate_python(checked), **update.fields)
             return await _write(unit, changed)
 

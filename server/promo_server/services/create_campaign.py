@@ -57,7 +57,8 @@ class CreateCampaign:
 
     def _checked(self, definition: CampaignDefinition) -> CampaignDefinition:
         """Return the definition as the engine will read it; refuse one that it would not."""
-        return DEFINITION.validate_python(self._kernel.check_definition(document_of(DEFINITION, definition)))
+        checked = self._kernel.check_definition(document_of(DEFINITION, definition), "campaign")
+        return DEFINITION.validate_python(checked)
 
     async def _create(
         self,

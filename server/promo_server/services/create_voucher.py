@@ -100,7 +100,7 @@ class CreateVoucher:
         validate_only: bool = False,
     ) -> CreatedVoucher:
         """Return a voucher with terms of its own; refuse with CODE_ALREADY_EXISTS."""
-        document = self._kernel.check_definition(document_of(DEFINITION, terms.definition))
+        document = self._kernel.check_definition(document_of(DEFINITION, terms.definition), "standalone")
         definition = DEFINITION.validate_python(document)
 
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> CreatedVoucher:

@@ -11,10 +11,10 @@ from promo_server.kernel import decision
 class KernelDefinitions:
     """The port `DefinitionKernel`."""
 
-    def check_definition(self, document: Mapping[str, object]) -> Mapping[str, object]:
-        """Return the canonical definition; refuse with FIELD_INVALID and every violation."""
+    def check_definition(self, document: Mapping[str, object], owner: str) -> Mapping[str, object]:
+        """Return the canonical definition; refuse with FIELD_INVALID and every violation, as of fields of `owner`."""
         try:
             return decision.check_definition(document)
         except decision.InvalidDocumentError as error:
-            violations = tuple(Violation(f"campaign.{one.field}", one.description) for one in error.violations)
+            violations = tuple(Violation(f"{owner}.{one.field}", one.description) for one in error.violations)
             raise FieldsInvalidError(violations) from None

@@ -241,6 +241,6 @@ class CodeKernel(Protocol):
 class DefinitionKernel(Protocol):
     """The face of the decision crate that the use cases need."""
 
-    def check_definition(self, document: Mapping[str, object]) -> Mapping[str, object]:
-        """Return the canonical definition; refuse with FIELD_INVALID and every violation."""
+    def check_definition(self, document: Mapping[str, object], owner: str) -> Mapping[str, object]:
+        """Return the canonical definition; refuse with FIELD_INVALID and every violation, as of fields of `owner`."""
         ...

@@ -34,6 +34,8 @@ def test_amount_finer_than_its_currency_is_refused(text: str, currency: str) -> 
 
 
 def test_unknown_currency_and_too_much_money_are_refused() -> None:
+    with pytest.raises(CommandError, match="--amount needs the currency"):
+        money.parse("1.00", "", "--amount")
     with pytest.raises(CommandError, match="'POUND' is no currency"):
         money.parse("1", "POUND", "--amount")
     with pytest.raises(CommandError, match="more than any amount can be"):

@@ -73,7 +73,8 @@ class Voucher(_message.Message):
     """Output only. Name of the campaign."""
     redeemed_count: _builtins.int
     """Output only. Redemptions that count, rolled-back ones and expired holds
-    left out.
+    left out. Of a code without a limit nothing is counted while it is used:
+    ListVouchers has its uses, GetVoucher has not.
     """
     redemption_limit: _builtins.int
     """Optional. Redemptions allowed, 0 for no limit; the campaign's
