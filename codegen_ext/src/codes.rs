@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use promo_codes::{Export, Layout, LayoutKey, LayoutSpec, MasterKey, Ranges, wrap};
+use promo_codes::{Beginning, Export, Layout, LayoutKey, LayoutSpec, MasterKey, Ranges, wrap};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::json;
@@ -154,6 +154,35 @@ impl Codec {
             Ok::<_, NativeError>(positions)
         })?;
         Ok(PyBytes::new(py, &positions))
+    }
+
+    /// The beginning of a code in the layout's own spelling.
+    fn normalise_beginning(&self, text: &str) -> Option<String> {
+        self.codec.layout().normalise_beginning(text.as_bytes())
+    }
+
+    /// The positions in a campaign's ranges of the codes that begin with a typed
+    /// text, 8 bytes in native order each; else None, and how many symbols the
+    /// text lacks for that: 0 when it has none and every code begins so.
+    fn locate_beginning<'py>(
+        &self,
+        py: Python<'py>,
+        text: &str,
+        ranges: Vec<(u64, u64)>,
+        most: u64,
+    ) -> Result<(Option<Bound<'py, PyBytes>>, usize), NativeError> {
+        let found = py.detach(|| {
+            let ranges = read_ranges(&ranges)?;
+            Ok::<_, NativeError>(self.codec.locate_beginning(text.as_bytes(), &ranges, most))
+        })?;
+        Ok(match found {
+            Beginning::Every => (None, 0),
+            Beginning::TooMany { missing } => (None, missing),
+            Beginning::At(positions) => {
+                let bytes: Vec<u8> = positions.iter().flat_map(|at| at.to_ne_bytes()).collect();
+                (Some(PyBytes::new(py, &bytes)), 0)
+            }
+        })
     }
 
     /// Writes the codes of positions `first..end` of a campaign to a file and

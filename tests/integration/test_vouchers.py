@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,7 +14,7 @@ from support.server_process import ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign, race
 from support.truth import account_of
 
-from promo.client import Limits, PromoClient, Voucher, VoucherFilter, amount_off, exceptions, validity
+from promo.client import CodeLayout, Limits, PromoClient, Voucher, VoucherFilter, amount_off, exceptions, validity
 from promo.v1.session_pb2 import SessionRequest
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
@@ -313,3 +314,74 @@ async def test_a_list_refuses_tokens_of_other_lists_and_positions_that_are_none(
         await anext(client.vouchers.list(campaign.name, first_position=-1).pages())
     with pytest.raises(exceptions.CampaignNotFound):
         await anext(client.vouchers.list("no such campaign").pages())
+
+
+async def listed(client: PromoClient, name: str, text: str, *, size: int = 7, **more: Any) -> list[str]:
+    wanted = VoucherFilter(code_prefix=text, **more)
+    found = client.vouchers.list(name, filter=wanted, page_size=size, require_fresh=True)
+    return [voucher.code async for voucher in found]
+
+
+async def test_vouchers_are_listed_by_what_their_codes_begin_with(client: PromoClient) -> None:
+    campaign = await new_campaign(client, SINGLE, code_layout=CodeLayout(prefix="AB-", length=8))
+    named = f"ab-Named-{uuid.uuid4().hex}"
+    await client.vouchers.create(named, campaign=campaign.name)
+    codes = await codes_of(client, campaign, campaign.code_count)
+    text = codes[0][:4]
+    same = [code for code in codes if code.startswith(text)]
+    assert 5 < len(same) < 500
+    assert await listed(client, campaign.name, text) == same
+    assert await listed(client, campaign.name, text.lower()) == same
+    assert await listed(client, campaign.name, codes[0].lower()) == codes[:1]
+    assert await listed(client, campaign.name, "AB-", size=1_000) == codes
+    # To computed codes it is what all begin with, to the named one it is how it is spelled.
+    assert await listed(client, campaign.name, "ab-", size=1_000) == [*codes, named]
+    assert await listed(client, campaign.name, "ab-Named") == [named]
+    for nothing in ("B", codes[0] + "X", "AB-" + "é" * 60, "%", "'"):
+        assert await listed(client, campaign.name, nothing) == [], nothing
+
+    used, deleted, disabled = same[1], same[2], same[3]
+    await client.redeem(codes=[used], order=CART)
+    await client.vouchers.delete(deleted)
+    await client.vouchers.disable(disabled)
+    await client.vouchers.disable(next(code for code in codes if code not in same))
+    assert await listed(client, campaign.name, text) == [code for code in same if code != deleted]
+    assert await listed(client, campaign.name, text, redeemed=True) == [used]
+    assert await listed(client, campaign.name, text.lower(), disabled=True) == [disabled]
+    left = [code for code in same if code not in (used, deleted)]
+    assert await listed(client, campaign.name, text, redeemed=False, size=3) == left
+    with pytest.raises(exceptions.FieldInvalid, match="code_prefix: has more than 128 bytes"):
+        await listed(client, campaign.name, "A" * 129)
+
+
+async def test_a_beginning_is_long_enough_where_codes_are_too_many_to_look_at(client: PromoClient) -> None:
+    campaign = await new_campaign(client, code_count=1_000_000_000)
+    (code,) = await codes_of(client, campaign)
+    middle = (await anext(aiter(client.vouchers.list(campaign.name, first_position=700_000_000, page_size=1)))).code
+    assert len(code) == 11
+    for whole in (code, middle):
+        found = await listed(client, campaign.name, whole[:7].lower())
+        assert whole in found
+        assert all(one.startswith(whole[:7]) for one in found)
+        assert await listed(client, campaign.name, whole) == [whole]
+    with pytest.raises(exceptions.FieldInvalid, match=r"filter.code_prefix: needs 2 more symbols") as refused:
+        await listed(client, campaign.name, code[:5])
+    assert refused.value.violations[0].field == "filter.code_prefix"
+    # Of vouchers that something has happened to, any beginning finds its own.
+    held = (await client.publish(campaign=campaign.name, customer="prefix-1")).codes[0]
+    assert await listed(client, campaign.name, held[:2], published=True) == [held]
+    assert await listed(client, campaign.name, held[:1], holder="prefix-1") == [held]
+    assert await listed(client, campaign.name, "A", published=True) == []
+
+
+async def test_stored_codes_are_found_by_a_beginning_as_they_are_spelled(client: PromoClient) -> None:
+    layout = CodeLayout(length=6, charset="0123456789")
+    first, second = [await new_campaign(client, code_count=20_000, code_layout=layout) for _ in range(2)]
+    own = [voucher.code async for voucher in client.vouchers.list(first.name, page_size=1_000)]
+    for text in ("", "7", "71", own[500][:3], own[500]):
+        wanted = [code for code in own if code.startswith(text)]
+        assert await listed(client, first.name, text, size=1_000) == wanted, text
+        assert not set(wanted) & set(await listed(client, second.name, text, size=1_000)), text
+    await client.vouchers.create(f"Spelled-{own[0]}", campaign=first.name)
+    assert await listed(client, first.name, "Spelled") == [f"Spelled-{own[0]}"]
+    assert await listed(client, first.name, "spelled") == []

@@ -100,6 +100,7 @@ VOUCHERS_LIST = """List the vouchers of a campaign by position, also those that 
 
     promo vouchers list SPRING --first 1000000 --limit 20
     promo vouchers list SPRING --holder 17850
+    promo vouchers list SPRING --code-prefix K7XQ2MN
     promo vouchers list SPRING --redeemed --limit 0 --json
 """
 

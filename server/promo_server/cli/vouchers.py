@@ -67,6 +67,7 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
     /,
     *,
     first: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    code_prefix: str = "",
     holder: str = "",
     published: bool | None = None,
     redeemed: bool | None = None,
@@ -86,6 +87,8 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
         Id or name.
     first
         Position to begin with.
+    code_prefix
+        Only those whose code begins so. Of a large campaign with computed codes nearly the whole code is needed.
     holder
         Only those that this customer holds, by the caller's own id.
     published
@@ -100,7 +103,14 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
         Fail when what has just happened may be missing.
 
     """
-    wanted = VoucherFilter(holder=holder, published=published, redeemed=redeemed, disabled=disabled, edited=edited)
+    wanted = VoucherFilter(
+        holder=holder,
+        published=published,
+        redeemed=redeemed,
+        disabled=disabled,
+        edited=edited,
+        code_prefix=code_prefix,
+    )
     table: Table[Voucher] = Table(
         ("code", "state", "used", "holder", "published", "ends"),
         lambda one: (

@@ -165,6 +165,19 @@ class Codec:
         """Return the position of the code on each line in a campaign's ranges, NO_CODE where it is not in them."""
         return array("Q", self._codec.locate_lines(text, ranges))
 
+    def normalise_beginning(self, text: str) -> str | None:
+        """Return the beginning of a code in the layout's own spelling; None when no code begins so."""
+        return self._codec.normalise_beginning(text)
+
+    def locate_beginning(self, text: str, ranges: Sequence[tuple[int, int]], most: int) -> array[int] | int:
+        """Return the positions in a campaign's ranges of the codes that begin with a typed text, ascending.
+
+        Positions that the blocklist skips can be among them. A number stands for positions that are not told: 0 when
+        every code begins so, else how many symbols the text lacks for finding them by a look at `most` codes.
+        """
+        positions, missing = self._codec.locate_beginning(text, ranges, most)
+        return missing if positions is None else array("Q", positions)
+
     def write_file(
         self,
         path: Path,

@@ -176,6 +176,18 @@ class Codec(Protocol):
         """Return the index of a code, None when the layout cannot spell it."""
         ...
 
+    def normalise_beginning(self, text: str) -> str | None:
+        """Return the beginning of a code in the layout's own spelling, None when no code begins so."""
+        ...
+
+    def locate_beginning(self, text: str, ranges: Sequence[tuple[int, int]], most: int) -> Sequence[int] | int:
+        """Return the positions in ranges of the codes that begin with a text, ascending.
+
+        A number stands for positions that are not told: 0 when every code begins so, else how many symbols the text
+        lacks for finding them by a look at `most` codes.
+        """
+        ...
+
     def decode_lines(self, text: bytes) -> Sequence[int]:
         """Return the index of the code on each line, NO_CODE where there is none."""
         ...

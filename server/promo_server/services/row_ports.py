@@ -177,6 +177,12 @@ class StoredCodeRows(Protocol):
         """Return the codes at positions, in order of position."""
         ...
 
+    async def beginning(
+        self, project_id: str, campaign_id: str, text: str, positions: tuple[int, int], count: int
+    ) -> Sequence[int]:
+        """Return positions in `[first, end)` of codes that begin with a text, ascending, up to `count` of them."""
+        ...
+
     async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout | None]]:
         """Return (campaign id, layout) of every campaign that has stored codes, deleted ones included.
 

@@ -31,6 +31,7 @@ class VoucherFilter:
     redeemed: bool | None = None
     disabled: bool | None = None
     edited: bool | None = None
+    code_prefix: str = ""
 
     @property
     def only_touched(self) -> bool:
@@ -38,7 +39,7 @@ class VoucherFilter:
         return bool(self.holder or self.published or self.redeemed or self.disabled or self.edited)
 
     def matches(self, state: VoucherState) -> bool:
-        """Return whether a voucher is wanted; a deleted one never is."""
+        """Return whether a voucher is wanted as far as its code does not say; a deleted one never is."""
         facts = (
             (self.published, state.holder is not None),
             (self.redeemed, state.redeemed_count > 0),
@@ -63,6 +64,10 @@ class VoucherRows(Protocol):
 
     async def between(self, project_id: str, campaign_id: str, first: int, end: int) -> Sequence[VoucherState]:
         """Return what is known of the positions `[first, end)` of a campaign, by position."""
+        ...
+
+    async def at(self, project_id: str, campaign_id: str, positions: Sequence[int]) -> Sequence[VoucherState]:
+        """Return what is known of positions of a campaign."""
         ...
 
     async def matching(

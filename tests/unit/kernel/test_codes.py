@@ -1,6 +1,7 @@
 import hashlib
 import json
 import threading
+from array import array
 from pathlib import Path
 
 import pytest
@@ -216,8 +217,33 @@ def test_nothing_that_the_module_offers_is_without_a_typed_face() -> None:
         "encode_range",
         "end_of_range",
         "fingerprint",
+        "locate_beginning",
         "locate_lines",
         "normalise",
+        "normalise_beginning",
         "width",
         "write_file",
     }
+
+
+def test_codes_with_a_beginning_are_found_by_what_is_less_work() -> None:
+    made = codec(pattern="AB-######")
+    issued = sum(end - start for start, end in RANGES)
+    spelled = made.export_positions(RANGES, 0, issued).decode().split()
+    for length, work, lacking in (
+        (4, issued, 2),
+        (5, issued, 1),
+        (6, 25**3, 1),
+        (7, 25**2, 1),
+        (8, 25, 1),
+        (9, 1, None),
+    ):
+        text = spelled[60_500][:length]
+        found = made.locate_beginning(text.lower(), RANGES, work)
+        assert found == array("Q", [at for at, code in enumerate(spelled) if code.startswith(text)])
+        assert made.normalise_beginning(text.lower()) == text
+        assert lacking is None or made.locate_beginning(text, RANGES, work - 1) == lacking
+    assert [made.locate_beginning(text, RANGES, 1) for text in ("", "A", "ab-")] == [0, 0, 0]
+    for text in ("B", "AB-A", "AB-222222X", "é"):
+        assert made.locate_beginning(text, RANGES, 1) == array("Q")
+        assert made.normalise_beginning(text) is None

@@ -219,6 +219,7 @@ class VoucherFilter(_message.Message):
     REDEEMED_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
     EDITED_FIELD_NUMBER: _builtins.int
+    CODE_PREFIX_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
     """Optional. `source_id` of the customer who holds the code."""
     published: _builtins.bool
@@ -229,6 +230,18 @@ class VoucherFilter(_message.Message):
     """Optional. Whether the voucher itself was disabled."""
     edited: _builtins.bool
     """Optional. Whether the voucher was ever changed on its own."""
+    code_prefix: _builtins.str
+    """Optional. What the code begins with, up to 128 bytes. Stored codes, named and
+    imported ones among them, are found by an index and compared as they are;
+    computed ones are read as whole codes are, case and look-alikes normalised.
+    As no computed code is kept anywhere, those are found by a look at 1,000,000
+    codes at most: at all of the campaign, or at all that can begin so, which is
+    where the last four symbols of the default alphabet are missing. Is either
+    more, the call fails with FIELD_INVALID, which says how many symbols are to
+    be added, unless `holder`, `published`, `redeemed`, `disabled` or `edited`
+    asks for vouchers that something has happened to. A beginning without a
+    random symbol, such as the layout's prefix, is that of every computed code.
+    """
     def __init__(
         self,
         *,
@@ -237,10 +250,11 @@ class VoucherFilter(_message.Message):
         redeemed: _builtins.bool | None = ...,
         disabled: _builtins.bool | None = ...,
         edited: _builtins.bool | None = ...,
+        code_prefix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_edited", b"_edited", "_published", b"_published", "_redeemed", b"_redeemed", "disabled", b"disabled", "edited", b"edited", "published", b"published", "redeemed", b"redeemed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_edited", b"_edited", "_published", b"_published", "_redeemed", b"_redeemed", "disabled", b"disabled", "edited", b"edited", "holder", b"holder", "published", b"published", "redeemed", b"redeemed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disabled", b"_disabled", "_edited", b"_edited", "_published", b"_published", "_redeemed", b"_redeemed", "code_prefix", b"code_prefix", "disabled", b"disabled", "edited", b"edited", "holder", b"holder", "published", b"published", "redeemed", b"redeemed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disabled: _TypeAlias = _typing.Literal["disabled"]  # noqa: Y015
     _WhichOneofArgType__disabled: _TypeAlias = _typing.Literal["_disabled", b"_disabled"]  # noqa: Y015

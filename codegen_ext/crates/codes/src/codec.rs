@@ -140,7 +140,7 @@ impl Codec {
     /// codes. Says nothing on whether the index was issued.
     pub fn decode(&self, text: &[u8]) -> Option<u64> {
         let values = self.read(text)?;
-        with_halves!(&self.machine, halves => halves.invert(&[values], self.layout.charset.len())[0])
+        self.invert(&[values])[0]
     }
 
     /// Decodes a text of one code per line, in order.
@@ -168,9 +168,7 @@ impl Codec {
         let read: Vec<Option<Values>> = lines.iter().map(|line| self.read(line)).collect();
         let valid: Vec<bool> = read.iter().map(Option::is_some).collect();
         let codes: Vec<Values> = read.into_iter().flatten().collect();
-        let size = self.layout.charset.len();
-        let indices = with_halves!(&self.machine, halves => halves.invert(&codes, size));
-        let mut indices = indices.into_iter();
+        let mut indices = self.invert(&codes).into_iter();
         valid
             .into_iter()
             .map(|valid| {
@@ -181,6 +179,12 @@ impl Codec {
                 }
             })
             .collect()
+    }
+
+    /// The indices of at most [`LANES`] code values.
+    pub(crate) fn invert(&self, batch: &[Values]) -> [Option<u64>; LANES] {
+        let size = self.layout.charset.len();
+        with_halves!(&self.machine, halves => halves.invert(batch, size))
     }
 
     /// The values of a code that the layout spells and does not skip.
@@ -215,7 +219,7 @@ impl Codec {
         with_halves!(&self.machine, halves => halves.spell(&self.spelling, range, separator, out));
     }
 
-    fn for_each_batch(&self, range: Range<u64>, mut each: impl FnMut(&[u8], usize)) {
+    pub(crate) fn for_each_batch(&self, range: Range<u64>, mut each: impl FnMut(&[u8], usize)) {
         const BATCH: u64 = 4_096;
         let mut codes = Vec::new();
         let mut start = range.start;

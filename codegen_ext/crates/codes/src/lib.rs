@@ -15,6 +15,7 @@
     clippy::cast_possible_wrap
 )]
 
+mod beginning;
 mod blocklist;
 mod capacity;
 mod charset;
@@ -32,6 +33,7 @@ mod spec;
 mod spelling;
 pub mod wrap;
 
+pub use beginning::Beginning;
 pub use capacity::{Capacity, CapacityProblem, DOMAIN_MIN, shortest_length_for};
 pub use codec::Codec;
 pub use error::CodesError;

@@ -7,6 +7,7 @@ from typing import Literal
 from promo.v1 import voucher_pb2, voucher_service_pb2
 from promo_server.domain.campaign import Campaign
 from promo_server.domain.definition import CampaignDefinition
+from promo_server.domain.given_code import LONGEST_CODE
 from promo_server.domain.paging import Page
 from promo_server.rpc.mapping import definitions, times
 from promo_server.rpc.mapping.campaigns import campaign_name
@@ -29,6 +30,7 @@ def list_request(
     name, wanted = campaign_name(request.campaign), _filter(request.filter)
     checks = Checks()
     checks.text("filter.holder", wanted.holder, _CUSTOMER_BYTES)
+    checks.text("filter.code_prefix", wanted.code_prefix, LONGEST_CODE)
     checks.number("first_position", request.first_position, 0, _MOST_POSITIONS)
     if request.first_position and request.page_token:
         checks.add("first_position", "cannot be given together with page_token")
@@ -69,6 +71,7 @@ def _filter(message: voucher_service_pb2.VoucherFilter) -> VoucherFilter:
         redeemed=said("redeemed"),
         disabled=said("disabled"),
         edited=said("edited"),
+        code_prefix=message.code_prefix,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import BigInteger, RowMapping, delete, insert, literal, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, RowMapping, and_, delete, func, insert, literal, or_, select, true
 
 from promo_server.domain.campaign import CodeBatch, CodeMode
 from promo_server.domain.layout import CodeLayout
@@ -16,6 +16,12 @@ from promo_server.sql.tables.definitions import CAMPAIGNS, CODE_BATCHES, STORED_
 
 _ASK = 10_000
 """Codes asked for in one statement; SQLite takes 32,766 parameters."""
+
+_FEW = 10_000
+"""Codes with one beginning that are sorted here, in place of a walk along all codes of their campaign."""
+
+_LAST_CHARACTER = "\U0010ffff"
+"""The last of Unicode, which is no character: it sorts after all others."""
 
 
 def _batch(row: RowMapping) -> CodeBatch:
@@ -116,6 +122,41 @@ class SqlStoredCodes(Rows):
             )
             found.update((row[0], row[1]) for row in await self._connection.execute(query))
         return found
+
+    async def beginning(
+        self, project_id: str, campaign_id: str, text: str, positions: tuple[int, int], count: int
+    ) -> Sequence[int]:
+        """Return positions in `[first, end)` of codes that begin with a text, ascending, up to `count` of them.
+
+        Where few codes of the project begin so, all of them are read; else those of the campaign are walked along.
+        """
+        first, end = positions
+        by_code = select(STORED_CODES.c.campaign_id, STORED_CODES.c.position).where(
+            STORED_CODES.c.project_id == project_id, self._begins(text)
+        )
+        few = (await self._connection.execute(by_code.limit(_FEW + 1))).all()
+        if len(few) <= _FEW:
+            return sorted(row[1] for row in few if row[0] == campaign_id and first <= row[1] < end)[:count]
+        by_position = (
+            select(STORED_CODES.c.position)
+            .where(
+                STORED_CODES.c.campaign_id == campaign_id,
+                STORED_CODES.c.position >= first,
+                STORED_CODES.c.position < end,
+                self._begins(text),
+            )
+            .order_by(STORED_CODES.c.position)
+            .limit(count)
+        )
+        return (await self._connection.scalars(by_position)).all()
+
+    def _begins(self, text: str) -> ColumnElement[bool]:
+        """Return the condition that a code begins with a text, in the form that the database has an index for."""
+        code = STORED_CODES.c.code
+        if self._connection.dialect.name != "sqlite":
+            return func.starts_with(code, text)
+        # SQLite compares bytes, and LIKE would ignore case. No text of UTF-8 has this character after its beginning.
+        return and_(code >= text, code < text + _LAST_CHARACTER)
 
     async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout | None]]:
         """Return (campaign id, layout) of every campaign that has stored codes, deleted ones included.

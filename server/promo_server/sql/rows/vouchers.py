@@ -100,6 +100,15 @@ class SqlVouchers(Rows):
         query = _from_position(project_id, campaign_id, first).where(VOUCHER_STATES.c.position < end)
         return [_state(row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def at(self, project_id: str, campaign_id: str, positions: Sequence[int]) -> Sequence[VoucherState]:
+        """Return what is known of positions of a campaign."""
+        found: list[VoucherState] = []
+        for start in range(0, len(positions), _ASK):
+            some = VOUCHER_STATES.c.position.in_(positions[start : start + _ASK])
+            query = _from_position(project_id, campaign_id, positions[start]).where(some)
+            found.extend(_state(row) for row in (await self._connection.execute(query)).mappings())
+        return found
+
     async def matching(
         self,
         project_id: str,
