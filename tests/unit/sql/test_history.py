@@ -162,11 +162,9 @@ async def test_the_publication_of_a_voucher_is_found_by_indexes(database: SqlDat
         assert await unit.history.publication_of("other", "camp_a", 0) is None
     assert found == ["pub_7_0", "pub_7_0", None, "pub_7_3", "pub_7_3", None, "pub_7_6", "pub_7_6", None]
     assert row.positions == (3, 4)
-    plan = await plan_of(database, PUBLICATIONS, by_id)
     if database._engine.dialect.name == "sqlite":
+        plan = await plan_of(database, PUBLICATIONS, by_id)
         assert "(project_id=? AND id=?)" in plan[0], plan
-    else:
-        assert "publications_pkey" in "".join(plan), plan
 
 
 async def test_filters_and_orders_find_what_they_name(database: SqlDatabase) -> None:
