@@ -131,3 +131,39 @@ def test_code_is_named_in_a_campaign_or_stands_alone_and_never_both(server: Serv
     for given, problem in (("", "is empty"), (" A", "begins or ends with a space"), ("é" * 65, "has 130 bytes")):
         assert problem in failure(server, "vouchers", "create", given, *TEN_PERCENT), given
     assert "there is no code" in failure(server, "vouchers", "get", free)
+
+
+def test_arguments_that_no_message_can_carry_are_one_line(server: ServerProcess) -> None:
+    name = unused("vc-odd")
+    create_campaign(server, name)
+    # A byte that is no UTF-8, as Python has it in arguments.
+    odd = "A\udcff"
+    for arguments in (
+        ("vouchers", "get", odd),
+        ("vouchers", "list", name, "--code-prefix", odd),
+        ("vouchers", "create", odd, *TEN_PERCENT),
+        ("redemptions", "list", "--filter", f"code = {odd}"),
+        ("publish", name, "--customer", odd),
+        ("redeem", name, "--item", f"{odd}:1:1.00", "--currency", "GBP"),
+    ):
+        assert "A\\udcff has bytes that are no UTF-8 text" in failure(server, *arguments).replace("code = ", ""), (
+            arguments
+        )
+    assert "more units than any order has" in failure(
+        server, "redeem", name, "--item", f"mug:{'9' * 5_000}:1.00", "--currency", "GBP"
+    )
+    for arguments in (("vouchers", "list", name, "--first"), ("codes", "export", name, "--first")):
+        done = promo(server, *arguments, "9" * 23)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Must be <=" in done.stderr
+
+
+def test_vouchers_are_listed_by_the_beginning_of_their_codes(server: ServerProcess) -> None:
+    name = unused("vc-prefix")
+    create_campaign(server, name)
+    first = lines(server, "vouchers", "list", name, "--limit", "1")[0]
+    assert lines(server, "vouchers", "list", name, "--code-prefix", first["code"][:9].lower()) == [first]
+    assert lines(server, "vouchers", "list", name, "--code-prefix", "%") == []
+    create_campaign(server, f"{name}-large", "--codes", "2000000")
+    problem = failure(server, "vouchers", "list", f"{name}-large", "--code-prefix", first["code"][:2])
+    assert "filter.code_prefix: needs 4 more symbols" in problem

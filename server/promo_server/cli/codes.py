@@ -29,8 +29,8 @@ def export(  # noqa: PLR0913 - one parameter for each option
     key: Path | None = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     format: Format | None = None,  # noqa: A002 - the name of the option
-    first: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    count: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    first: Annotated[int, Parameter(validator=Number(gte=0, lte=2**62))] = 0,
+    count: Annotated[int, Parameter(validator=Number(gte=0, lte=2**62))] = 0,
     resume: Annotated[bool, Parameter(negative=())] = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008

@@ -44,6 +44,9 @@ def explain(error: Exception) -> str:
         return _refusal(error)
     if isinstance(error, OSError):
         return _system(error)
+    if isinstance(error, UnicodeEncodeError):
+        # A shell passes any bytes on; no message can carry those.
+        return f"{ascii(error.object)[1:-1]} has bytes that are no UTF-8 text; write it in UTF-8"
     with tempfile.NamedTemporaryFile("w", prefix="promo-", suffix=".log", delete=False) as file:
         traceback.print_exception(error, file=file)
     return f"internal error ({type(error).__name__}: {_line(str(error))}); please report it with {file.name}"

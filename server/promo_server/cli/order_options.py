@@ -19,6 +19,8 @@ from promo_server.cli.message_file import fill
 _ORDER = Group("Order", sort_key=0)
 
 _FORM = "SKU:QUANTITY:PRICE"
+_MOST_DIGITS = 18
+"""Of a quantity that a message can carry; the server says how many units an order may have."""
 
 
 def _items(_: object, items: Sequence[str]) -> None:
@@ -70,8 +72,7 @@ class OrderOptions:
     def _line(self, text: str) -> OrderItem:
         rest, _, price = text.rpartition(":")
         sku, _, quantity = rest.rpartition(":")
-        units, unit_price = int(quantity), money.parse(price, self.currency, f"--item {text}")
-        try:
-            return item(sku_id=sku, quantity=units, price=unit_price)
-        except ValueError:  # what protobuf says of a number that no int64 holds
-            raise CommandError(f"--item {text}: more units than any order has") from None
+        if len(quantity) > _MOST_DIGITS:
+            raise CommandError(f"--item {text}: more units than any order has")
+        unit_price = money.parse(price, self.currency, f"--item {text}")
+        return item(sku_id=sku, quantity=int(quantity), price=unit_price)

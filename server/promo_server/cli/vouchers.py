@@ -66,7 +66,7 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
     campaign: str,
     /,
     *,
-    first: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    first: Annotated[int, Parameter(validator=Number(gte=0, lte=2**62))] = 0,
     code_prefix: str = "",
     holder: str = "",
     published: bool | None = None,
