@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promo.client import Customer, amount_off, fixed_price, free_units, percent_off
+from promo.client import Campaign, Customer, Voucher, amount_off, fixed_price, free_units, percent_off, validity
 from promo.v1.discount_pb2 import Discount
 from promo.v1.publication_pb2 import Publication
 from promo.v1.redeemable_pb2 import RedeemableResult, RedeemableStatus
@@ -21,6 +22,7 @@ from promo_adapters.rest.mapping.publications import publication_object
 from promo_adapters.rest.mapping.sessions import session_object, to_session_request
 from promo_adapters.rest.mapping.uses import redeemable_object
 from promo_adapters.rest.mapping.values import instant, iso_duration, tracking_id
+from promo_adapters.rest.mapping.vouchers import voucher_object
 
 
 @pytest.mark.parametrize(
@@ -200,3 +202,17 @@ def test_headers_without_a_whole_key_are_refused(headers: dict[str, str]) -> Non
     with pytest.raises(Problem) as refused:
         api_key(headers)
     assert (refused.value.status, refused.value.key) == (401, "unauthorized")
+
+
+def test_a_voucher_shows_what_it_has_of_its_own_in_place_of_its_campaigns_terms() -> None:
+    campaign = Campaign(discount=percent_off(20), validity=validity(start=datetime(2026, 1, 1, tzinfo=UTC)))
+    own = Voucher(code="A", discount=amount_off(5), metadata={"seat": "7"})
+    own.start_time.FromDatetime(datetime(2026, 2, 1, tzinfo=UTC))
+    own.update_time.FromDatetime(datetime(2026, 1, 5, tzinfo=UTC))
+    shown = voucher_object(own, campaign)
+    assert shown["discount"] == discount_object(amount_off(5))
+    assert (shown["metadata"], shown["start_date"]) == ({"seat": 7}, "2026-02-01T00:00:00.000Z")
+    assert shown["updated_at"] == "2026-01-05T00:00:00.000Z"
+    plain = voucher_object(Voucher(code="A"), campaign)
+    assert (plain["discount"], plain["start_date"]) == (discount_object(percent_off(20)), "2026-01-01T00:00:00.000Z")
+    assert plain["updated_at"] is None

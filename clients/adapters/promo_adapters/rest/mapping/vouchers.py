@@ -8,6 +8,7 @@ from urllib.parse import quote
 from promo.client import Campaign
 from promo.v1.validity_pb2 import Validity, ValidityHours
 from promo.v1.voucher_pb2 import Voucher
+from promo_adapters.base import metadata
 from promo_adapters.rest.mapping.discounts import discount_object
 from promo_adapters.rest.mapping.values import instant, iso_duration
 
@@ -26,18 +27,19 @@ def voucher_object(voucher: Voucher, campaign: Campaign | None) -> dict[str, obj
         "category_id": None,
         "categories": [],
         "type": "DISCOUNT_VOUCHER",
-        "discount": discount_object(campaign.discount) if campaign is not None else None,
+        "discount": _discount(voucher, campaign),
         "gift": None,
         "loyalty_card": None,
         **_validity(campaign.validity if campaign is not None else Validity()),
+        **({"start_date": instant(voucher.start_time)} if voucher.HasField("start_time") else {}),
         "expiration_date": instant(voucher.expire_time) if voucher.HasField("expire_time") else None,
         "active": voucher.enabled,
         "additional_info": None,
-        "metadata": {},
+        "metadata": metadata.unpack(voucher.metadata),
         "assets": {"qr": {}, "barcode": {}},
         "is_referral_code": False,
         "created_at": instant(campaign.create_time) if campaign is not None else None,
-        "updated_at": None,
+        "updated_at": instant(voucher.update_time) if voucher.HasField("update_time") else None,
         "holder_id": voucher.holder or None,
         "redemption": {
             "quantity": voucher.redemption_limit or None,
@@ -52,6 +54,13 @@ def voucher_object(voucher: Voucher, campaign: Campaign | None) -> dict[str, obj
         },
         "object": "voucher",
     }
+
+
+def _discount(voucher: Voucher, campaign: Campaign | None) -> dict[str, object] | None:
+    """Return what the code gives; a voucher that was not read has no discount of its own."""
+    if voucher.HasField("discount"):
+        return discount_object(voucher.discount)
+    return discount_object(campaign.discount) if campaign is not None else None
 
 
 def _validity(validity: Validity) -> dict[str, object]:
