@@ -22,6 +22,7 @@ from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
 from promo_server.rpc.server import ControlPlaneServer
 from promo_server.runtime import Runtime
 from promo_server.secret_values import parse_master_secret
+from promo_server.services.bootstrap import ForeignKeyIdError
 from promo_server.services.kernel_codes import KernelCodes
 from promo_server.services.kernel_definitions import KernelDefinitions
 from promo_server.services.use_cases import Ports, UseCases, wire
@@ -181,11 +182,20 @@ class Server:
 
     async def _bootstrap(self, use_cases: UseCases) -> None:
         keys = self._settings.auth.parsed_keys() or (self.state.make_admin_key(),)
-        project = await use_cases.bootstrap(
-            self._settings.auth.bootstrap_project, [(key.id, key.token) for key in keys]
-        )
-        self.project_id = project.id
-        self.key_ids = tuple(key.id for key in keys)
+        try:
+            done = await use_cases.bootstrap(
+                self._settings.auth.bootstrap_project, [(key.id, key.token) for key in keys]
+            )
+        except ForeignKeyIdError as error:
+            raise StartError(str(error)) from None
+        self.project_id = done.project.id
+        self.key_ids = tuple(key.id for key in keys if key.id not in done.revoked)
+        if self._settings.auth.bootstrap_keys:
+            next_step = "put another id:token in its place in auth.bootstrap_keys"
+        else:
+            next_step = f"delete {self.state.admin_key}: the next start makes a new admin key"
+        for key_id in done.revoked:
+            _log.warning("bootstrap.key_revoked", key=key_id, next_step=next_step)
 
     async def _start_control_plane(self, use_cases: UseCases) -> None:
         server = ControlPlaneServer(use_cases, self.state.control_socket, (CallTimer(self._metrics),))

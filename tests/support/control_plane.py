@@ -131,7 +131,7 @@ async def control_plane(database_url: str, store_url: str) -> AsyncIterator[Cont
                 named_from=keys.named_from(),
             ),
         )
-        project = await use_cases.bootstrap("default", [("admin", "secret")])
+        project = (await use_cases.bootstrap("default", [("admin", "secret")])).project
         yield ControlPlane(database, client, use_cases, clock, project.id, caller_of(project.id), failed)
         await use_cases.runner.stop()
     finally:

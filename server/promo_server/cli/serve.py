@@ -90,11 +90,12 @@ def _greeting(loaded: LoadedSettings, server: app.Server) -> str:
     settings = loaded.settings
     store = f"embedded, in {server.state.store}" if settings.store.url == "embedded:" else "external (store.url)"
     database = "given by sql.url" if settings.sql.url else str(server.state.database)
+    ids = ", ".join(server.key_ids) or "REVOKED; the log says what to do"
     if settings.auth.bootstrap_keys is not None:
-        key = f"{', '.join(server.key_ids)} (given by auth.bootstrap_keys)"
+        key = f"{ids} (given by auth.bootstrap_keys)"
         export = "export PROMO_KEY=<id:token of that key>"
     else:
-        key = f"{', '.join(server.key_ids)} (generated, in {server.state.admin_key})"
+        key = f"{ids} (generated, in {server.state.admin_key})"
         export = f"export PROMO_KEY=$(cat {server.state.admin_key})"
     rest, punchh = (server.adapter_addresses.get(name) for name in ("rest", "punchh"))
     return f"""

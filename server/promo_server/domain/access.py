@@ -30,27 +30,19 @@ _READ = frozenset(
         "customers.read",
     },
 )
-_MANAGE = frozenset(
-    {
-        "keys.read",
-        "keys.write",
-        "campaigns.read",
-        "campaigns.write",
-        "vouchers.read",
-        "vouchers.write",
-        "codes.export",
-        "publications.read",
-        "publications.write",
-        "redemptions.read",
-        "redemptions.write",
-        "customers.read",
-        "customers.write",
-        "customers.erase",
-    },
-)
+_MANAGE = _READ | {
+    "keys.write",
+    "campaigns.write",
+    "vouchers.write",
+    "codes.export",
+    "publications.write",
+    "redemptions.write",
+    "customers.write",
+    "customers.erase",
+}
 
 SCOPES: dict[Role, frozenset[str]] = {
-    Role.ADMIN: _READ | _MANAGE | {"projects.write"},
+    Role.ADMIN: _MANAGE | {"projects.write"},
     Role.MANAGER: _MANAGE,
     Role.CHECKOUT: frozenset(
         {

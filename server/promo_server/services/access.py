@@ -54,6 +54,14 @@ def require_zone(time_zone: str, field: str) -> None:
         raise FieldsInvalidError((Violation(field, "is not the name of an IANA time zone"),)) from None
 
 
+def _require_reach(caller: Caller, roles: tuple[Role, ...]) -> None:
+    """Refuse unless the caller may do all that the roles may."""
+    for scope in sorted(scopes_of(roles)):
+        caller.require_scope(scope)
+    if Role.ADMIN in roles and not caller.admin:
+        raise DomainError(Reason.SCOPE_MISSING, scope="projects.write")
+
+
 class Access:
     """Creates, lists and ends what lets programs call."""
 
@@ -108,10 +116,7 @@ class Access:
     async def create_key(self, caller: Caller, project: str, name: str, roles: tuple[Role, ...]) -> IssuedKey:
         """Return a new key with its token. A caller can give no scope that it lacks."""
         owner = caller.project_or_own(project)
-        for scope in sorted(scopes_of(roles)):
-            caller.require_scope(scope)
-        if Role.ADMIN in roles and not caller.admin:
-            raise DomainError(Reason.SCOPE_MISSING, scope="projects.write")
+        _require_reach(caller, roles)
         token = base64.urlsafe_b64encode(self._entropy(TOKEN_BYTES)).decode("ascii").rstrip("=")
         key = ApiKey(
             id=resource_id("key", self._entropy(RANDOM_BYTES)),
@@ -137,11 +142,15 @@ class Access:
             return await unit.keys.page(owner, page)
 
     async def revoke_key(self, caller: Caller, key_id: str) -> ApiKey:
-        """Return the key, ended. Every server forgets it within a second."""
+        """Return the key, ended. Every server forgets it within a second.
+
+        A caller can end no key that can do what the caller cannot.
+        """
         async with self._database.write() as unit:
             key = await unit.keys.by_id(key_id)
             if key is None or (key.project_id != caller.project and not caller.admin):
                 raise DomainError(Reason.API_KEY_NOT_FOUND, key=key_id)
+            _require_reach(caller, key.roles)
             if key.revoke_ms is None:
                 key = replace(key, revoke_ms=self._clock())
                 await unit.keys.update(key)

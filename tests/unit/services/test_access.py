@@ -5,12 +5,13 @@ import json
 import pytest
 from support.control_plane import ControlPlane, caller_of
 
-from promo_server.domain.access import Role, scopes_of
+from promo_server.domain.access import Caller, Role, scopes_of
 from promo_server.domain.errors import DomainError
 from promo_server.domain.paging import Page
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import Repeat
 from promo_server.services.access import NewProject, token_hash
+from promo_server.services.bootstrap import ForeignKeyIdError
 from promo_server.store import keys
 
 pytestmark = pytest.mark.asyncio
@@ -91,8 +92,48 @@ async def test_who_is_no_admin_sees_the_own_project_only(plane: ControlPlane) ->
 
 
 async def test_the_bootstrap_can_run_again_and_takes_a_changed_token(plane: ControlPlane) -> None:
-    project = await plane.use_cases.bootstrap("default", [("admin", "other")])
-    assert project.id == plane.project
+    done = await plane.use_cases.bootstrap("default", [("admin", "other")])
+    assert (done.project.id, done.revoked) == (plane.project, ())
     document = await published(plane, "admin")
     assert document is not None
     assert (document["hash"], document["admin"]) == (token_hash("other"), True)
+
+
+async def test_a_revoked_key_stays_revoked_when_the_server_starts_again(plane: ControlPlane) -> None:
+    revoked = await plane.use_cases.access.revoke_key(plane.caller, "admin")
+    for token in ("secret", "other"):
+        done = await plane.use_cases.bootstrap("default", [("admin", token), ("new", "secret")])
+        assert done.revoked == ("admin",)
+    async with plane.database.read() as unit:
+        assert await unit.keys.by_id("admin") == revoked
+    assert await published(plane, "admin") is None
+    assert await published(plane, "new") is not None
+
+
+async def test_the_bootstrap_makes_no_admin_key_of_another_projects_key(plane: ControlPlane) -> None:
+    project = await plane.use_cases.access.create_project(plane.caller, NewProject("b"), Repeat("t"))
+    issued = await plane.use_cases.access.create_key(plane.caller, project.id, "", (Role.CHECKOUT,))
+    with pytest.raises(ForeignKeyIdError, match=issued.key.id):
+        await plane.use_cases.bootstrap("default", [("new", "secret"), (issued.key.id, "secret")])
+    async with plane.database.read() as unit:
+        assert await unit.keys.by_id(issued.key.id) == issued.key
+        assert await unit.keys.by_id("new") is None
+
+
+async def test_a_manager_ends_every_key_of_its_project_but_an_admins(plane: ControlPlane) -> None:
+    manager = caller_of(plane.project, Role.MANAGER)
+    with pytest.raises(DomainError) as refused:
+        await plane.use_cases.access.revoke_key(manager, "admin")
+    assert refused.value.metadata == {"scope": "projects.write"}
+    assert await published(plane, "admin") is not None
+    for role in set(Role) - {Role.ADMIN}:
+        issued = await plane.use_cases.access.create_key(manager, "", "", (role,))
+        assert (await plane.use_cases.access.revoke_key(manager, issued.key.id)).revoke_ms is not None
+
+
+async def test_a_caller_ends_no_key_that_can_do_what_it_cannot(plane: ControlPlane) -> None:
+    caller = Caller("k", plane.project, scopes_of((Role.PUBLISHER,)) | {"keys.write"}, admin=False)
+    issued = await plane.use_cases.access.create_key(plane.caller, "", "", (Role.MANAGER,))
+    with pytest.raises(DomainError) as refused:
+        await plane.use_cases.access.revoke_key(caller, issued.key.id)
+    assert refused.value.reason is Reason.SCOPE_MISSING

@@ -114,7 +114,7 @@ async def test_a_project_made_while_another_one_is_busy_is_archived_too(plane: C
 
     async def busy(project: str, block_ms: int = 0) -> int:
         if not made:
-            made.append((await plane.use_cases.bootstrap("new", [])).id)
+            made.append((await plane.use_cases.bootstrap("new", [])).project.id)
             await ledger.append(plane.client, made[0], 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
         found = await real(project, block_ms)
         if project == made[0]:
@@ -129,7 +129,7 @@ async def test_a_project_made_while_another_one_is_busy_is_archived_too(plane: C
 
 
 async def test_a_project_that_cannot_be_archived_holds_up_no_other_one(plane: ControlPlane) -> None:
-    others = [(await plane.use_cases.bootstrap(name, [])).id for name in ("a", "b")]
+    others = [(await plane.use_cases.bootstrap(name, [])).project.id for name in ("a", "b")]
     await plane.client.xadd(keys.outbox(plane.project, 0), {"unknown": ""})
     for project in others:
         await ledger.append(plane.client, project, 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")

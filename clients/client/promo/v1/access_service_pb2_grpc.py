@@ -106,7 +106,8 @@ class AccessServiceServicer:
 
     def RevokeApiKey(self, request, context):
         """Ends a key; it stops working within one second. Revoking a revoked key
-        changes nothing. Fails with API_KEY_NOT_FOUND. Scope: keys.write.
+        changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
+        key with a role that the caller lacks. Scope: keys.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,8 @@ class AccessServiceStub:
     """
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.RevokeApiKeyRequest, _project_pb2.ApiKey]
     """Ends a key; it stops working within one second. Revoking a revoked key
-    changes nothing. Fails with API_KEY_NOT_FOUND. Scope: keys.write.
+    changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
+    key with a role that the caller lacks. Scope: keys.write.
     """
 
 @_typing.type_check_only
@@ -86,7 +87,8 @@ class AccessServiceAsyncStub(AccessServiceStub):
     """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_access_service_pb2.RevokeApiKeyRequest, _project_pb2.ApiKey]  # type: ignore[assignment]
     """Ends a key; it stops working within one second. Revoking a revoked key
-    changes nothing. Fails with API_KEY_NOT_FOUND. Scope: keys.write.
+    changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
+    key with a role that the caller lacks. Scope: keys.write.
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -143,7 +145,8 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_project_pb2.ApiKey, _abc.Awaitable[_project_pb2.ApiKey]]:
         """Ends a key; it stops working within one second. Revoking a revoked key
-        changes nothing. Fails with API_KEY_NOT_FOUND. Scope: keys.write.
+        changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
+        key with a role that the caller lacks. Scope: keys.write.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
