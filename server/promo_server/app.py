@@ -15,16 +15,19 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from promo_server.adapters.processes import AdapterPlan, AdapterProcesses
+from promo_server.backends import EMBEDDED, embedded_store, sql_url
 from promo_server.child import Child
 from promo_server.data_plane import adapter_plans, archive_config, runtime_config
+from promo_server.domain.errors import DomainError
 from promo_server.domain.operation import Operation
-from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
+from promo_server.domain.reasons import Reason
 from promo_server.rpc.server import ControlPlaneServer
 from promo_server.runtime import Runtime
 from promo_server.secret_values import parse_master_secret
 from promo_server.services.bootstrap import ForeignKeyIdError
 from promo_server.services.kernel_codes import KernelCodes
 from promo_server.services.kernel_definitions import KernelDefinitions
+from promo_server.services.lost_store import has_lost_everything
 from promo_server.services.use_cases import Ports, UseCases, wire
 from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase, cause_of
@@ -104,10 +107,12 @@ class Server:
         self._stack.push_async_callback(store.aclose)
         partitions = self._settings.store.partitions
         ledger = RedisLedger(store, partitions)
+        definitions = RedisDefinitionStore(store, partitions)
+        await self._refuse_a_lost_store(database, definitions)
         use_cases = wire(
             Ports(
                 database=database,
-                store=RedisDefinitionStore(store, partitions),
+                store=definitions,
                 code_kernel=KernelCodes(master),
                 definition_kernel=KernelDefinitions(),
                 clock=_now_ms,
@@ -149,26 +154,16 @@ class Server:
         return parse_master_secret(given.get_secret_value()) if given else self.state.make_master_secret()
 
     async def _start_store(self) -> str:
-        if self._settings.store.url != "embedded:":
+        if self._settings.store.url != EMBEDDED:
             return self._settings.store.url
-        settings = self._settings.embedded
-        store = EmbeddedStore(
-            EmbeddedStoreOptions(
-                directory=self.state.store,
-                socket=self.state.store_socket,
-                server_path=settings.server_path,
-                append_fsync=settings.append_fsync,
-                max_memory_bytes=settings.max_memory_bytes,
-                start_seconds=settings.start_seconds,
-            ),
-        )
+        store = embedded_store(self._settings, self.state)
         await store.start()
         self._stack.push_async_callback(store.stop)
         self._metrics.count_restarts(lambda: store.restarts)
         return store.url
 
     async def _open_database(self) -> SqlDatabase:
-        database = SqlDatabase(self._sql_url())
+        database = SqlDatabase(sql_url(self._settings, self.state))
         self._stack.push_async_callback(database.close)
         try:
             await migrate(database)
@@ -176,9 +171,22 @@ class Server:
             raise StartError(f"the database cannot be used: {cause_of(error)}") from error
         return database
 
-    def _sql_url(self) -> str:
-        given = self._settings.sql.url
-        return given.get_secret_value() if given else f"sqlite:///{self.state.database}"
+    async def _refuse_a_lost_store(self, database: SqlDatabase, store: RedisDefinitionStore) -> None:
+        """Refuse a store that has nothing of what the database defines: every limit would count from nothing."""
+        try:
+            async with database.read() as unit:
+                lost = await has_lost_everything(unit, store)
+        except DomainError as error:
+            if error.reason is not Reason.STORE_UNAVAILABLE:
+                raise
+            # It may come back while the server runs, and then gets no definitions either if it has lost everything.
+            _log.warning("store.unavailable", next_step="promo doctor")
+            return
+        if lost:
+            raise StartError(
+                "the store is empty, but the database has campaigns. If store.url or state_dir names another store "
+                "than before, correct it. If the store was lost, rebuild it from the database: promo store rebuild"
+            )
 
     async def _bootstrap(self, use_cases: UseCases) -> None:
         keys = self._settings.auth.parsed_keys() or (self.state.make_admin_key(),)
@@ -214,7 +222,7 @@ class Server:
 
     async def _start_archiving(self, store_url: str) -> None:
         metrics = metrics_file(self.state.metrics, "archive")
-        config = archive_config(self._settings, store_url, self._sql_url(), metrics)
+        config = archive_config(self._settings, store_url, sql_url(self._settings, self.state), metrics)
         child = Child(_ARCHIVE_PROCESS, json.dumps(config).encode(), (), _ARCHIVE_STOP_SECONDS)
         self._stack.push_async_callback(child.stop)
         try:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from promo_server.backends import EMBEDDED, embedded_store, sql_url
 from promo_server.cli.command_error import CommandError
-from promo_server.embedded import EmbeddedStoreOptions
 from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase
 from promo_server.state import StateDir
@@ -38,10 +38,10 @@ async def connect_store(settings: Settings) -> Redis:
     """Return a client of the store of the server that runs with these settings."""
     state = StateDir(settings.state_dir)
     url = settings.store.url
-    if url == "embedded:":
+    if url == EMBEDDED:
         if not await asyncio.to_thread(state.store_socket.exists):
             raise CommandError(f"no store runs in {state.path}; start it with promo serve, or give --state-dir")
-        url = EmbeddedStoreOptions(state.store, state.store_socket).url
+        url = embedded_store(settings, state).url
     return connect(url, timeout_seconds=settings.store.timeout_ms / 1000)
 
 
@@ -50,12 +50,11 @@ async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of the server that runs with these settings."""
     state = StateDir(settings.state_dir)
     store = await connect_store(settings)
-    given = settings.sql.url
-    if given is None and not await asyncio.to_thread(state.database.exists):
+    if settings.sql.url is None and not await asyncio.to_thread(state.database.exists):
         raise CommandError(f"{state.database} does not exist; give --state-dir, or set PROMO_SQL__URL")
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.aclose)
-        database = SqlDatabase(given.get_secret_value() if given else f"sqlite:///{state.database}")
+        database = SqlDatabase(sql_url(settings, state))
         stack.push_async_callback(database.close)
         partitions = settings.store.partitions
         yield Books(database, store, RedisLedger(store, partitions), RedisCounters(store, partitions))

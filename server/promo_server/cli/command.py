@@ -115,6 +115,7 @@ def _add_operations(app: App) -> None:
     store = App(name="store", help=help_texts.STORE)
     store.command("promo_server.cli.store:status", name="status", help=help_texts.STORE_STATUS)
     store.command("promo_server.cli.store:memory", name="memory", help=help_texts.STORE_MEMORY)
+    store.command("promo_server.cli.store_rebuild:rebuild", name="rebuild", help=help_texts.STORE_REBUILD)
     app.command(store)
 
 

@@ -183,10 +183,11 @@ The exit status is 1 when a code was not issued.
     promo codes verify --key spring.key < codes.txt
 """
 
-STORE = """Look at the store of the server of this machine, or at the one that settings name.
+STORE = """Look at the store of the server of this machine, or at the one that settings name; rebuild a lost one.
 
     promo store status
     promo store memory
+    promo store rebuild
 """
 
 STORE_STATUS = """Show version, memory, persistence and load of the store.
@@ -202,6 +203,16 @@ use hardly notices. Nothing is written.
 
     promo store memory
     promo store memory --keys 100000 --json
+"""
+
+STORE_REBUILD = """Write into an empty store what the database knows of it, after the store was lost.
+
+Stop every server first. Definitions, keys, counters, budgets, single-use codes, holders, edited vouchers and rollbacks
+come back as far as the archive has them. Open sessions and the answers kept for request ids do not: only the store has
+those. A store that has any history is refused and stays as it is. What was interrupted can be run again.
+
+    promo store rebuild
+    promo store rebuild --config /etc/promo.toml --json
 """
 
 COMPLETION = """Let bash, zsh or fish complete the commands and options of promo.

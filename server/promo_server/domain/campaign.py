@@ -75,6 +75,15 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptCodes:
+    """How many codes of a campaign are kept one by one: all of a stored campaign's, and those that callers named."""
+
+    number: int
+    stored: int
+    named: int
+
+
+@dataclass(frozen=True, slots=True)
 class CodeBatch:
     """Codes that a campaign got in one step; `first_position` is the rank of the first among its codes."""
 

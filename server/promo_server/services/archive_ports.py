@@ -102,6 +102,8 @@ class ArchivedPublication:
 
     id: str
     campaign_id: str
+    customer: str
+    publish_ms: int
     positions: tuple[int, ...]
     entry: bytes
 
@@ -181,8 +183,13 @@ class ArchiveRows(Protocol):
         """Return the active slots of limits, ascending."""
         ...
 
-    async def publications(self, project_id: str, after: str, count: int) -> Sequence[ArchivedPublication]:
-        """Return publications whose ids follow `after`, by id, up to `count` of them."""
+    async def publications(
+        self,
+        project_id: str,
+        after: ArchivedPublication | None,
+        count: int,
+    ) -> Sequence[ArchivedPublication]:
+        """Return publications by customer and then by time, those that follow `after`, up to `count` of them."""
         ...
 
     async def edited_vouchers(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import structlog
 
 from promo_server.domain.bundle import campaign_bundle, key_document, project_bundle
-from promo_server.domain.campaign import CodeMode
+from promo_server.domain.campaign import CodeMode, KeptCodes
+from promo_server.domain.errors import DomainError
 from promo_server.domain.layout import IndexRange
+from promo_server.domain.reasons import Reason
 from promo_server.services import pending
 from promo_server.services.documents import DEFINITION, document_of
+from promo_server.services.lost_store import has_lost_everything
 from promo_server.services.pending import Pending, PendingKind
 from promo_server.services.ports import Database, DefinitionStore, UnitOfWork
 
@@ -39,12 +42,16 @@ class BundlePublisher:
         self._store = store
         self._partitions = partitions
 
-    async def publish(self, project_id: str | None = None) -> int:
-        """Publish what waits, of one project or of all, and return how many changes that were."""
+    async def publish(self, project_id: str | None = None, *, rebuilding: bool = False) -> int:
+        """Publish what waits, of one project or of all, and return how many changes that were.
+
+        A store that has lost everything gets nothing, and the call fails with STORE_UNAVAILABLE, unless it is
+        `rebuilding` that calls.
+        """
         published = 0
         if project_id is not None:
             # Nearly always that is all there is: the caller's own change.
-            published, more = await self._publish_of(project_id, ())
+            published, more = await self._publish_of(project_id, (), rebuilding=rebuilding)
             if not more:
                 return published
         while True:
@@ -57,10 +64,10 @@ class BundlePublisher:
             for change in codes:
                 await self._put_stored_codes(change)
             for owner in {change.project_id for change in waiting}:
-                count, _ = await self._publish_of(owner, codes)
+                count, _ = await self._publish_of(owner, codes, rebuilding=rebuilding)
                 published += count
 
-    async def _publish_of(self, project_id: str, codes: Sequence[Pending]) -> tuple[int, bool]:
+    async def _publish_of(self, project_id: str, codes: Sequence[Pending], *, rebuilding: bool) -> tuple[int, bool]:
         """Publish what waits of a project and may be; tell how many changes that were, and whether more waits.
 
         `codes` are the changes of stored codes that are in the store by now.
@@ -68,6 +75,8 @@ class BundlePublisher:
         async with self._database.read() as unit:
             waiting = await unit.pending.all(project_id, _AT_ONCE)
             changes = _publishable(waiting, codes)
+            if changes and not rebuilding:
+                await self._require_memory(unit, project_id)
             documents = [(change, *await self._document(unit, change)) for change in changes if change.kind in _BUNDLES]
         # No transaction is open while the store is waited for: others write meanwhile.
         refused = [
@@ -107,6 +116,12 @@ class BundlePublisher:
             key_id: None if key is None or key.revoke_ms is not None else key_document(key)
             for key_id, key in found.items()
         }
+
+    async def _require_memory(self, unit: UnitOfWork, project_id: str) -> None:
+        # Nearly always the project is known, which one look tells.
+        if await self._store.is_blank([project_id]) and await has_lost_everything(unit, self._store):
+            _LOG.error("store.lost", next_step="stop every server, then run: promo store rebuild")
+            raise DomainError(Reason.STORE_UNAVAILABLE)
 
     async def _document(self, unit: UnitOfWork, change: Pending) -> tuple[int, bytes | None]:
         if change.kind is PendingKind.PROJECT:
@@ -149,27 +164,22 @@ class BundlePublisher:
                 )
             await self._store.put_stored_codes(change.project_id, number, start, codes)
 
-    async def republish_all(self) -> int:
-        """Publish every definition, for a store that has lost them, and return how many there were."""
+    async def forget_store(self) -> None:
+        """Let everything wait that a store has to have, for one that has lost it."""
         async with self._database.write() as unit:
-            everything = [pending.api_key(project, key) for project, key in await unit.keys.all_ids()]
+            await unit.pending.add(pending.api_key(project, key) for project, key in await unit.keys.all_ids())
             for project_id in await unit.projects.all_ids():
-                everything.append(pending.project(project_id))
-                for number in (await unit.campaigns.numbers(project_id)).values():
-                    everything.extend(await self._everything_of(unit, project_id, number))
-            if everything:
-                await unit.pending.add(everything)
+                codes = await unit.campaigns.kept_codes(project_id)
+                await unit.pending.add([pending.project(project_id)])
+                await unit.pending.add(change for kept in codes for change in self._everything_of(project_id, kept))
             await unit.imports.forget_store()
-        return await self.publish()
 
-    async def _everything_of(self, unit: UnitOfWork, project_id: str, number: int) -> list[Pending]:
-        changes = [pending.campaign(project_id, number)]
-        campaign = await unit.campaigns.by_number(project_id, number)
-        if campaign is not None and campaign.layout_number is None:
-            changes.append(pending.stored_codes(project_id, number, 0, campaign.code_count))
-        if campaign is not None and campaign.named_count:
-            changes.append(pending.stored_codes(project_id, number, self._named_from, campaign.named_count))
-        return changes
+    def _everything_of(self, project_id: str, kept: KeptCodes) -> Iterator[Pending]:
+        yield pending.campaign(project_id, kept.number)
+        if kept.stored:
+            yield pending.stored_codes(project_id, kept.number, 0, kept.stored)
+        if kept.named:
+            yield pending.stored_codes(project_id, kept.number, self._named_from, kept.named)
 
 
 def _publishable(waiting: Sequence[Pending], codes: Sequence[Pending]) -> Sequence[Pending]:

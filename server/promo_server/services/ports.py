@@ -104,6 +104,10 @@ class Database(Protocol):
 class DefinitionStore(Protocol):
     """Where the engine reads definitions."""
 
+    async def is_blank(self, project_ids: Sequence[str]) -> bool:
+        """Return whether the store knows nothing of any of the projects: no definition, nothing that happened."""
+        ...
+
     async def put_campaign(self, project_id: str, number: int, version: int, document: bytes) -> bool:
         """Put the bundle of a campaign; return False, and change nothing, when a newer version is there."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from promo_server.domain.access import ApiKey, Project
-from promo_server.domain.campaign import Campaign, CodeBatch
+from promo_server.domain.campaign import Campaign, CodeBatch, KeptCodes
 from promo_server.domain.code_import import CodeImport, RefusedRow
 from promo_server.domain.layout import CodeLayout, RegisteredLayout, TakenRange
 from promo_server.domain.operation import Operation
@@ -107,6 +107,14 @@ class CampaignRows(Protocol):
 
     async def single_use(self, project_id: str) -> set[int]:
         """Return the numbers of campaigns whose codes are single-use, deleted ones included."""
+        ...
+
+    async def any(self) -> bool:
+        """Return whether there is a campaign in any project, deleted ones included."""
+        ...
+
+    async def kept_codes(self, project_id: str) -> Sequence[KeptCodes]:
+        """Return how many codes of each campaign are kept one by one, deleted campaigns included, by number."""
         ...
 
     async def numbers(self, project_id: str) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
 from promo_server.store import keys
 from promo_server.store.client import send_packed, store_errors
+from promo_server.store.ledger import nothing_happened
 
 _ATTEMPTS = 100
 """Each that fails is one at which another publisher succeeded."""
@@ -24,6 +25,15 @@ class RedisDefinitionStore:
         """Use the client; `partitions` must be what the engine uses."""
         self._client = client
         self._partitions = partitions
+
+    async def is_blank(self, project_ids: Sequence[str]) -> bool:
+        """Return whether nothing of any of the projects is there."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for project_id in project_ids:
+                pipe.exists(keys.project_bundle(project_id))
+            if any(await pipe.execute()):
+                return False
+        return await nothing_happened(self._client, project_ids, self._partitions)
 
     async def put_campaign(self, project_id: str, number: int, version: int, document: bytes) -> bool:
         """Put the bundle of a campaign; return False, and change nothing, when a newer version is there."""

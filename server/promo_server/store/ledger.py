@@ -164,6 +164,24 @@ class RedisLedger:
         facts = await self.facts(project_id, found[0], [found[1]])
         return facts[0].entry if facts and not facts[0].problem else None
 
+    async def continue_after(self, project_id: str, checkpoints: Mapping[int, Checkpoint]) -> None:
+        """Make the streams of a rebuilt store go on where those that were lost have ended.
+
+        Ids are made of places in the ledger, and the archive reads on after the last one it has: should the store's
+        clock be behind that of the lost one, new entries would still follow.
+        """
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for partition, done in checkpoints.items():
+                ends = {
+                    keys.ledger(project_id, partition): done.ledger,
+                    keys.outbox(project_id, partition): done.outbox,
+                }
+                for name, last in ends.items():
+                    if last > StreamId():
+                        pipe.xadd(name, {b"b": b""}, id=str(last))
+                        pipe.xtrim(name, maxlen=0, approximate=False)
+            await pipe.execute()
+
     async def oldest_waiting(self, project_id: str) -> Mapping[int, StreamId]:
         """Return the oldest outbox entry of each partition that has one."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
@@ -171,6 +189,20 @@ class RedisLedger:
                 pipe.xrange(keys.outbox(project_id, partition), count=1)
             found = await pipe.execute()
         return {partition: StreamId.parse(entries[0][0].decode()) for partition, entries in enumerate(found) if entries}
+
+
+async def nothing_happened(client: Redis, project_ids: Sequence[str], partitions: int) -> bool:
+    """Return whether nothing has happened in the projects as far as the store knows."""
+    for project_id in project_ids:
+        async with store_errors(), client.pipeline(transaction=False) as pipe:
+            for partition in range(partitions):
+                # A stream of which everything was trimmed is still there.
+                pipe.exists(keys.ledger(project_id, partition))
+                pipe.exists(keys.outbox(project_id, partition))
+                pipe.exists(keys.holds(project_id, partition))
+            if any(await pipe.execute()):
+                return False
+    return True
 
 
 def _notices(done: Checkpoint, entries: _Entries) -> Iterator[Notice]:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from promo_server.store import keys
 from promo_server.store.client import store_errors
 from promo_server.store.ids import place_of_redemption
+from promo_server.store.ledger import nothing_happened
 from promo_server.store.publications import holder_value
 
 
@@ -20,6 +21,8 @@ class RestoredPublication:
     campaign_number: int
     customer: str
     source_id: str
+    source_ttl_ms: int
+    """How long the `source_id` still leads to the publication; it does not (any more) unless this is positive."""
     positions: tuple[int, ...]
     record: bytes
 
@@ -44,18 +47,9 @@ class RedisRestore:
 
     async def is_empty(self, project_id: str) -> bool:
         """Return whether nothing has happened in the project as far as the store knows."""
-        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for partition in range(self._partitions):
-                pipe.exists(keys.ledger(project_id, partition))
-                pipe.exists(keys.outbox(project_id, partition))
-            return not any(await pipe.execute())
+        return await nothing_happened(self._client, [project_id], self._partitions)
 
-    async def publications(
-        self,
-        project_id: str,
-        publications: Sequence[RestoredPublication],
-        source_ttl_ms: int,
-    ) -> None:
+    async def publications(self, project_id: str, publications: Sequence[RestoredPublication]) -> None:
         """Write who holds what."""
         size = keys.positions_per_bucket()
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
@@ -66,17 +60,17 @@ class RedisRestore:
                     value = whole if position == first else b">" + str(first).encode()
                     bucket = keys.holders(project_id, number, position // size, self._partitions)
                     pipe.hset(bucket, str(position % size), value)
-                if one.source_id:
+                if one.source_ttl_ms > 0:
                     source = keys.source(project_id, number, one.source_id, self._partitions)
-                    pipe.set(source, str(first), px=source_ttl_ms, nx=True)
+                    pipe.set(source, str(first), px=one.source_ttl_ms)
             await pipe.execute()
 
-    async def customers(self, project_id: str, number: int, first_positions: Mapping[str, Sequence[int]]) -> None:
-        """Write the first positions of each customer's publications of a campaign."""
+    async def customers(self, project_id: str, first_positions: Mapping[tuple[int, str], Sequence[int]]) -> None:
+        """Write the first positions, ascending, of publications by campaign number and customer."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for customer, positions in first_positions.items():
+            for (number, customer), positions in first_positions.items():
                 key = keys.customer_publications(project_id, number, customer, self._partitions)
-                pipe.set(key, ",".join(str(position) for position in sorted(positions)))
+                pipe.set(key, ",".join(map(str, positions)))
             await pipe.execute()
 
     async def cursors(self, project_id: str, cursors: Mapping[int, tuple[int, int]]) -> None:

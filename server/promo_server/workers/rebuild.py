@@ -1,18 +1,21 @@
 """Rebuilds an empty store from SQL: definitions, counters, holders, rollbacks.
 
-What only the store knew is gone: live holds, answers to request ids, and entries that the archive had not got yet.
+What only the store knew is gone: live holds, answers to request ids, failed guesses, and entries that the archive had
+not got yet.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from promo.v1 import event_pb2
 from promo_server.services.archive_ports import ArchivedPublication, LimitUse
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.ports import Clock, Database
 from promo_server.store.counters import Limit, RedisCounters, RestoredCounter
+from promo_server.store.ledger import RedisLedger
 from promo_server.store.restore import RedisRestore, RestoredPublication, RestoredVoucher
 from promo_server.workers.redaction import holder_record
 from promo_server.workers.verification import PERIODS, limit_of
@@ -28,13 +31,19 @@ class StoreNotEmptyError(Exception):
 
 @dataclass(slots=True)
 class Rebuilt:
-    """How much was written."""
+    """How much was written, and by project until when the archive knows what happened: its last entry's time."""
 
     definitions: int = 0
     limits: int = 0
     publications: int = 0
     rolled_back: int = 0
     vouchers: int = 0
+    archived_ms: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def things(self) -> int:
+        """Everything that was written, counted."""
+        return self.definitions + self.limits + self.publications + self.rolled_back + self.vouchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class RebuildTimes:
 
 
 class StoreRebuild:
-    """Rebuilds projects one by one. Run it before any call is answered."""
+    """Rebuilds projects one by one. Run it while no server runs; one that was interrupted begins again."""
 
     def __init__(
         self,
@@ -54,16 +63,20 @@ class StoreRebuild:
         publisher: BundlePublisher,
         counters: RedisCounters,
         restore: RedisRestore,
+        ledger: RedisLedger,
         clock: Clock,
         times: RebuildTimes,
+        on_progress: Callable[[Rebuilt], None],
     ) -> None:
-        """Keep what rebuilding needs."""
+        """Keep what rebuilding needs; `on_progress` is called now and then with what is done so far."""
         self._database = database
         self._publisher = publisher
         self._counters = counters
         self._restore = restore
+        self._ledger = ledger
         self._clock = clock
         self._times = times
+        self._on_progress = on_progress
 
     async def __call__(self) -> Rebuilt:
         """Return how much was written; raise StoreNotEmptyError before anything is when the store is not empty."""
@@ -78,9 +91,21 @@ class StoreRebuild:
             await self._publications(project_id, rebuilt)
             await self._rollbacks(project_id, rebuilt)
             await self._vouchers(project_id, rebuilt)
-        # Last, since without definitions no call can touch what is still being written.
-        rebuilt.definitions = await self._publisher.republish_all()
+        # In this order: until the streams are there a rebuild can begin again, and with them every server publishes
+        # what waits. Definitions come last, since without them no call can touch what is still being written.
+        await self._publisher.forget_store()
+        for project_id in projects:
+            await self._streams(project_id, rebuilt)
+        rebuilt.definitions = await self._publisher.publish(rebuilding=True)
+        self._on_progress(rebuilt)
         return rebuilt
+
+    async def _streams(self, project_id: str, rebuilt: Rebuilt) -> None:
+        async with self._database.read() as unit:
+            checkpoints = await unit.archive.checkpoints(project_id)
+        if checkpoints:
+            rebuilt.archived_ms[project_id] = max(one.ledger.milliseconds for one in checkpoints.values())
+        await self._ledger.continue_after(project_id, checkpoints)
 
     async def _limits(self, project_id: str, rebuilt: Rebuilt) -> None:
         after = ""
@@ -95,6 +120,7 @@ class StoreRebuild:
             counters = [self._counter(use, limit_of(use, single_use), set(slots.get(use.limit, ()))) for use in uses]
             await self._counters.restore(project_id, [one for one in counters if one is not None])
             rebuilt.limits += len(uses)
+            self._on_progress(rebuilt)
             after = uses[-1].limit
 
     def _counter(self, use: LimitUse, limit: Limit, slots: set[int]) -> RestoredCounter | None:
@@ -114,26 +140,41 @@ class StoreRebuild:
     async def _publications(self, project_id: str, rebuilt: Rebuilt) -> None:
         async with self._database.read() as unit:
             numbers = await unit.campaigns.numbers(project_id)
-        first_positions: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         cursors: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-        after = ""
+        positions: dict[tuple[int, str], list[int]] = defaultdict(list)
+        last: ArchivedPublication | None = None
         while True:
             async with self._database.read() as unit:
-                found = await unit.archive.publications(project_id, after, _AT_ONCE)
+                found = await unit.archive.publications(project_id, last, _AT_ONCE)
             if not found:
                 break
-            restored = [_publication(one, numbers[one.campaign_id]) for one in found]
+            restored = [self._publication(one, numbers[one.campaign_id]) for one in found]
             for one in restored:
-                first_positions[one.campaign_number][one.customer].append(one.positions[0])
+                positions[one.campaign_number, one.customer].append(one.positions[0])
                 following, published = cursors[one.campaign_number]
                 following = max(following, one.positions[-1] + 1)
                 cursors[one.campaign_number] = following, published + len(one.positions)
-            await self._restore.publications(project_id, restored, self._times.source_id_ms)
+            await self._restore.publications(project_id, restored)
+            last = found[-1]
+            # They come by customer, so only the last one of these may have more.
+            whole = {key: sorted(positions.pop(key)) for key in list(positions) if key[1] != last.customer}
+            await self._restore.customers(project_id, whole)
             rebuilt.publications += len(found)
-            after = found[-1].id
-        for number, customers in first_positions.items():
-            await self._restore.customers(project_id, number, customers)
+            self._on_progress(rebuilt)
+        await self._restore.customers(project_id, {key: sorted(firsts) for key, firsts in positions.items()})
         await self._restore.cursors(project_id, cursors)
+
+    def _publication(self, one: ArchivedPublication, number: int) -> RestoredPublication:
+        published = event_pb2.LedgerEntry.FromString(one.entry).publication
+        ttl_ms = one.publish_ms + self._times.source_id_ms - self._clock()
+        return RestoredPublication(
+            campaign_number=number,
+            customer=one.customer,
+            source_id=published.source_id,
+            source_ttl_ms=ttl_ms if published.source_id else 0,
+            positions=one.positions,
+            record=holder_record(one.entry),
+        )
 
     async def _rollbacks(self, project_id: str, rebuilt: Rebuilt) -> None:
         after = ""
@@ -144,6 +185,7 @@ class StoreRebuild:
                 return
             await self._restore.rolled_back(project_id, items, self._times.rollback_ms)
             rebuilt.rolled_back += len(items)
+            self._on_progress(rebuilt)
             after = items[-1]
 
     async def _vouchers(self, project_id: str, rebuilt: Rebuilt) -> None:
@@ -160,10 +202,5 @@ class StoreRebuild:
                 [RestoredVoucher(numbers[one.campaign_id], one.position, one.deleted, one.record) for one in found],
             )
             rebuilt.vouchers += len(found)
+            self._on_progress(rebuilt)
             after = (found[-1].campaign_id, found[-1].position)
-
-
-def _publication(one: ArchivedPublication, number: int) -> RestoredPublication:
-    published = event_pb2.LedgerEntry.FromString(one.entry).publication
-    record = holder_record(one.entry)
-    return RestoredPublication(number, published.customer, published.source_id, one.positions, record)

@@ -250,11 +250,28 @@ async def test_an_empty_store_gets_every_definition_again(plane: ControlPlane) -
     stored = await plane.campaign(layout=CodeLayout(length=4, prefix="X"), code_count=50)
     before = {name: await plane.client.dump(name) for name in await plane.client.keys() if name != b"promo:epoch"}
     await plane.client.flushall()
-    await plane.use_cases.publisher.republish_all()
+    await plane.use_cases.publisher.forget_store()
+    await plane.use_cases.publisher.publish(rebuilding=True)
     after = {name: await plane.client.dump(name) for name in await plane.client.keys() if name != b"promo:epoch"}
     assert before.keys() == after.keys()
     assert (await bundle_of(plane, campaign.number))["id"] == campaign.id
     assert (await bundle_of(plane, stored.number))["id"] == stored.id
+
+
+async def test_a_store_that_has_lost_everything_gets_no_definition_before_it_is_rebuilt(plane: ControlPlane) -> None:
+    campaign = await plane.campaign()
+    await plane.client.flushall()
+    switch = plane.use_cases.change_campaign.switch
+    with pytest.raises(DomainError) as refused:
+        await switch(plane.caller, CampaignTarget(campaign.id), Repeat("t"), enabled=False)
+    assert refused.value.reason is Reason.STORE_UNAVAILABLE
+    with pytest.raises(DomainError) as refused:
+        await plane.use_cases.bootstrap("another project", [("another", "secret")])
+    assert refused.value.reason is Reason.STORE_UNAVAILABLE
+    assert await plane.client.dbsize() == 0
+    await plane.use_cases.publisher.forget_store()
+    await plane.use_cases.publisher.publish(rebuilding=True)
+    assert (await bundle_of(plane, campaign.number))["enabled"] is False
 
 
 async def test_an_older_bundle_never_replaces_a_newer_one(plane: ControlPlane) -> None:

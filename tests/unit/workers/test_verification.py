@@ -38,6 +38,19 @@ async def count(plane: ControlPlane, used: int, total: int, sequence: int, free:
     await plane.client.set(money, f"{total}:{sequence}")
 
 
+def rebuild_of(plane: ControlPlane) -> StoreRebuild:
+    return StoreRebuild(
+        plane.database,
+        plane.use_cases.publisher,
+        RedisCounters(plane.client, PARTITIONS),
+        RedisRestore(plane.client, PARTITIONS),
+        RedisLedger(plane.client, PARTITIONS),
+        plane.clock,
+        RebuildTimes(1_000_000, 1_000_000),
+        lambda _: None,
+    )
+
+
 async def verify(plane: ControlPlane) -> Report:
     projection = plane.projection()
     while await projection.run_round(plane.project):
@@ -90,14 +103,7 @@ async def test_an_empty_store_gets_its_counters_holders_and_rollbacks_again(plan
     await ledger.append(plane.client, plane.project, 1, published, "7,8")
     assert (await verify(plane)).agrees
     counted = {name: await plane.client.dump(name) for name in await plane.client.keys("*}[nmkp]:*")}
-    rebuild = StoreRebuild(
-        plane.database,
-        plane.use_cases.publisher,
-        RedisCounters(plane.client, PARTITIONS),
-        RedisRestore(plane.client, PARTITIONS),
-        plane.clock,
-        RebuildTimes(1_000_000, 1_000_000),
-    )
+    rebuild = rebuild_of(plane)
     with pytest.raises(StoreNotEmptyError):
         await rebuild()
     await plane.client.flushall()
@@ -154,14 +160,7 @@ async def test_an_empty_store_gets_further_uses_and_edited_vouchers_again(plane:
     kept = {name: await plane.client.dump(name) for name in await plane.client.keys("*}[ehkf]:*")}
     assert len(kept) == 5
     await plane.client.flushall()
-    done = await StoreRebuild(
-        plane.database,
-        plane.use_cases.publisher,
-        RedisCounters(plane.client, PARTITIONS),
-        RedisRestore(plane.client, PARTITIONS),
-        plane.clock,
-        RebuildTimes(1_000_000, 1_000_000),
-    )()
+    done = await rebuild_of(plane)()
     assert done.vouchers == 2
     assert {name: await plane.client.dump(name) for name in kept} == kept
     assert (await verify(plane)).agrees

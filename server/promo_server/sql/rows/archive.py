@@ -253,16 +253,26 @@ class SqlArchive(Rows):
             found.setdefault(name, []).append(slot)
         return found
 
-    async def publications(self, project_id: str, after: str, count: int) -> Sequence[ArchivedPublication]:
-        """Return publications whose ids follow `after`, by id, up to `count` of them."""
-        query = (
-            select(PUBLICATIONS)
-            .where(PUBLICATIONS.c.project_id == project_id, PUBLICATIONS.c.id > after)
-            .order_by(PUBLICATIONS.c.id)
-            .limit(count)
-        )
+    async def publications(
+        self,
+        project_id: str,
+        after: ArchivedPublication | None,
+        count: int,
+    ) -> Sequence[ArchivedPublication]:
+        """Return publications by customer and then by time, those that follow `after`, up to `count` of them."""
+        place = (PUBLICATIONS.c.customer, PUBLICATIONS.c.publish_ms, PUBLICATIONS.c.id)
+        query = select(PUBLICATIONS).where(PUBLICATIONS.c.project_id == project_id).order_by(*place).limit(count)
+        if after is not None:
+            query = query.where(tuple_(*place) > (after.customer, after.publish_ms, after.id))
         return [
-            ArchivedPublication(row["id"], row["campaign_id"], tuple(row["positions"]), bytes(row["entry"]))
+            ArchivedPublication(
+                id=row["id"],
+                campaign_id=row["campaign_id"],
+                customer=row["customer"],
+                publish_ms=row["publish_ms"],
+                positions=tuple(row["positions"]),
+                entry=bytes(row["entry"]),
+            )
             for row in (await self._connection.execute(query)).mappings()
         ]
 

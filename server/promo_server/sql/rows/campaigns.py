@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, case, false, insert, or_, select, update
 
-from promo_server.domain.campaign import Campaign, CodeMode
+from promo_server.domain.campaign import Campaign, CodeMode, KeptCodes
 from promo_server.domain.paging import Page, PageOf
 from promo_server.services.documents import DEFINITION, LAYOUT, document_of
 from promo_server.sql.rows.base import Rows
@@ -139,6 +139,20 @@ class SqlCampaigns(Rows):
         query = select(CAMPAIGNS.c.number, CAMPAIGNS.c.definition).where(CAMPAIGNS.c.project_id == project_id)
         rows = await self._connection.execute(query)
         return {row[0] for row in rows if DEFINITION.validate_python(row[1]).limits.per_code == 1}
+
+    async def any(self) -> bool:
+        """Return whether there is a campaign in any project, deleted ones included."""
+        return await self._connection.scalar(select(CAMPAIGNS.c.number).limit(1)) is not None
+
+    async def kept_codes(self, project_id: str) -> Sequence[KeptCodes]:
+        """Return how many codes of each campaign are kept one by one, deleted campaigns included, by number."""
+        query = (
+            select(CAMPAIGNS.c.number, CAMPAIGNS.c.layout_number, CAMPAIGNS.c.code_count, CAMPAIGNS.c.named_count)
+            .where(CAMPAIGNS.c.project_id == project_id)
+            .order_by(CAMPAIGNS.c.number)
+        )
+        rows = await self._connection.execute(query)
+        return [KeptCodes(row[0], row[2] if row[1] is None else 0, row[3]) for row in rows]
 
     async def numbers(self, project_id: str) -> Mapping[str, int]:
         """Return the number of every campaign by id, deleted ones included."""

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.services.pending import Pending, PendingKind
 from promo_server.sql.rows.base import Rows
@@ -18,26 +17,25 @@ class SqlPending(Rows):
 
     async def add(self, pending: Iterable[Pending]) -> None:
         """Add changes, or give those already there another revision."""
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(PENDING).values(
-            [
-                {
-                    "rank": change.kind.value,
-                    "kind": change.kind.name.lower(),
-                    "project_id": change.project_id,
-                    "target": change.target,
-                    # Never one that was there before, or a slow publisher would forget a change it has not seen.
-                    "revision": secrets.randbits(62),
-                }
-                for change in pending
-            ],
+        statement = self._upsert(PENDING)
+        statement = statement.on_conflict_do_update(
+            index_elements=[PENDING.c.kind, PENDING.c.project_id, PENDING.c.target],
+            set_={"revision": statement.excluded.revision},
         )
-        await self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[PENDING.c.kind, PENDING.c.project_id, PENDING.c.target],
-                set_={"revision": statement.excluded.revision},
-            ),
-        )
+        rows = [
+            {
+                "rank": change.kind.value,
+                "kind": change.kind.name.lower(),
+                "project_id": change.project_id,
+                "target": change.target,
+                # Never one that was there before, or a slow publisher would forget a change it has not seen.
+                "revision": secrets.randbits(62),
+            }
+            for change in pending
+        ]
+        if rows:
+            # Row by row: PostgreSQL takes no more than 32,767 parameters in one statement.
+            await self._connection.execute(statement, rows)
 
     async def all(self, project_id: str | None, limit: int) -> Sequence[Pending]:
         """Return changes in the order in which they must be published."""

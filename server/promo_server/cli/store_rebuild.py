@@ -1,0 +1,143 @@
+"""`promo store rebuild`: an empty store becomes what the database knows of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import uvloop
+from redis.asyncio import Redis
+
+from promo_server.backends import EMBEDDED, embedded_store, sql_url
+from promo_server.cli.command_error import CommandError
+from promo_server.cli.options import SettingsOptions
+from promo_server.cli.output import Json, print_fields, print_hint, print_json
+from promo_server.cli.progress import Progress
+from promo_server.services.bundles import BundlePublisher
+from promo_server.settings import Settings
+from promo_server.sql.database import SqlDatabase
+from promo_server.sql.migrate import migrate
+from promo_server.state import StateDir
+from promo_server.store import keys
+from promo_server.store.client import connect
+from promo_server.store.counters import RedisCounters
+from promo_server.store.definitions import RedisDefinitionStore
+from promo_server.store.ledger import RedisLedger
+from promo_server.store.restore import RedisRestore
+from promo_server.workers.rebuild import RebuildTimes, Rebuilt, StoreNotEmptyError, StoreRebuild
+
+_DAY_MS = 86_400_000
+
+_LOST = {
+    "holds": "sessions that were open: what they held is free again",
+    "request_ids": "answers kept for request ids: a call that is repeated now is a new call",
+    "guesses": "failed guesses and rates: they count from nothing",
+    "after_archive": "what happened after the archive's last entry",
+}
+"""What no rebuild can bring back, by its name in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ProjectTimes:
+    """Until when the archive knows of a project, by the project's name; None when nothing had happened."""
+
+    name: str
+    archived_ms: int | None
+
+
+def rebuild(
+    *,
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
+    json: Json = False,
+) -> None:
+    """Write into an empty store what the database knows. No server may run on it meanwhile."""
+    done, projects = uvloop.run(_rebuild(settings.load().settings))
+    if json:
+        print_json(
+            {
+                "definitions": done.definitions,
+                "limits": done.limits,
+                "publications": done.publications,
+                "rolled_back": done.rolled_back,
+                "edited_vouchers": done.vouchers,
+                "archived_until": {one.name: _spell(one.archived_ms) for one in projects},
+                "not_restored": list(_LOST),
+            }
+        )
+        return
+    print_fields(
+        (
+            ("definitions and keys", f"{done.definitions:,}"),
+            ("counters of limits", f"{done.limits:,}"),
+            ("publications", f"{done.publications:,}"),
+            ("marks of rollbacks", f"{done.rolled_back:,}"),
+            ("edited vouchers", f"{done.vouchers:,}"),
+            *((f"{one.name} archived until", _spell(one.archived_ms) or "nothing had happened") for one in projects),
+        )
+    )
+    print_hint("\nNot restored, since only the store had it:")
+    for text in _LOST.values():
+        print_hint(f"  {text}")
+    print_hint("\nNext: promo serve, then: promo ledger verify")
+
+
+async def _rebuild(settings: Settings) -> tuple[Rebuilt, list[_ProjectTimes]]:
+    async with _open(settings) as (database, store):
+        await migrate(database)
+        partitions, kept = settings.store.partitions, settings.store
+        with Progress("restored", None) as progress:
+            run = StoreRebuild(
+                database,
+                BundlePublisher(database, RedisDefinitionStore(store, partitions), partitions, keys.named_from()),
+                RedisCounters(store, partitions),
+                RedisRestore(store, partitions),
+                RedisLedger(store, partitions),
+                lambda: time.time_ns() // 1_000_000,
+                RebuildTimes(kept.publication_days * _DAY_MS, kept.rollback_days * _DAY_MS),
+                lambda rebuilt: progress.update(rebuilt.things, _note(rebuilt)),
+            )
+            try:
+                done = await run()
+            except StoreNotEmptyError as error:
+                raise CommandError(
+                    f"the store has a history of project {error}, and nothing was changed: only an empty store can be "
+                    "rebuilt. Compare it with the database: promo ledger verify"
+                ) from None
+        async with database.read() as unit:
+            found = [await unit.projects.by_id(project_id) for project_id in await unit.projects.all_ids()]
+        return done, [_ProjectTimes(one.name, done.archived_ms.get(one.id)) for one in found if one is not None]
+
+
+@asynccontextmanager
+async def _open(settings: Settings) -> AsyncIterator[tuple[SqlDatabase, Redis]]:
+    """Yield database and store; the bundled store runs for as long, which a server that runs does not allow."""
+    state = StateDir(settings.state_dir)
+    if settings.sql.url is None and not await asyncio.to_thread(state.database.exists):
+        raise CommandError(f"{state.database} does not exist; give --state-dir, or set PROMO_SQL__URL")
+    async with AsyncExitStack() as stack:
+        url = settings.store.url
+        if url == EMBEDDED:
+            state.prepare()
+            bundled = embedded_store(settings, state)
+            await bundled.start()
+            stack.push_async_callback(bundled.stop)
+            url = bundled.url
+        store = connect(url, timeout_seconds=settings.store.timeout_ms / 1000)
+        stack.push_async_callback(store.aclose)
+        database = SqlDatabase(sql_url(settings, state))
+        stack.push_async_callback(database.close)
+        yield database, store
+
+
+def _note(rebuilt: Rebuilt) -> str:
+    return f"{rebuilt.limits:,} limits, {rebuilt.publications:,} publications"
+
+
+def _spell(time_ms: int | None) -> str | None:
+    if time_ms is None:
+        return None
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
