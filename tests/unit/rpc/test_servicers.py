@@ -26,6 +26,7 @@ from promo.v1 import (
     redemption_service_pb2,
     redemption_service_pb2_grpc,
 )
+from promo_server.domain.operation import Operation, OperationState
 
 pytestmark = pytest.mark.asyncio
 
@@ -254,3 +255,35 @@ async def test_a_campaign_that_grows_by_itself_does_so_once_for_callers_at_once(
 async def test_health_needs_no_identity(served: Served) -> None:
     check = served.channel.unary_unary("/grpc.health.v1.Health/Check")
     assert await check(b"") == b"\x08\x01"
+
+
+async def test_an_operation_of_a_name_that_no_id_has_is_not_found(served: Served) -> None:
+    stub = operations_pb2_grpc.OperationsStub(served.channel)  # type: ignore[no-untyped-call]
+    for name in ("operations/a\x00b", "operations/", "else", "operations/" + "x" * 200):
+        request = operations_pb2.GetOperationRequest(name=name)
+        status, _, _ = await refusal(stub.GetOperation(request, metadata=served.metadata))
+        assert status is grpc.StatusCode.NOT_FOUND
+
+
+async def test_of_many_waits_those_too_many_are_answered_at_once(served: Served) -> None:
+    # Of a server that died: nobody works on it, so it ends in no wait.
+    plane, operation_id = served.plane, "op_left"
+    campaign = await plane.campaign()
+    async with plane.database.write() as unit:
+        await unit.operations.insert(
+            Operation(operation_id, plane.project, campaign.id, OperationState.RUNNING, 5, 0, plane.clock.now_ms)
+        )
+    stub = operations_pb2_grpc.OperationsStub(served.channel)  # type: ignore[no-untyped-call]
+    request = operations_pb2.WaitOperationRequest(name=f"operations/{operation_id}")
+    request.timeout.seconds = 60
+    waits = [asyncio.ensure_future(stub.WaitOperation(request, metadata=served.metadata)) for _ in range(100)]
+    answers = asyncio.as_completed(waits)
+    for _ in range(100 - 64):
+        assert not (await next(answers)).done
+    waiting = [call for call in waits if not call.done()]
+    assert len(waiting) == 64
+    state = await stub.GetOperation(operations_pb2.GetOperationRequest(name=request.name), metadata=served.metadata)
+    assert not state.done
+    for call in waiting:
+        call.cancel()
+    await asyncio.wait(waiting)

@@ -57,7 +57,8 @@ def batch(value: CodeBatch) -> code_batch_pb2.CodeBatch:
 
 def operation_id(name: str) -> str:
     """Return the id in an operation's name."""
-    if not name.startswith(_PREFIX) or len(name) > _NAME_BYTES:
+    # A NUL is in no id, and SQL takes none.
+    if not name.startswith(_PREFIX) or len(name) > _NAME_BYTES or "\x00" in name:
         raise DomainError(Reason.OPERATION_NOT_FOUND, operation=name[:_NAME_BYTES])
     return name.removeprefix(_PREFIX)
 
