@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,8 +92,9 @@ class StateDir:
         if (existing := self.load_master_secret()) is not None:
             return existing
         secret = secrets.token_bytes(MASTER_SECRET_BYTES)
-        write_secret(self.master_key, base64.b64encode(secret).decode("ascii"))
-        return secret
+        with suppress(FileExistsError):  # another server has just made one
+            write_secret(self.master_key, base64.b64encode(secret).decode("ascii"))
+        return self.load_master_secret() or secret
 
     def load_admin_key(self) -> BootstrapKey | None:
         """Return the generated admin key, None before the first run."""
@@ -109,8 +111,9 @@ class StateDir:
         if (existing := self.load_admin_key()) is not None:
             return existing
         key = BootstrapKey(f"key_{secrets.token_hex(8)}", secrets.token_urlsafe(32))
-        write_secret(self.admin_key, key.pair)
-        return key
+        with suppress(FileExistsError):
+            write_secret(self.admin_key, key.pair)
+        return self.load_admin_key() or key
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,19 @@ def test_generated_secrets_are_made_once_and_private(tmp_path: Path) -> None:
     assert len(master) == 32
     assert stat.S_IMODE(state.master_key.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.admin_key.stat().st_mode) == 0o600
+
+
+def test_servers_that_start_at_the_same_moment_have_the_same_secrets(tmp_path: Path) -> None:
+    state, servers = StateDir(tmp_path), 16
+    together = threading.Barrier(servers)
+
+    def start() -> tuple[bytes, str]:
+        together.wait()
+        return state.make_master_secret(), state.make_admin_key().pair
+
+    with ThreadPoolExecutor(servers) as pool:
+        made = {one.result() for one in [pool.submit(start) for _ in range(servers)]}
+    assert made == {(state.load_master_secret(), state.make_admin_key().pair)}
 
 
 def test_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -137,3 +138,11 @@ async def test_a_caller_ends_no_key_that_can_do_what_it_cannot(plane: ControlPla
     with pytest.raises(DomainError) as refused:
         await plane.use_cases.access.revoke_key(caller, issued.key.id)
     assert refused.value.reason is Reason.SCOPE_MISSING
+
+
+async def test_servers_that_start_on_one_empty_database_share_what_the_first_one_makes(plane: ControlPlane) -> None:
+    pairs = [(f"key{number}", "secret") for number in range(4)]
+    starts = await asyncio.gather(*(plane.use_cases.bootstrap("new", pairs) for _ in range(4)))
+    assert len({start.project.id for start in starts}) == 1
+    for key_id, _ in pairs:
+        assert await published(plane, key_id) is not None
