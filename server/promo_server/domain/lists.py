@@ -7,13 +7,12 @@ list's own project filter applies to every page.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from promo_server.domain import tokens
 from promo_server.domain.errors import DomainError
 from promo_server.domain.filters import Condition, Field, Kind
 from promo_server.domain.reasons import Reason
@@ -149,7 +148,7 @@ def encode_place(listing: Listing, project_id: str, query: ListQuery, last: Plac
         return ""
     key = last.key.to_bytes(_KEY_BYTES, "big", signed=True)
     raw = _digest(listing, project_id, query.conditions, query.sort) + key + last.id.encode()
-    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+    return tokens.spell(raw)
 
 
 def decode_place(
@@ -165,10 +164,10 @@ def decode_place(
     start = _DIGEST_BYTES + _KEY_BYTES
     if len(token) > _LONGEST_TOKEN:
         raise DomainError(Reason.PAGE_TOKEN_INVALID)
+    raw = tokens.read(token)
     try:
-        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         row = raw[start:].decode()
-    except (binascii.Error, ValueError):
+    except UnicodeDecodeError:
         raise DomainError(Reason.PAGE_TOKEN_INVALID) from None
     if len(raw) <= start or raw[:_DIGEST_BYTES] != _digest(listing, project_id, conditions, sort) or "\x00" in row:
         raise DomainError(Reason.PAGE_TOKEN_INVALID)

@@ -6,18 +6,18 @@ signed: it grants nothing, since the list's own project filter applies to every 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from promo_server.domain import tokens
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
 
 DEFAULT_PAGE_SIZE = 100
 MAXIMUM_PAGE_SIZE = 1_000
 _DIGEST_BYTES = 6
+_LARGEST = 2**63 - 1
 
 Row = TypeVar("Row")
 
@@ -47,20 +47,16 @@ def encode_token(list_name: str, scope: str, last: int | None) -> str:
     if last is None:
         return ""
     raw = _digest(list_name, scope) + last.to_bytes(8, "big")
-    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+    return tokens.spell(raw)
 
 
 def decode_token(list_name: str, scope: str, token: str) -> int | None:
     """Return the key in a token of this list, None for the first page; refuse any other token."""
     if not token:
         return None
-    try:
-        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) != _DIGEST_BYTES + 8 or raw[:_DIGEST_BYTES] != _digest(list_name, scope):
-        raise DomainError(Reason.PAGE_TOKEN_INVALID)
-    last = int.from_bytes(raw[_DIGEST_BYTES:], "big", signed=True)
-    if last < 0:
+    raw = tokens.read(token)
+    last = int.from_bytes(raw[_DIGEST_BYTES:], "big")
+    # No row has a key that SQL cannot have.
+    if len(raw) != _DIGEST_BYTES + 8 or raw[:_DIGEST_BYTES] != _digest(list_name, scope) or last > _LARGEST:
         raise DomainError(Reason.PAGE_TOKEN_INVALID)
     return last

@@ -33,7 +33,7 @@ class ArchivedRedemptionServicer(redemption_service_pb2_grpc.RedemptionServiceSe
         _context: Context,
     ) -> redemption_pb2.Redemption:
         caller = identity.current()
-        return mapping.redemption(await self._archive.redemption(caller, mapping.redemption_id(request)))
+        return mapping.redemption(await self._archive.redemption(caller, history.engine_id(request.id)))
 
     async def ListRedemptions(
         self,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
+from promo_server.domain import tokens
 from promo_server.domain.access import Caller
 from promo_server.domain.campaign import Campaign, CodeMode
 from promo_server.domain.errors import DomainError
@@ -21,6 +20,7 @@ from promo_server.services.read_campaigns import find_campaign
 _CHUNK_BYTES = 256 * 1024
 _STORED_AT_ONCE = 8_192
 _DIGEST_BYTES = 8
+_LARGEST = 2**63 - 1
 _TOKEN = struct.Struct(f">{_DIGEST_BYTES}sQQQ")
 
 
@@ -100,6 +100,9 @@ class ExportCodes:
             return await asyncio.to_thread(_computed, codec, ranges, progress)
         async with self._database.read() as unit:
             codes = await unit.stored_codes.slice(campaign.id, progress.position, min(left, _STORED_AT_ONCE))
+        if not codes:
+            # Nobody but a forged token says that there are more than there are.
+            raise DomainError(Reason.RESUME_TOKEN_INVALID)
         chunk = "".join(f"{code}\n" for code in codes).encode()
         return chunk, replace(progress, position=progress.position + len(codes), done=progress.done + len(codes))
 
@@ -143,15 +146,14 @@ def _binding(campaign: Campaign, request: ExportRequest) -> bytes:
 
 def _encode(binding: bytes, progress: _Progress) -> str:
     raw = _TOKEN.pack(binding, progress.position, progress.done, progress.total)
-    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+    return tokens.spell(raw)
 
 
 def _decode(binding: bytes, token: str) -> _Progress:
     try:
-        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        found, position, done, total = _TOKEN.unpack(raw)
-    except (binascii.Error, ValueError, struct.error):
+        found, position, done, total = _TOKEN.unpack(tokens.read(token))
+    except struct.error:
         raise DomainError(Reason.RESUME_TOKEN_INVALID) from None
-    if found != binding or done > total:
+    if found != binding or done > total or max(position, total) > _LARGEST:
         raise DomainError(Reason.RESUME_TOKEN_INVALID)
     return _Progress(position, done, total)

@@ -12,6 +12,7 @@ from promo_server.domain.operation import OperationState
 from promo_server.domain.paging import Page
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import Repeat
+from promo_server.services import export_codes
 from promo_server.services.export_codes import ExportRequest, Piece
 
 pytestmark = pytest.mark.asyncio
@@ -69,6 +70,17 @@ async def test_the_token_of_another_export_is_refused(plane: ControlPlane) -> No
     for wrong in (token, "x", "%%%", token[:-4]):
         with pytest.raises(DomainError) as refused:
             await export(plane, ExportRequest(campaign.id, resume_token=wrong))
+        assert refused.value.reason is Reason.RESUME_TOKEN_INVALID
+
+
+@pytest.mark.parametrize("layout", [CodeLayout(), STORED], ids=("computed", "stored"))
+async def test_a_forged_token_makes_no_endless_export(plane: ControlPlane, layout: CodeLayout) -> None:
+    campaign = await plane.campaign(layout=layout)
+    binding = export_codes._binding(campaign, ExportRequest(campaign.id))
+    for position, total in ((1_000, 2**40), (0, 2**40), (2**63, 2**63), (0, 2**64 - 1), (2**62, 2**63 - 1)):
+        token = export_codes._encode(binding, export_codes._Progress(position, 0, total))
+        with pytest.raises(DomainError) as refused:
+            await export(plane, ExportRequest(campaign.id, resume_token=token))
         assert refused.value.reason is Reason.RESUME_TOKEN_INVALID
 
 

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from promo.v1 import event_pb2, redemption_pb2, redemption_service_pb2
-from promo_server.rpc.mapping.checks import Checks
+from promo.v1 import event_pb2, redemption_pb2
 from promo_server.services.archive_ports import ArchivedRedemption
 
-_ID_BYTES = 64
 _STATES = {
     "partially_rolled_back": redemption_pb2.REDEMPTION_STATE_PARTIALLY_ROLLED_BACK,
     "rolled_back": redemption_pb2.REDEMPTION_STATE_ROLLED_BACK,
 }
-
-
-def redemption_id(request: redemption_service_pb2.GetRedemptionRequest) -> str:
-    """Return the id that a request names."""
-    checks = Checks()
-    checks.text("id", request.id, _ID_BYTES, required=True)
-    checks.finish()
-    return request.id
 
 
 def state_of(name: str) -> redemption_pb2.RedemptionState.ValueType:
