@@ -38,7 +38,8 @@ def _condition(wanted: VoucherFilter) -> list[ColumnElement[bool]]:
     if wanted.redeemed is not None:
         conditions.append(table.redeemed_count > 0 if wanted.redeemed else table.redeemed_count <= 0)
     if wanted.disabled is not None:
-        off = table.disabled == true()
+        # Only what was edited is disabled, and of that there is an index.
+        off = and_(table.disabled == true(), table.record.is_not(None))
         conditions.append(off if wanted.disabled else or_(table.disabled.is_(None), table.disabled == false()))
     if wanted.edited is not None:
         conditions.append(table.record.is_not(None) if wanted.edited else table.record.is_(None))
