@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from promo_server.domain.access import Caller, Project
 from promo_server.domain.campaign import CodeBatch, CodeMode
@@ -58,6 +59,7 @@ class ImportCodes:
         self._stored: dict[str, int] = {}
         """How many accepted codes of an import this process has put into the store, once it knows."""
         self._puts: dict[str, asyncio.Task[None]] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(
         self,
@@ -116,6 +118,20 @@ class ImportCodes:
         Rows that were taken in before change nothing. A row is refused when it can be no code, when its code was in
         the import before, or when the project has it.
         """
+        async with self._alone(import_id):
+            return await self._append(caller, import_id, first_row, codes)
+
+    def _alone(self, import_id: str) -> asyncio.Lock:
+        """Return the lock of an import: what one call has not put into the store yet, another could not take out."""
+        return self._locks.setdefault(import_id, asyncio.Lock())
+
+    async def _append(
+        self,
+        caller: Caller,
+        import_id: str,
+        first_row: int,
+        codes: Sequence[str],
+    ) -> tuple[CodeImport, Sequence[RefusedRow]]:
         async with self._database.write() as unit:
             await unit.projects.lock(caller.project)
             current = await _find(unit, caller.project, import_id)
@@ -182,22 +198,21 @@ class ImportCodes:
 
     async def finish(self, caller: Caller, import_id: str) -> CodeImport:
         """Let the imported codes be used, all at once, and return the import."""
-        current = await self.get(caller, import_id)
-        if current.state is ImportState.FINISHED:
-            # The bundles may still wait for a store that was away.
-            await self._publisher.publish(caller.project)
-            return current
-        _require_running(current)
-        await self._settle(import_id)
-        await self._put_rest(current)
-        async with self._database.write() as unit:
-            project = await unit.projects.lock(caller.project)
-            current = await _find(unit, caller.project, import_id)
+        async with self._alone(import_id):
+            current = await self.get(caller, import_id)
             if current.state is not ImportState.FINISHED:
                 _require_running(current)
-                current = await self._finish(unit, project, current)
+                await self._settle(import_id)
+                await self._put_rest(current)
+                async with self._database.write() as unit:
+                    project = await unit.projects.lock(caller.project)
+                    current = await _find(unit, caller.project, import_id)
+                    if current.state is not ImportState.FINISHED:
+                        _require_running(current)
+                        current = await self._finish(unit, project, current)
+            self._stored.pop(import_id, None)
+        # Of one that was finished before, too: the bundles may still wait for a store that was away.
         await self._publisher.publish(caller.project)
-        self._stored.pop(import_id, None)
         return current
 
     async def _put_rest(self, current: CodeImport) -> None:
@@ -236,21 +251,22 @@ class ImportCodes:
 
     async def abort(self, caller: Caller, import_id: str) -> CodeImport:
         """Forget the codes of an import that is not finished, and return the import."""
-        await self._settle(import_id)
-        async with self._database.write() as unit:
-            await unit.projects.lock(caller.project)
-            current = await _find(unit, caller.project, import_id)
-            if current.state is ImportState.ABORTED:
-                return current
-            if current.state is ImportState.FINISHED:
-                _require_running(current)
-            current = replace(current, state=ImportState.ABORTING)
-            await unit.imports.update(current)
-        while current.state is ImportState.ABORTING:
-            current = await self._forget(current)
-            await asyncio.sleep(0)
-        self._stored.pop(import_id, None)
-        return current
+        async with self._alone(import_id):
+            await self._settle(import_id)
+            async with self._database.write() as unit:
+                await unit.projects.lock(caller.project)
+                current = await _find(unit, caller.project, import_id)
+                if current.state is ImportState.ABORTED:
+                    return current
+                if current.state is ImportState.FINISHED:
+                    _require_running(current)
+                current = replace(current, state=ImportState.ABORTING)
+                await unit.imports.update(current)
+            while current.state is ImportState.ABORTING:
+                current = await self._forget(current)
+                await asyncio.sleep(0)
+            self._stored.pop(import_id, None)
+            return current
 
     async def _forget(self, aborting: CodeImport) -> CodeImport:
         """Take the last codes of an import out of the store and then out of SQL."""
