@@ -6,9 +6,8 @@ import asyncio
 import csv
 import time
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import AsyncIterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -24,14 +23,8 @@ from promo_server.cli.output import Json, print_json, print_line
 from promo_server.cli.progress import Progress
 
 _ROWS_AT_ONCE = 20_000
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What became of a file: the import, and each refused row with its line."""
-
-    code_import: CodeImport
-    refused: list[tuple[int, RefusedRow]] = field(default_factory=list)
+_BYTES_AT_ONCE = 1 << 20
+"""Of codes that are sent together: well below what a server takes in one message unless it is told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +79,9 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
         document = {"import": ended.id, "state": "aborted", "rows": ended.next_row}
         print_json(document) if json else print_line(f"{ended.id} was aborted; none of its codes is kept.")
         return 0
-    outcome = uvloop.run(_import(file, campaign, format or format_of(file), server, settings, resume=resume))
     report = refused or file.with_name(file.name + ".refused.csv")
-    if outcome.refused:
-        _write_refused(report, outcome.refused)
-    done, seconds = outcome.code_import, round(time.monotonic() - begun, 3)
+    done = uvloop.run(_import(file, campaign, format or format_of(file), report, server, settings, resume=resume))
+    seconds = round(time.monotonic() - begun, 3)
     if json:
         document = {
             "import": done.id,
@@ -98,13 +89,13 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
             "rows": done.next_row,
             "accepted": done.accepted_count,
             "refused": done.refused_count,
-            "refused_file": str(report) if outcome.refused else None,
+            "refused_file": str(report) if done.refused_count else None,
             "seconds": seconds,
         }
         print_json(document)
         return 0
     print_line(f"{done.accepted_count:,} codes imported into {campaign} ({seconds} s); they can be used now.")
-    if outcome.refused:
+    if done.refused_count:
         print_line(f"{done.refused_count:,} lines were refused: {report} says which and why.")
     return 0
 
@@ -113,11 +104,12 @@ async def _import(
     file: Path,
     campaign: str,
     format_: RowFormat,
+    report: Path,
     server: ServerOptions,
     settings: SettingsOptions,
     *,
     resume: bool,
-) -> _Outcome:
+) -> CodeImport:
     source = fingerprint(file)
     async with connect(settings, server) as client:
         current = await _begin(client, campaign, source, resume=resume)
@@ -134,10 +126,10 @@ async def _import(
                 )
                 current = answer.code_import
                 progress.update(current.next_row, f"{current.refused_count:,} refused" if current.refused_count else "")
-        outcome = _Outcome(await client.imports.finish(current.id, timeout=600))
-        if outcome.code_import.refused_count:
-            outcome.refused = [(lines[row.row], row) async for row in client.imports.refused_rows(current.id)]
-        return outcome
+        done = await client.imports.finish(current.id, timeout=600)
+        if done.refused_count:
+            await _write_refused(report, lines, client.imports.refused_rows(done.id))
+        return done
 
 
 async def _begin(client: PromoClient, campaign: str, source: str, *, resume: bool) -> CodeImport:
@@ -170,17 +162,24 @@ async def _abort(campaign: str, server: ServerOptions, settings: SettingsOptions
 
 
 def _chunks(file: Path, format_: RowFormat, lines: array[int]) -> Iterator[_Chunk]:
-    """Yield the rows of a file; the line of each is added to `lines`."""
-    found = rows(file, format_)
-    while chunk := list(islice(found, _ROWS_AT_ONCE)):
-        first_row = len(lines)
-        lines.extend(line for line, _ in chunk)
-        yield _Chunk(first_row, [code for _, code in chunk])
+    """Yield the rows of a file, the same together in every run; the line of each is added to `lines`."""
+    codes: list[str] = []
+    size = 0
+    for line, code in rows(file, format_):
+        spelled = len(code.encode())
+        if codes and (len(codes) == _ROWS_AT_ONCE or size + spelled > _BYTES_AT_ONCE):
+            yield _Chunk(len(lines) - len(codes), codes)
+            codes, size = [], 0
+        lines.append(line)
+        codes.append(code)
+        size += spelled
+    if codes:
+        yield _Chunk(len(lines) - len(codes), codes)
 
 
-def _write_refused(path: Path, refused: list[tuple[int, RefusedRow]]) -> None:
+async def _write_refused(path: Path, lines: Sequence[int], refused: AsyncIterable[RefusedRow]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("line", "code", "reason", "problem"))
-        for line, row in refused:
-            writer.writerow((line, row.code, row.reason, row.problem))
+        async for row in refused:
+            writer.writerow((lines[row.row], row.code, row.reason, row.problem))

@@ -16,9 +16,9 @@ RowFormat = Literal["csv", "json", "txt"]
 _FORMATS: dict[str, RowFormat] = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _COLUMN = "code"
 _HASHED_AT_ONCE = 1 << 20
-_LARGEST_CELL = 1 << 30
-_LONGEST = 1_000
-"""Characters of a code that are sent; the server refuses far shorter ones."""
+_LARGEST_CELL = 1 << 20
+_LONGEST = 200
+"""Characters of a code that are sent; the server refuses shorter ones."""
 
 
 def format_of(path: Path) -> RowFormat:
@@ -66,7 +66,7 @@ def _csv(path: Path) -> Iterator[tuple[int, str]]:
                     if len(cells) > 1:
                         raise CommandError(f"{path} has columns {', '.join(names)}; one of them must be named code")
                 if cells:
-                    yield line, cells[column][:_LONGEST].strip() if column < len(cells) else ""
+                    yield line, cells[column].strip()[:_LONGEST] if column < len(cells) else ""
         except csv.Error as error:
             raise CommandError(f"{path} line {reader.line_num}: {error}; mend it, and go on with --resume") from None
 
@@ -75,7 +75,7 @@ def _text(path: Path) -> Iterator[tuple[int, str]]:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         for line, text in enumerate(file, 1):
             if text.strip():
-                yield line, text[:_LONGEST].strip()
+                yield line, text.strip()[:_LONGEST]
 
 
 def _json(path: Path) -> Iterator[tuple[int, str]]:
@@ -118,4 +118,4 @@ def _code(entry: object) -> str:
     if not isinstance(code, str):
         return ""
     # A lone half of a surrogate pair, which JSON can spell, is no text.
-    return code[:_LONGEST].strip().encode(errors="replace").decode()
+    return code.strip()[:_LONGEST].encode(errors="replace").decode()

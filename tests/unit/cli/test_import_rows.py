@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from array import array
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promo_server.cli.code_import import _chunks
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.import_rows import RowFormat, fingerprint, format_of, rows
 
@@ -77,3 +79,20 @@ def test_another_file_has_another_fingerprint(tmp_path: Path) -> None:
     before = fingerprint(file)
     file.write_text("B\n")
     assert fingerprint(file) != before
+
+
+def test_long_junk_goes_in_chunks_that_a_server_takes_and_that_are_the_same_in_every_run(tmp_path: Path) -> None:
+    file = tmp_path / "codes.txt"
+    file.write_text("\n".join([*("é" * 5_000 for _ in range(9_000)), *(f"A-{n}" for n in range(50_000))]))
+    chunks = list(_chunks(file, "txt", array("Q")))
+    assert max(sum(len(code.encode()) for code in chunk.codes) for chunk in chunks) <= 1 << 20
+    assert max(len(chunk.codes) for chunk in chunks) == 20_000
+    assert sum(len(chunk.codes) for chunk in chunks) == 59_000
+    assert [chunk.first_row for chunk in chunks[1:]] == [chunk.end for chunk in chunks[:-1]]
+    assert list(_chunks(file, "txt", array("Q"))) == chunks
+
+
+def test_a_code_behind_many_blanks_is_sent_whole(tmp_path: Path) -> None:
+    file = tmp_path / "codes.txt"
+    file.write_text(" " * 500 + "SHOP-1" + " " * 500 + "\n")
+    assert list(rows(file, "txt")) == [(1, "SHOP-1")]
