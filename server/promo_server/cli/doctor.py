@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import uvloop
@@ -12,9 +11,6 @@ from promo_server.cli.checks import Severity, run_checks
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line, print_table
 from promo_server.settings import LoadedSettings
-
-_PASSWORD = re.compile(r"//[^/@]*:[^/@]*@")
-"""User and password in the store's URL."""
 
 _MARKS = {Severity.OK: "ok", Severity.NOTE: "note", Severity.FAILED: "FAILED"}
 
@@ -71,4 +67,13 @@ def _text(value: object) -> str:
         return "-"
     if isinstance(value, SecretStr):
         return "***"
-    return _PASSWORD.sub("//***@", str(value))
+    text = str(value)
+    return _without_secrets(text) if "://" in text else text
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL without what can be a password: who connects, and the options behind the ?."""
+    address, asked, _ = url.partition("?")
+    scheme, _, rest = address.partition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}://{'***@' if at else ''}{place}{'?***' if asked else ''}"

@@ -82,7 +82,8 @@ async def _check_sql(settings: Settings) -> Finding:
     url = settings.sql.url.get_secret_value() if settings.sql.url else f"sqlite:///{database}"
     try:
         engine = create_engine(url)
-        name = engine.url.render_as_string(hide_password=True)
+        # A password can also stand among the options.
+        name = engine.url.set(query={}).render_as_string(hide_password=True)
         async with asyncio.timeout(_SECONDS), engine.connect() as connection:
             made = await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version"))
             revision = await connection.scalar(text("SELECT version_num FROM alembic_version")) if made else None
