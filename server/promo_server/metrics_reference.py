@@ -24,7 +24,7 @@ from promo_server.workers.metrics import ArchiveMetrics, WorkerMetrics
 
 _HEAD = """# Metrics
 
-Generated from the metrics by `python -m promo_server.metrics_reference`; not edited.
+Generated from the metrics by `python -m promo_server.metrics_reference PATH`; not edited.
 
 `http://HOST:50601/metrics` (`telemetry.listen`) has all of them. Series of processes beside the server's own carry the
 label `process`: `archive`, `rest-0` and up, `punchh-0`. Adapters decide hot calls with an engine of their own, so they
