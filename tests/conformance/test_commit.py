@@ -149,6 +149,21 @@ def test_a_request_id_is_kept_with_its_answer(store: redis.Redis, tag: str) -> N
     assert 0 < store.pttl(f"{tag}i") <= 60_000
 
 
+def test_a_request_id_that_is_kept_in_several_places_is_found_in_any(store: redis.Redis, tag: str) -> None:
+    """Each says in which place the records are, whichever is asked later."""
+
+    def call(fingerprint: bytes, home: bytes, *places: str) -> list[Any]:
+        marks = [("I", Text(f"{tag}{place}"), fingerprint + home, 60_000) for place in places]
+        return commit(store, *marks, use(tag, "n", 9), record(tag))
+
+    [_, place, _] = call(FINGERPRINT, b"\x02", "i:1", "i:2", "i:3")
+    for asked in (["i:3"], ["i:0", "i:2"], ["i:1", "i:0"]):
+        assert call(FINGERPRINT, b"\x07", *asked) == [REPLAYED, b"\x02" + place]
+        assert call(OTHER_FINGERPRINT, b"\x02", *asked) == [REUSED]
+    assert store.get(f"{tag}n") == b"1:1:0"
+    assert all(0 < store.pttl(f"{tag}i:{n}") <= 60_000 for n in (1, 2, 3))
+
+
 def test_definitions_records_and_absences_are_compared(store: redis.Redis, tag: str) -> None:
     store.set(f"{tag}v", "7")
     store.set(f"{tag}r", b"record\x00bytes")

@@ -142,6 +142,25 @@ async def test_a_repeat_of_a_stack_finds_its_answer_when_the_first_campaign_was_
     assert account_of(server, second).uses == 1
 
 
+async def test_a_repeat_finds_its_answer_when_a_code_before_the_used_one_has_become_known(
+    server: ServerProcess, client: PromoClient
+) -> None:
+    """The first code found says where the records are, and on the repeat that is another one."""
+    campaign = await new_campaign(client, Limits(per_code=5))
+    other = await new_campaign(client)
+    [code] = await codes_of(client, campaign)
+    later = f"LATER-{uuid.uuid4().hex.upper()}"
+    request_id = uuid.uuid4().hex
+    answer = await client.redeem(codes=[later, code], order=CART, mode="partial", request_id=request_id)
+    await client.vouchers.create(later, campaign=other.name)
+    for _ in range(2):
+        assert await client.redeem(codes=[later, code], order=CART, mode="partial", request_id=request_id) == answer
+    assert account_of(server, campaign).uses == 1
+    assert account_of(server, other).uses == 0
+    different = client.redeem(codes=[later, code], order=CART, request_id=request_id)
+    assert await ending(different) == "REQUEST_ID_REUSED"
+
+
 async def test_a_repeat_of_a_confirmed_hold_gets_the_first_answer(server: ServerProcess, client: PromoClient) -> None:
     campaign = await new_campaign(client, Limits(per_campaign=1))
     [code] = await codes_of(client, campaign)

@@ -10,7 +10,8 @@
 -- Returns      one of these for each plan
 --              {0, answer, results} done: the ledger id (or kept text) and what
 --              each limit answered, "slot:sequence:total" joined by commas
---              {1, answer}      replayed: what was kept for this request id
+--              {1, kept}        replayed: what was kept for this request id: a byte
+--                               that tells where the records are, and the answer
 --              {2, value}       found: an earlier publication
 --              {-1}             stale: a definition has changed
 --              {-2, number}     refused by operation `number`, from 1; with a
@@ -50,7 +51,7 @@ local function write_all(last)
     if write then
       write(at)
     elseif letter == 'I' then
-      once = at
+      once = once or at
     end
     at = at + 1 + arity[letter]
   end

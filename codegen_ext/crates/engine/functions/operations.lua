@@ -18,22 +18,28 @@ guards.V = function(at)
   end
 end
 
--- I key fingerprint ttl_ms: the first answer to this request id, if there is
--- one. What is kept is the fingerprint (16 bytes) and where the answer lies; it
--- is written after everything else, since only then is it known.
+-- I key mark ttl_ms: the first answer to this request id, if there is one. The
+-- mark is the fingerprint (16 bytes) and a byte that tells where the call's
+-- records are; kept is the mark and the answer. It is written after everything
+-- else, since only then is it known. One id may be kept in several places: these
+-- operations follow each other.
 arity.I = 3
 guards.I = function(at)
   local value = VALUES[ARGS[at + 1]]
   if value then
-    if string.sub(value, 1, 16) == ARGS[at + 2] then
+    if string.sub(value, 1, 16) == string.sub(ARGS[at + 2], 1, 16) then
       return { REPLAYED, string.sub(value, 17) }
     end
     return { REUSED }
   end
 end
 
+-- `at` is the place of the first of them.
 local function keep_answer(at)
-  set_string(at + 1, ARGS[at + 2] .. ANSWER, 'PX', ARGS[at + 3])
+  repeat
+    set_string(at + 1, ARGS[at + 2] .. ANSWER, 'PX', ARGS[at + 3])
+    at = at + 1 + arity.I
+  until ARGS[at] ~= 'I'
 end
 
 -- R key: an earlier publication that answers this call too (by the caller's

@@ -84,8 +84,9 @@ pub struct Prepared {
     published: Vec<Option<i64>>,
     /// What each voucher has of its own, where somebody looked.
     pub overrides: Overrides,
-    /// Where the call's own records are; none when no code was ever issued.
-    pub home: Option<Partition>,
+    /// Where its request id is kept, see `Resolved`; none when no code was ever
+    /// issued.
+    pub homes: Vec<Partition>,
     /// The hold that the call confirms. Two calls at one moment may have begun
     /// one each under the same key.
     pub holds: Vec<Hold>,
@@ -102,7 +103,7 @@ pub async fn prepare(
     let mut project = project;
     let guesser = call.guesser(checkout.customer_id());
     call.engine.guard.check(guesser, call.now_ms)?;
-    let Resolved { located, home } = resolve::codes(call, &mut project, &checkout.codes).await?;
+    let Resolved { located, homes } = resolve::codes(call, &mut project, &checkout.codes).await?;
     let unknown = located.iter().filter(|one| one.is_err()).count();
     call.engine
         .guard
@@ -122,12 +123,17 @@ pub async fn prepare(
         located,
         published,
         overrides: Overrides::Unread,
-        home,
+        homes,
         holds,
     })
 }
 
 impl Prepared {
+    /// Where the call's own records are; none when no code was ever issued.
+    pub fn home(&self) -> Option<Partition> {
+        self.homes.first().copied()
+    }
+
     /// What a redeemable's limits are counted for.
     pub fn subject<'a>(&'a self, place: usize, checkout: &'a Checkout<'_>) -> Option<Subject<'a>> {
         let located = self.located.get(place)?.as_ref().ok()?;

@@ -122,18 +122,16 @@ async fn record(
     for _ in 0..MOST_ROUNDS {
         let mut plan = Plan::new();
         if let Some(once) = once {
-            once.guard(&mut plan, &keys, call.engine.config.idempotency_ttl_ms);
+            let ttl_ms = call.engine.config.idempotency_ttl_ms;
+            once.guard(&mut plan, &keys, home, ttl_ms);
         }
         // A store that has lost the project must not begin another ledger of it.
         plan.expect_version(keys.project_version(), project.version);
         plan.record(keys.ledger(), keys.outbox(), blob.clone());
         match call.engine.store.commit(plan).await? {
             Outcome::Done { .. } => return Ok(change),
-            Outcome::Replayed(answer) => {
-                let stream_id = String::from_utf8_lossy(&answer).into_owned();
-                let id = LedgerId::from_stream(home, &stream_id)
-                    .ok_or_else(|| Refusal::new(Reason::Internal))?;
-                return first_answer(call, id, change).await;
+            Outcome::Replayed(kept) => {
+                return first_answer(call, ledger::id(kept.home, &kept.answer)?, change).await;
             }
             Outcome::Reused => return Err(once::reused(once)),
             Outcome::Stale => project = call.newer_project(&project).await?,

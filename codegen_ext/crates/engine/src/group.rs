@@ -10,7 +10,7 @@ use rmp::encode::{
 
 use crate::{
     functions::{self, Status},
-    plan::{Argument, Key, Outcome, Plan},
+    plan::{Argument, Kept, Key, Outcome, Plan},
     store::StoreError,
 };
 
@@ -147,7 +147,7 @@ fn parse_one(answer: Value) -> Result<Outcome, StoreError> {
             answer: bytes()?,
             results: text(bytes()?)?,
         },
-        Status::Replayed => Outcome::Replayed(bytes()?),
+        Status::Replayed => Outcome::Replayed(Kept::parse(&bytes()?).ok_or_else(malformed)?),
         Status::Found => Outcome::Found(text(bytes()?)?),
         Status::Stale => Outcome::Stale,
         Status::Refused => Outcome::Refused {

@@ -2,13 +2,13 @@
 
 use prost::Message as _;
 
-use promo_decision::Refusal;
+use promo_decision::{Reason, Refusal};
 
 use crate::{
     archive,
     call::Call,
     ids::{LedgerId, PublicationId},
-    keys::Keys,
+    keys::{Keys, Partition},
     movements,
     plan::{self, Taken},
     protocol::promo::v1 as pb,
@@ -44,6 +44,13 @@ pub enum Found {
     Elsewhere,
     /// There cannot be one yet.
     Never,
+}
+
+/// The id of the entry that a plan answered with; `partition` is where it is.
+pub fn id(partition: Partition, answer: &[u8]) -> Result<LedgerId, Refusal> {
+    let stream_id = std::str::from_utf8(answer).ok();
+    let id = stream_id.and_then(|text| LedgerId::from_stream(partition, text));
+    id.ok_or_else(|| Refusal::new(Reason::Internal))
 }
 
 /// Looks for one entry in the store. What is missing there may have been trimmed,

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     call::Call,
-    keys::Keys,
-    plan::{FINGERPRINT_BYTES, Plan},
+    keys::{Keys, Partition},
+    plan::{FINGERPRINT_BYTES, Kept, Plan},
     request::present,
 };
 
@@ -43,21 +43,27 @@ impl<'a> Once<'a> {
     }
 
     /// Adds to a plan that the call is done once; the first answer is kept for a
-    /// time in the partition of `keys`.
-    pub fn guard(self, plan: &mut Plan, keys: &Keys, ttl_ms: i64) {
+    /// time in the partition of `keys`. `home` is where the call's records are.
+    pub fn guard(self, plan: &mut Plan, keys: &Keys, home: Partition, ttl_ms: i64) {
         let key = keys.request(self.method, self.request_id);
-        plan.once(key, self.fingerprint, ttl_ms);
+        plan.once(key, self.fingerprint, home, ttl_ms);
     }
 
-    /// What is kept in a partition of an earlier call with the same id.
-    pub async fn kept(self, call: &Call<'_>, keys: &Keys) -> Result<Option<Vec<u8>>, Refusal> {
-        let mut command = redis::cmd("GET");
-        command.arg(keys.request(self.method, self.request_id));
-        let kept: Option<Vec<u8>> = call.engine.store.query(&command).await?;
-        let Some(kept) = kept else { return Ok(None) };
-        match kept.split_at_checked(FINGERPRINT_BYTES) {
-            Some((fingerprint, answer)) if fingerprint == self.fingerprint => {
-                Ok(Some(answer.to_vec()))
+    /// What is kept in some partitions of an earlier call with the same id.
+    pub async fn kept(self, call: &Call<'_>, places: &[Keys]) -> Result<Option<Kept>, Refusal> {
+        let mut pipeline = redis::pipe();
+        for keys in places {
+            let key = keys.request(self.method, self.request_id);
+            pipeline.cmd("GET").arg(key);
+        }
+        let found: Vec<Option<Vec<u8>>> = call.engine.store.query_pipeline(&pipeline).await?;
+        let Some(found) = found.into_iter().flatten().next() else {
+            return Ok(None);
+        };
+        match found.split_at_checked(FINGERPRINT_BYTES) {
+            Some((fingerprint, kept)) if fingerprint == self.fingerprint => {
+                let kept = Kept::parse(kept).ok_or_else(|| Refusal::new(Reason::Internal))?;
+                Ok(Some(kept))
             }
             _ => Err(reused(Some(self))),
         }

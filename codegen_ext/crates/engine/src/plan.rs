@@ -1,6 +1,8 @@
 //! A plan: typed operations that the use cases list and the store does, all or
 //! none. See `commits` for how plans get there.
 
+use crate::keys::Partition;
+
 /// A key that a plan touches.
 #[derive(Debug)]
 pub(crate) enum Key {
@@ -45,6 +47,26 @@ pub struct Taken {
     pub total: i64,
 }
 
+/// What is kept for a request id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Where the call's records are.
+    pub home: Partition,
+    /// Ledger id, or the text given to `answer`.
+    pub answer: Vec<u8>,
+}
+
+impl Kept {
+    /// Reads what follows the fingerprint.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (home, answer) = bytes.split_first()?;
+        Some(Self {
+            home: Partition(*home),
+            answer: answer.to_vec(),
+        })
+    }
+}
+
 /// What became of a plan.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -56,7 +78,7 @@ pub enum Outcome {
         results: String,
     },
     /// Done before by this request id; what was kept.
-    Replayed(Vec<u8>),
+    Replayed(Kept),
     /// An earlier publication answers.
     Found(String),
     /// A definition has changed.
@@ -150,11 +172,19 @@ impl Plan {
         self.push('V', [key, number(version)]);
     }
 
-    /// The call with this request id is done once; `fingerprint` tells its body.
-    pub fn once(&mut self, key: String, fingerprint: [u8; FINGERPRINT_BYTES], ttl_ms: i64) {
+    /// The call with this request id is done once; `fingerprint` tells its body,
+    /// and `home` is where its records are. Where the id is kept in several places,
+    /// these calls follow each other.
+    pub fn once(
+        &mut self,
+        key: String,
+        fingerprint: [u8; FINGERPRINT_BYTES],
+        home: Partition,
+        ttl_ms: i64,
+    ) {
         let key = self.string(key);
-        let fingerprint = Argument::Bytes(fingerprint.to_vec());
-        self.push('I', [key, fingerprint, Argument::Number(ttl_ms)]);
+        let mark = Argument::Bytes([&fingerprint[..], &[home.0]].concat());
+        self.push('I', [key, mark, Argument::Number(ttl_ms)]);
     }
 
     /// A publication noted at `key` answers the call.

@@ -11,11 +11,10 @@ use crate::{
     convert,
     definitions::{IssuedCampaign, Project},
     growth,
-    ids::LedgerId,
     keys::{self, HOLDERS_PER_BUCKET, PAGE_SIZE},
     ledger,
     once::{self, Once},
-    plan::{Issue, Outcome, Plan},
+    plan::{Issue, Kept, Outcome, Plan},
     protocol::promo::v1 as pb,
     publications,
     request::{Violations, present},
@@ -99,9 +98,7 @@ async fn hand_out(
         let plan = attempt.plan(&project, once);
         match call.engine.store.commit(plan).await? {
             Outcome::Done { results, .. } => return attempt.done(&results).await.map(done),
-            Outcome::Replayed(answer) => {
-                return attempt.first_answer(&answer).await.map(done);
-            }
+            Outcome::Replayed(kept) => return attempt.first_answer(&kept).await.map(done),
             Outcome::Found(positions) => return attempt.earlier(&positions).await.map(done),
             Outcome::Stale => project = call.newer_project(&project).await?,
             Outcome::Moved(position) => {
@@ -182,7 +179,8 @@ impl Attempt<'_> {
         let config = &self.call.engine.config;
         let mut plan = Plan::new();
         if let Some(once) = once {
-            once.guard(&mut plan, keys, config.idempotency_ttl_ms);
+            let home = self.campaign.partition;
+            once.guard(&mut plan, keys, home, config.idempotency_ttl_ms);
         }
         plan.expect_version(keys.bundle_version(number), self.campaign.campaign.version);
         plan.expect_version(keys.project_version(), project.version);
@@ -263,10 +261,8 @@ impl Attempt<'_> {
         Ok(publications::whole(self.call, self.campaign, &positions, self.record()).await?)
     }
 
-    async fn first_answer(&self, answer: &[u8]) -> Result<pb::Publication, Refusal> {
-        let stream_id = String::from_utf8_lossy(answer).into_owned();
-        let id = LedgerId::from_stream(self.campaign.partition, &stream_id)
-            .ok_or_else(|| Refusal::new(Reason::Internal))?;
+    async fn first_answer(&self, kept: &Kept) -> Result<pb::Publication, Refusal> {
+        let id = ledger::id(kept.home, &kept.answer)?;
         let entry = ledger::find(self.call, id, id.entry()).await?;
         match entry.and_then(|entry| entry.first_position()) {
             Some(first) => self.publication(first).await,

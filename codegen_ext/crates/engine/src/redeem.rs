@@ -8,10 +8,10 @@ use crate::{
     call::Call,
     checkout::{self, Checkout, Prepared},
     convert,
-    ids::LedgerId,
     keys::Keys,
     ledger,
     once::Once,
+    plan::Kept,
     protocol::promo::v1 as pb,
     request::{Violations, present},
     settle::{self, Settled},
@@ -97,7 +97,7 @@ async fn attempt(
     prepared: &Prepared,
     once: Option<Once<'_>>,
 ) -> Result<Attempt, Refusal> {
-    let home = prepared.home;
+    let home = prepared.home();
     let keys = home.map(|home| Keys::new(&prepared.project.id, home));
     let finish = |plan: &mut crate::plan::Plan, decision: &Decision, moved: Vec<pb::Movement>| {
         let Some(keys) = &keys else { return };
@@ -112,21 +112,14 @@ async fn attempt(
         plan.record(keys.ledger(), keys.outbox(), entry.encode_to_vec());
     };
     let settled = settle::settle(call, prepared, checkout, once, &finish).await?;
-    let id = |stream_id: &[u8]| {
-        let stream_id = std::str::from_utf8(stream_id).ok()?;
-        LedgerId::from_stream(home?, stream_id)
-    };
     match settled {
         Settled::Done { decision, answer } => {
-            let id = id(&answer).ok_or_else(|| Refusal::new(Reason::Internal))?;
+            let home = home.ok_or_else(|| Refusal::new(Reason::Internal))?;
             let mut redemption = redemption(call, request, checkout, prepared, &decision);
-            ledger::name_redemption(&mut redemption, id);
+            ledger::name_redemption(&mut redemption, ledger::id(home, &answer)?);
             Ok(Attempt::done(redemption))
         }
-        Settled::Replayed(answer) => {
-            let id = id(&answer).ok_or_else(|| Refusal::new(Reason::Internal))?;
-            first_answer(call, id).await.map(Attempt::done)
-        }
+        Settled::Replayed(kept) => first_answer(call, &kept).await.map(Attempt::done),
         Settled::Invalid(decision) => Err(settle::refusal_of_decision(&decision, checkout.mode)),
         Settled::Stale => Ok(Attempt::Stale),
         Settled::Changed => Ok(Attempt::Changed),
@@ -134,7 +127,8 @@ async fn attempt(
 }
 
 /// The answer of a call that was done before, from what it recorded.
-async fn first_answer(call: &Call<'_>, id: LedgerId) -> Result<pb::Redemption, Refusal> {
+async fn first_answer(call: &Call<'_>, kept: &Kept) -> Result<pb::Redemption, Refusal> {
+    let id = ledger::id(kept.home, &kept.answer)?;
     let found = ledger::find(call, id, id.redemption()).await?;
     match found.and_then(|found| found.entry.fact) {
         Some(pb::ledger_entry::Fact::Redemption(redemption)) => Ok(redemption),
@@ -152,11 +146,7 @@ async fn replayed_without_hold(
     let project = call.project().await?;
     let prepared = checkout::prepare(call, project, checkout, None).await?;
     match settle::kept(call, &prepared, once).await? {
-        Some((home, answer)) => {
-            let stream_id = String::from_utf8_lossy(&answer).into_owned();
-            let id = LedgerId::from_stream(home, &stream_id);
-            first_answer(call, id.ok_or_else(|| Refusal::new(Reason::Internal))?).await
-        }
+        Some(kept) => first_answer(call, &kept).await,
         None => Err(refusal),
     }
 }

@@ -26,10 +26,11 @@ pub struct Located {
 pub struct Resolved {
     /// Each code, found or refused.
     pub located: Vec<Result<Located, Refusal>>,
-    /// Where the call's own records are: with the campaign of its first code that
-    /// was ever issued. It stays there when that campaign is deleted, so that a
-    /// repeat finds the first answer.
-    pub home: Option<Partition>,
+    /// The partitions of the campaigns whose codes were ever issued, deleted ones
+    /// as well, each once and in the order of the codes. The call's own records are
+    /// in the first; its request id is kept in all of them, because a repeat may
+    /// find more of its codes, or fewer.
+    pub homes: Vec<Partition>,
 }
 
 /// Looks codes up, each on its own. Arithmetic codes need no look-up; for the
@@ -50,13 +51,18 @@ pub async fn codes(
         }
         stored(call, project, texts, &mut found).await?;
     }
-    let first = found.iter().flatten().next();
-    let home = first.map(|code| Partition::of_campaign(code.campaign, project.partitions));
+    let mut homes = Vec::with_capacity(1);
+    for code in found.iter().flatten() {
+        let partition = Partition::of_campaign(code.campaign, project.partitions);
+        if !homes.contains(&partition) {
+            homes.push(partition);
+        }
+    }
     let mut located = Vec::with_capacity(texts.len());
     for (text, found) in texts.iter().zip(found) {
         located.push(locate(call, project, text, found).await?);
     }
-    Ok(Resolved { located, home })
+    Ok(Resolved { located, homes })
 }
 
 async fn stored(

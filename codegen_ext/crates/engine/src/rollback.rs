@@ -13,7 +13,7 @@ use crate::{
     ledger::{self, Found},
     movements,
     once::{self, Once},
-    plan::{Outcome, Plan},
+    plan::{Kept, Outcome, Plan},
     protocol::promo::v1 as pb,
     request::Violations,
     store::StoreError,
@@ -127,13 +127,13 @@ async fn undo(
         let plan = undoing.plan(&rollback, &request, once);
         match call.engine.store.commit(plan).await? {
             Outcome::Done { answer, .. } => {
-                let new = stream_id(id, &answer)?;
+                let new = ledger::id(id.partition, &answer)?;
                 return Ok(pb::Rollback {
                     id: new.rollback(),
                     ..rollback
                 });
             }
-            Outcome::Replayed(answer) => return first_answer(call, id, &answer).await,
+            Outcome::Replayed(kept) => return first_answer(call, &kept).await,
             Outcome::Reused => return Err(once::reused(once)),
             Outcome::Stale => project = call.newer_project(&project).await?,
             // Somebody else undid one of them in between: look again.
@@ -272,7 +272,12 @@ impl Undoing<'_> {
         let config = &self.call.engine.config;
         let mut plan = Plan::new();
         if let Some(once) = once {
-            once.guard(&mut plan, &keys, config.idempotency_ttl_ms);
+            once.guard(
+                &mut plan,
+                &keys,
+                self.id.partition,
+                config.idempotency_ttl_ms,
+            );
         }
         // A store that has lost the project must not begin another ledger of it.
         plan.expect_version(keys.project_version(), self.project.version);
@@ -310,23 +315,14 @@ async fn replayed(
         return Err(refusal);
     };
     let keys = Keys::new(&call.identity.project, id.partition);
-    match once.kept(call, &keys).await? {
-        Some(answer) => first_answer(call, id, &answer).await,
+    match once.kept(call, &[keys]).await? {
+        Some(kept) => first_answer(call, &kept).await,
         None => Err(refusal),
     }
 }
 
-fn stream_id(redemption: LedgerId, answer: &[u8]) -> Result<LedgerId, Refusal> {
-    let text = String::from_utf8_lossy(answer);
-    LedgerId::from_stream(redemption.partition, &text).ok_or_else(|| Refusal::new(Reason::Internal))
-}
-
-async fn first_answer(
-    call: &Call<'_>,
-    redemption: LedgerId,
-    answer: &[u8],
-) -> Result<pb::Rollback, Refusal> {
-    let id = stream_id(redemption, answer)?;
+async fn first_answer(call: &Call<'_>, kept: &Kept) -> Result<pb::Rollback, Refusal> {
+    let id = ledger::id(kept.home, &kept.answer)?;
     let found = ledger::find(call, id, id.rollback()).await?;
     match found.and_then(|found| found.entry.fact) {
         Some(pb::ledger_entry::Fact::Rollback(rollback)) => Ok(rollback),

@@ -31,17 +31,19 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     let project = call.project().await?;
     // The hold is gone when the call is repeated, so the request id is kept where
     // its key alone tells.
-    let home = Keys::new(&project.id, project.partition_of(&request.key));
+    let home = project.partition_of(&request.key);
+    let keys = Keys::new(&project.id, home);
     let once = Once::of(METHOD, &request.request_id, &request, |body| {
         body.request_id.clear();
     });
     let holds = live(call, &project, &request.key).await?;
     if holds.is_empty() {
-        return released_before(call, &home, once, &request.key).await;
+        return released_before(call, keys, once, &request.key).await;
     }
     let mut plan = Plan::new();
     if let Some(once) = once {
-        once.guard(&mut plan, &home, call.engine.config.idempotency_ttl_ms);
+        let ttl_ms = call.engine.config.idempotency_ttl_ms;
+        once.guard(&mut plan, &keys, home, ttl_ms);
     }
     for hold in &holds {
         hold.end(&mut plan, &project);
@@ -52,20 +54,20 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     match call.engine.store.commit(plan).await? {
         Outcome::Done { .. } | Outcome::Replayed(_) => Ok(()),
         Outcome::Reused => Err(once::reused(once)),
-        _ => released_before(call, &home, once, &request.key).await,
+        _ => released_before(call, keys, once, &request.key).await,
     }
 }
 
 /// The hold is gone: this very call ended it before, or it was another.
 async fn released_before(
     call: &Call<'_>,
-    home: &Keys,
+    keys: Keys,
     once: Option<Once<'_>>,
     key: &str,
 ) -> Result<(), Refusal> {
     let kept = match once {
         None => None,
-        Some(once) => once.kept(call, home).await?,
+        Some(once) => once.kept(call, &[keys]).await?,
     };
     kept.map(drop).ok_or_else(|| unknown(key))
 }

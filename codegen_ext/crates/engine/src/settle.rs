@@ -15,7 +15,7 @@ use crate::{
     keys::{Keys, Partition},
     movements::{self, Held},
     once::{self, Once},
-    plan::{Outcome, Plan},
+    plan::{Kept, Outcome, Plan},
     protocol::promo::v1 as pb,
 };
 
@@ -33,7 +33,7 @@ pub enum Settled {
         answer: Vec<u8>,
     },
     /// The call was done before; what is kept of it.
-    Replayed(Vec<u8>),
+    Replayed(Kept),
     /// The codes do not apply, or not enough is left of a limit.
     Invalid(Decision),
     /// A definition has changed since it was read.
@@ -67,8 +67,8 @@ pub async fn settle(
             if by_definition && prepared.may_have_edited() {
                 return Ok(Settled::Changed);
             }
-            if let Some((_, answer)) = kept(call, prepared, once).await? {
-                return Ok(Settled::Replayed(answer));
+            if let Some(kept) = kept(call, prepared, once).await? {
+                return Ok(Settled::Replayed(kept));
             }
             // Nor must what was defined before this call: only what commits is
             // compared with the definitions by the store.
@@ -80,7 +80,7 @@ pub async fn settle(
         let (plan, operations) = propose(call, prepared, checkout, once, &decision, watch, finish);
         match call.engine.store.commit(plan).await? {
             Outcome::Done { answer, .. } => return Ok(Settled::Done { decision, answer }),
-            Outcome::Replayed(answer) => return Ok(Settled::Replayed(answer)),
+            Outcome::Replayed(kept) => return Ok(Settled::Replayed(kept)),
             Outcome::Stale => return Ok(Settled::Stale),
             Outcome::Changed => return Ok(Settled::Changed),
             Outcome::Reused => return Err(once::reused(once)),
@@ -142,9 +142,11 @@ fn propose(
     let mut plan = Plan::new();
     let config = &call.engine.config;
     let project = &prepared.project;
-    if let (Some(once), Some(home)) = (once, prepared.home) {
-        let keys = Keys::new(&project.id, home);
-        once.guard(&mut plan, &keys, config.idempotency_ttl_ms);
+    if let (Some(once), Some(home)) = (once, prepared.home()) {
+        for place in &prepared.homes {
+            let keys = Keys::new(&project.id, *place);
+            once.guard(&mut plan, &keys, home, config.idempotency_ttl_ms);
+        }
     }
     expect_definitions(&mut plan, prepared);
     prepared.overrides.expect(&mut plan, &prepared.located);
@@ -188,25 +190,27 @@ fn expect_definitions(plan: &mut Plan, prepared: &Prepared) {
             plan.expect_version(key, campaign.campaign.version);
         }
     }
-    if let Some(home) = prepared.home {
+    if let Some(home) = prepared.home() {
         let keys = Keys::new(&prepared.project.id, home);
         plan.expect_version(keys.project_version(), prepared.project.version);
     }
 }
 
-/// What is kept of an earlier call with the same request id, and where. A repeat
-/// gets the first answer even when its codes have ended since.
+/// What is kept of an earlier call with the same request id. A repeat gets the
+/// first answer even when its codes have ended since.
 pub async fn kept(
     call: &Call<'_>,
     prepared: &Prepared,
     once: Option<Once<'_>>,
-) -> Result<Option<(Partition, Vec<u8>)>, Refusal> {
-    let (Some(once), Some(home)) = (once, prepared.home) else {
+) -> Result<Option<Kept>, Refusal> {
+    let Some(once) = once.filter(|_| !prepared.homes.is_empty()) else {
         return Ok(None);
     };
-    let keys = Keys::new(&prepared.project.id, home);
-    let kept = once.kept(call, &keys).await?;
-    Ok(kept.map(|answer| (home, answer)))
+    let homes = prepared.homes.iter();
+    let places: Vec<Keys> = homes
+        .map(|home| Keys::new(&prepared.project.id, *home))
+        .collect();
+    once.kept(call, &places).await
 }
 
 /// Why nothing was used: the first code's reason, with the others beside it.

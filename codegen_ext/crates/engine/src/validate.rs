@@ -13,7 +13,7 @@ use crate::{
     holds, ids,
     keys::Partition,
     once::Once,
-    plan::Plan,
+    plan::{Kept, Plan},
     protocol::promo::v1 as pb,
     request::{Violations, present},
     settle::{self, Settled},
@@ -105,7 +105,7 @@ async fn hold(
     });
     for round in 0..MOST_ROUNDS {
         let mut prepared = checkout::prepare(call, project, checkout, None).await?;
-        let Some(home) = prepared.home else {
+        let Some(home) = prepared.home() else {
             let decision = prepared.decide(call, checkout, &[]);
             return Ok(validation(checkout, &prepared, &decision, None));
         };
@@ -113,7 +113,7 @@ async fn hold(
         let given = request.session.as_ref().map_or("", |session| &session.key);
         if round == 0 && is_held_elsewhere(call, &prepared.project, home, given).await? {
             return match settle::kept(call, &prepared, once).await? {
-                Some((_, answer)) => Ok(checkout::decode(&answer)?),
+                Some(kept) => Ok(checkout::decode(&kept.answer)?),
                 None => Err(in_use(wanted)),
             };
         }
@@ -122,7 +122,7 @@ async fn hold(
             settled = attempt(call, checkout, &prepared, home, wanted, once).await?;
         }
         match settled {
-            Settled::Done { answer, .. } | Settled::Replayed(answer) => {
+            Settled::Done { answer, .. } | Settled::Replayed(Kept { answer, .. }) => {
                 return Ok(checkout::decode(&answer)?);
             }
             Settled::Invalid(decision) => {

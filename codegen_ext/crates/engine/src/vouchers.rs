@@ -179,7 +179,7 @@ impl Edit<'_> {
             let plan = self.plan(call, &project, &located, once, edited, record, &voucher);
             match call.engine.store.commit(plan).await? {
                 Outcome::Done { .. } => return Ok(voucher),
-                Outcome::Replayed(answer) => return Ok(crate::checkout::decode(&answer)?),
+                Outcome::Replayed(kept) => return Ok(crate::checkout::decode(&kept.answer)?),
                 Outcome::Reused => return Err(once::reused(once)),
                 Outcome::Stale => project = call.newer_project(&project).await?,
                 Outcome::Changed => {}
@@ -237,7 +237,8 @@ impl Edit<'_> {
         let (keys, number) = (&campaign.keys, campaign.campaign.number);
         let mut plan = Plan::new();
         if let Some(once) = once {
-            once.guard(&mut plan, keys, call.engine.config.idempotency_ttl_ms);
+            let ttl_ms = call.engine.config.idempotency_ttl_ms;
+            once.guard(&mut plan, keys, campaign.partition, ttl_ms);
         }
         plan.expect_version(keys.bundle_version(number), campaign.campaign.version);
         plan.expect_version(keys.project_version(), project.version);
@@ -276,8 +277,9 @@ async fn kept(
     once: Option<Once<'_>>,
 ) -> Result<Option<pb::Voucher>, Refusal> {
     let Some(once) = once else { return Ok(None) };
-    let kept = once.kept(call, &located.campaign.keys).await?;
-    let answer = kept.map(|answer| crate::checkout::decode(&answer));
+    let place = std::slice::from_ref(&located.campaign.keys);
+    let kept = once.kept(call, place).await?;
+    let answer = kept.map(|kept| crate::checkout::decode(&kept.answer));
     Ok(answer.transpose()?)
 }
 
