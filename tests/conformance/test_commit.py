@@ -129,6 +129,33 @@ def test_budgets_are_spent_to_the_last_unit(store: redis.Redis, tag: str) -> Non
     assert results(commit(store, ("W", Text(f"{tag}m"), 10**15 - 5))) == [(0, 5, 0)]
 
 
+def test_a_budget_that_was_lost_is_not_given_back_to_and_begins_anew(store: redis.Redis, tag: str) -> None:
+    assert results(commit(store, ("W", Text(f"{tag}m"), 500), record(tag))) == [(0, 0, 0)]
+    assert store.exists(f"{tag}m") == 0
+    assert results(commit(store, ("M", Text(f"{tag}m"), 100, 1_000, 0))) == [(0, 1, 100)]
+    # What was spent before the loss comes back all the same, and cannot be spent twice.
+    assert results(commit(store, ("W", Text(f"{tag}m"), 500))) == [(0, 2, 0)]
+    assert results(commit(store, ("M", Text(f"{tag}m"), 50, 1_000, 80))) == [(0, 3, 0)]
+    assert commit(store, ("M", Text(f"{tag}m"), 1_001, 1_000, 0)) == [REFUSED, 1]
+
+
+def test_a_number_below_zero_counts_as_none_and_heals(store: redis.Redis, tag: str) -> None:
+    store.mset({f"{tag}m": "-500:1", f"{tag}n": "-2:7:-1"})
+    assert commit(store, ("M", Text(f"{tag}m"), 1_001, 1_000, 0)) == [REFUSED, 1]
+    assert results(commit(store, ("M", Text(f"{tag}m"), 1_000, 1_000, 0), use(tag, "n", 1))) == [(0, 2, 1_000), (1, 8, 1)]
+    assert commit(store, use(tag, "n", 1)) == [REFUSED, 1]
+
+
+def test_a_counter_that_lost_uses_or_slots_given_back_goes_on(store: redis.Redis, tag: str) -> None:
+    store.mset({f"{tag}lost": "0:3:0", f"{tag}n": "1:5:2"})
+    assert results(commit(store, give_back(tag, "lost", 3))) == [(3, 4, 0)]
+    assert results(commit(store, use(tag, "lost", 1))) == [(1, 5, 1)]
+    # Two slots were given back, but which is not known any more.
+    assert [results(commit(store, use(tag, "n", 3)))[0][2] for _ in range(2)] == [2, 3]
+    assert commit(store, use(tag, "n", 3)) == [REFUSED, 1]
+    assert store.get(f"{tag}n") == b"3:7:0"
+
+
 def test_guards_see_what_the_ones_before_them_took(store: redis.Redis, tag: str) -> None:
     money = ("M", Text(f"{tag}m"), 60, 100, 0)
     assert commit(store, money, money) == [REFUSED, 2]

@@ -16,14 +16,21 @@ local function copy_counter(counter)
   }
 end
 
+-- No store of ours writes a number below zero, but one that lost writes may
+-- have: it must not end the use of a campaign, nor widen a limit.
+local function not_negative(number)
+  number = tonumber(number)
+  return number > 0 and number or 0
+end
+
 local function load_counter(k)
   local counter = COUNTERS[k]
   if counter == nil then
     counter = { used = 0, sequence = 0, free = 0 }
     local value = VALUES[k]
     if value then
-      local used, sequence, free = match(value, '^(%d+):(%d+):(%d+)$')
-      counter.used, counter.sequence, counter.free = tonumber(used), tonumber(sequence), tonumber(free)
+      local used, sequence, free = match(value, '^(%-?%d+):(%d+):(%-?%d+)$')
+      counter.used, counter.sequence, counter.free = not_negative(used), tonumber(sequence), not_negative(free)
     end
     COUNTERS[k], BEFORE[k] = counter, false
   elseif BEFORE[k] == nil then
@@ -51,11 +58,19 @@ local function take_slot(counter)
     popped[#popped + 1] = stored
     return stored
   end
+  if lowest == nil then
+    -- The slots that were given back are lost; the use itself is what counts.
+    counter.free = 0
+    return counter.used + 1
+  end
   table.remove(pushed, at)
   return lowest
 end
 
 local function give_slot(counter, slot)
+  if counter.used == 0 then
+    return
+  end
   local highest = counter.used + counter.free
   counter.used = counter.used - 1
   if slot ~= highest then
@@ -102,8 +117,8 @@ local function load_sum(k)
     sum = { total = 0, sequence = 0 }
     local value = VALUES[k]
     if value then
-      local total, sequence = match(value, '^(%d+):(%d+)$')
-      sum.total, sum.sequence = tonumber(total), tonumber(sequence)
+      local total, sequence = match(value, '^(%-?%d+):(%d+)$')
+      sum.total, sum.sequence = not_negative(total), tonumber(sequence)
     end
     SUMS[k], BEFORE[k] = sum, false
   elseif BEFORE[k] == nil then

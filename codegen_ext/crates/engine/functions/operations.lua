@@ -144,16 +144,22 @@ guards.M = function(at, number)
   if more > 0 and total > ARGS[at + 3] then
     return { REFUSED, number }
   end
-  sum.total, sum.sequence = total, sum.sequence + 1
-  add_result(0, sum.sequence, total)
+  sum.total, sum.sequence = total > 0 and total or 0, sum.sequence + 1
+  add_result(0, sum.sequence, sum.total)
 end
 
 -- W key amount: takes an amount back out of a budget.
 arity.W = 2
 guards.W = function(at)
-  local sum = load_sum(ARGS[at + 1])
-  -- What was lost in a failover is not in it any more.
-  sum.total, sum.sequence = math.max(sum.total - ARGS[at + 2], 0), sum.sequence + 1
+  local k = ARGS[at + 1]
+  -- A budget that is gone has nothing to give back to.
+  if not VALUES[k] and not SUMS[k] then
+    add_result(0, 0, 0)
+    return
+  end
+  local sum = load_sum(k)
+  local total = sum.total - ARGS[at + 2]
+  sum.total, sum.sequence = total > 0 and total or 0, sum.sequence + 1
   add_result(0, sum.sequence, sum.total)
 end
 
