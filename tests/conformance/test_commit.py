@@ -25,6 +25,7 @@ from support.commit import (
     Other,
     Text,
     commit,
+    commit_group,
     results,
 )
 from support.store_nodes import cluster
@@ -315,10 +316,37 @@ def test_a_campaign_without_enough_codes_says_how_many_are_left(store: redis.Red
 def test_a_cursor_that_leaves_the_buckets_moves_past_what_is_used(store: redis.Redis, tag: str) -> None:
     for position in range(30):
         store.setbit(f"{tag}p:{position // 16}", position % 16, 1)
-    assert hand_out(store, tag, 1, 100) == [MOVED, 12]
-    assert hand_out(store, tag, 1, 100, first=3) == [MOVED, 24]
-    assert hand_out(store, tag, 1, 100) == [MOVED, 24]
+    # All that is used of a page is passed over in one step, also beyond the buckets.
+    assert hand_out(store, tag, 1, 100) == [MOVED, 16]
+    assert hand_out(store, tag, 1, 100, first=4) == [MOVED, 30]
+    assert hand_out(store, tag, 1, 100) == [MOVED, 30]
     assert hand_out(store, tag, 1, 100, first=6)[2] == b"30"
+
+
+def test_a_campaign_that_is_used_up_is_looked_through_once(store: redis.Redis, tag: str) -> None:
+    for position in range(10):
+        store.setbit(f"{tag}p:0", position, 1)
+    assert hand_out(store, tag, 1, 10) == [REFUSED, 0]
+    assert store.get(f"{tag}x") == b"10:0"
+    # It may grow: what comes then is handed out from its first code on.
+    assert hand_out(store, tag, 3, 12) == [REFUSED, 2]
+    assert hand_out(store, tag, 2, 12)[2] == b"10,11"
+
+
+def test_a_call_that_finds_nothing_for_long_lets_others_go_on(store: redis.Redis, tag: str) -> None:
+    for bucket in range(1_000):
+        store.hset(f"{tag}h:{bucket}", mapping=dict.fromkeys(range(4), "-"))
+    assert hand_out(store, tag, 1, 10_000, buckets=1_001) == [MOVED, 2_000]
+    assert hand_out(store, tag, 1, 10_000, buckets=1_001) == [MOVED, 4_000]
+    assert hand_out(store, tag, 1, 10_000, buckets=1_001)[2] == b"4000"
+
+
+def test_bits_that_plans_of_one_call_set_are_passed_over_like_others(store: redis.Redis, tag: str) -> None:
+    page, holders = Other(f"{tag}p:0"), Other(f"{tag}h:0")
+    uses = [("B", page, offset, 15, 0) for offset in (0, 1, 3)]
+    publication = ("N", Text(f"{tag}x"), 3, 9, 16, 0, 1, holders, 16, 0, 1, page, "", b"rec")
+    [_, answer] = commit_group(store, uses, [publication])
+    assert answer[2] == b"2,4,5"
 
 
 def test_what_is_free_before_the_end_of_the_buckets_is_not_lost(store: redis.Redis, tag: str) -> None:

@@ -13,6 +13,14 @@ local function load_bit(page, offset)
   return bit or call('GETBIT', page, offset)
 end
 
+-- Where the next bit may be that is clear, behind one that is set.
+local function behind_set_bits(page, offset)
+  local clear = call('BITPOS', page, 0, math.floor(offset / 8))
+  -- Within the first byte it may lie before; and bits of this call may not be
+  -- written yet.
+  return math.max(clear, offset + 1)
+end
+
 local function want_bit(page, offset, bit)
   BITS[page] = BITS[page] or {}
   BITS[page][offset] = bit

@@ -1,12 +1,16 @@
+-- Positions that one call looks at in vain before it lets others go on.
+local MOST_LOOKS = 2000
+
 -- N cursor_key count bound bucket_size first_bucket buckets first_bucket_key
 --   page_size first_page pages first_page_key skips record:
 -- hands out the next positions of a campaign. The cursor is the string
 -- "next position:positions handed out". Positions in `skips` (comma separated),
 -- those whose bit is set in a page and those that have an entry in their bucket
 -- are passed over. Only the bucket and page keys that the caller passed can be
--- touched; when the cursor leaves them it moves past what can never be handed
--- out, and the caller is told where it is and asks again. `pages` is 0 where
--- codes are not single-use.
+-- touched; when the cursor leaves them, or has found nothing for long, the caller
+-- is told where it is and asks again. Whatever comes of a call, the cursor moves
+-- past what can never be handed out, so that nobody looks at it twice. `pages` is
+-- 0 where codes are not single-use.
 arity.N = 13
 guards.N = function(at)
   local count, bound, bucket_size, first_bucket, buckets = unpack(ARGS, at + 2, at + 6)
@@ -19,28 +23,38 @@ guards.N = function(at)
     skips[tonumber(skip)] = true
   end
   POSITIONS = {}
-  local position = first
+  local position, looks, short = first, 0, nil
   while #POSITIONS < count do
     if position >= bound then
-      return { REFUSED, math.max(bound - first, 0) }
+      short = REFUSED
+      break
     end
     local bucket, page = math.floor(position / bucket_size), math.floor(position / page_size)
     if bucket < first_bucket or bucket >= first_bucket + buckets
-      or (pages > 0 and (page < first_page or page >= first_page + pages)) then
-      local reached = POSITIONS[1] or position
-      if reached > first then
-        set_string(at + 1, format('%d:%s', reached, published))
+      or (pages > 0 and (page < first_page or page >= first_page + pages))
+      or (looks >= MOST_LOOKS and not POSITIONS[1]) then
+      short = MOVED
+      break
+    end
+    looks = looks + 1
+    local page_key, offset = KEYS_[first_page_key + page - first_page], position % page_size
+    if pages > 0 and load_bit(page_key, offset) == 1 then
+      position = math.min(page * page_size + behind_set_bits(page_key, offset), bound)
+    else
+      local withheld = call('HEXISTS', KEYS_[first_bucket_key + bucket - first_bucket], text(position % bucket_size)) == 1
+      if not withheld and not skips[position] then
+        POSITIONS[#POSITIONS + 1] = position
+        RESULTS[#RESULTS + 1] = text(position)
       end
-      return { MOVED, reached }
+      position = position + 1
     end
-    local used = pages > 0
-      and load_bit(KEYS_[first_page_key + page - first_page], position % page_size) == 1
-    local withheld = call('HEXISTS', KEYS_[first_bucket_key + bucket - first_bucket], text(position % bucket_size)) == 1
-    if not used and not withheld and not skips[position] then
-      POSITIONS[#POSITIONS + 1] = position
-      RESULTS[#RESULTS + 1] = text(position)
+  end
+  if short then
+    local reached = POSITIONS[1] or position
+    if reached > first then
+      set_string(at + 1, format('%d:%s', reached, published))
     end
-    position = position + 1
+    return { short, short == REFUSED and #POSITIONS or reached }
   end
   CURSOR, PUBLISHED = position, tonumber(published) + count
 end
