@@ -35,10 +35,10 @@ mod _native {
     #[pymodule_export]
     use crate::store_keys::{
         auth_key, bundle_key, bundle_version_key, campaign_of_limit, complete_entry, cursor_key,
-        customer_id, customer_publications_key, describe_key, epoch_key, free_slots_key,
-        holders_key, holds_key, ledger_key, limit_key, named_from, outbox_key, parse_redemption_id,
-        parse_voucher_id, positions_per_bucket, project_bundle_key, project_version_key,
-        publication_id, put_stored_codes, rolled_back_key, source_key, stored_code_key,
-        stored_codes_key, voucher_id, voucher_override_key,
+        customer_id, customer_publication_key, describe_key, epoch_key, free_slots_key,
+        further_publications_key, holders_key, holds_key, ledger_key, limit_key, named_from,
+        outbox_key, parse_redemption_id, parse_voucher_id, positions_per_bucket,
+        project_bundle_key, project_version_key, publication_id, put_stored_codes, rolled_back_key,
+        source_key, stored_code_key, stored_codes_key, voucher_id, voucher_override_key,
     };
 }

@@ -77,15 +77,27 @@ pub fn holders_key(project: &str, number: u32, bucket: u64, partitions: u8) -> S
     of_campaign(project, number, partitions).holders(number, bucket)
 }
 
-/// Key of the first positions of a customer's publications of a campaign.
+/// Key of the first position of a customer's first publication of a campaign.
 #[pyfunction]
-pub fn customer_publications_key(
+pub fn customer_publication_key(
     project: &str,
     number: u32,
     customer: &str,
     partitions: u8,
 ) -> String {
-    of_campaign(project, number, partitions).customer_publications(number, customer)
+    of_campaign(project, number, partitions).customer_publication(number, customer)
+}
+
+/// Key of the list of the first positions of a customer's further publications of
+/// a campaign.
+#[pyfunction]
+pub fn further_publications_key(
+    project: &str,
+    number: u32,
+    customer: &str,
+    partitions: u8,
+) -> String {
+    of_campaign(project, number, partitions).further_publications(number, customer)
 }
 
 /// Key of the first position of the publication with a caller's own id.

@@ -143,7 +143,10 @@ def test_a_budget_that_was_lost_is_not_given_back_to_and_begins_anew(store: redi
 def test_a_number_below_zero_counts_as_none_and_heals(store: redis.Redis, tag: str) -> None:
     store.mset({f"{tag}m": "-500:1", f"{tag}n": "-2:7:-1"})
     assert commit(store, ("M", Text(f"{tag}m"), 1_001, 1_000, 0)) == [REFUSED, 1]
-    assert results(commit(store, ("M", Text(f"{tag}m"), 1_000, 1_000, 0), use(tag, "n", 1))) == [(0, 2, 1_000), (1, 8, 1)]
+    assert results(commit(store, ("M", Text(f"{tag}m"), 1_000, 1_000, 0), use(tag, "n", 1))) == [
+        (0, 2, 1_000),
+        (1, 8, 1),
+    ]
     assert commit(store, use(tag, "n", 1)) == [REFUSED, 1]
 
 
@@ -347,6 +350,15 @@ def test_bits_that_plans_of_one_call_set_are_passed_over_like_others(store: redi
     publication = ("N", Text(f"{tag}x"), 3, 9, 16, 0, 1, holders, 16, 0, 1, page, "", b"rec")
     [_, answer] = commit_group(store, uses, [publication])
     assert answer[2] == b"2,4,5"
+
+
+def test_first_positions_after_the_first_go_into_a_list(store: redis.Redis, tag: str) -> None:
+    window = (4, 0, 1, Other(f"{tag}h:0"), 16, 0, 0, Other(f"{tag}p:0"))
+    note = ("G", Text(f"{tag}c"), Other(f"{tag}cf"))
+    for _ in range(3):
+        assert commit(store, ("N", Text(f"{tag}x"), 1, 9, *window, "", b"rec"), note)[0] == FRESH
+    assert store.get(f"{tag}c") == b"0"
+    assert store.lrange(f"{tag}cf", 0, -1) == [b"1", b"2"]
 
 
 def test_what_is_free_before_the_end_of_the_buckets_is_not_lost(store: redis.Redis, tag: str) -> None:

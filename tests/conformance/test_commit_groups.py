@@ -59,7 +59,11 @@ def publication(tag: str, bound: int) -> Plan:
     pages = [Other(f"{tag}p:{n}") for n in range(2)]
     named = neighbours(*buckets, *pages)
     window = (4, 0, len(buckets), buckets[0], 16, 0, len(pages), pages[0])
-    return [*named, ("N", Text(f"{tag}x"), 1, bound, *window, "", b"rec"), ("G", Text(f"{tag}of"), 0)]
+    return [
+        *named,
+        ("N", Text(f"{tag}x"), 1, bound, *window, "", b"rec"),
+        ("G", Text(f"{tag}of"), Other(f"{tag}further")),
+    ]
 
 
 def operation_of(random: Random, tag: str, active: dict[str, set[int]]) -> Operation:
@@ -135,6 +139,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "PTTL": ("day", "hold", "n", "override", *FURTHER),
     "ZRANGE": ("f:n", "f:m", "f:day", *(f"f:{name}" for name in FURTHER)),
     "HGETALL": ("h:0", "h:1", "h:2"),
+    "LRANGE": ("further",),
     "XRANGE": ("ledger",),
 }
 """What plans write, and how it is read."""
@@ -144,7 +149,7 @@ def state(store: redis.Redis, tag: str) -> list[Any]:
     """Return all that a partition holds, but for times."""
     pipeline = store.pipeline(transaction=False)
     for command, keys in KEYS.items():
-        rest = {"ZRANGE": (0, -1), "XRANGE": ("-", "+")}.get(command, ())
+        rest = {"ZRANGE": (0, -1), "LRANGE": (0, -1), "XRANGE": ("-", "+")}.get(command, ())
         for key in keys:
             pipeline.execute_command(command, tag + key, *rest)
     found = [_without_tail(value) for value in pipeline.execute()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +13,16 @@ from support.server_process import ServerProcess
 from support.shop import CART, OK, codes_of, ending, new_campaign, race
 from support.truth import account_of
 
-from promo.client import Campaign, Limits, PromoClient, exceptions, publish_request, redeem_request, validity
+from promo.client import (
+    Campaign,
+    CodeLayout,
+    Limits,
+    PromoClient,
+    exceptions,
+    publish_request,
+    redeem_request,
+    validity,
+)
 from promo.v1.publication_pb2 import Publication
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
@@ -105,6 +114,60 @@ async def test_a_repeated_publication_has_the_first_answer(client: PromoClient) 
         "REQUEST_ID_REUSED": 1
     }
     assert (await client.publications.count_codes(campaign.name)).published_count == 2
+
+
+async def test_a_repeat_of_what_an_earlier_publication_answered_has_that_answer(client: PromoClient) -> None:
+    """The request id is taken by such an answer, too: nobody else may come between it and its repeat."""
+    campaign = await new_campaign(client)
+    first = await client.publish(campaign=campaign.name, customer="a", source_id="mail-1")
+    request_id = uuid.uuid4().hex
+
+    def join(customer: str) -> Awaitable[Publication]:
+        return client.publish(campaign=campaign.name, customer=customer, join_once=True, request_id=request_id)
+
+    assert all(answer == first for answer in await asyncio.gather(*(join("a") for _ in range(8))))
+    assert await ending(join("b")) == "REQUEST_ID_REUSED"
+    assert await join("a") == first
+    # What was refused has taken no id.
+    other_id = uuid.uuid4().hex
+    mismatch = client.publish(campaign=campaign.name, customer="a", count=2, source_id="mail-1", request_id=other_id)
+    assert await ending(mismatch) == "PUBLICATION_MISMATCH"
+    again = await client.publish(campaign=campaign.name, customer="a", source_id="mail-1", request_id=other_id)
+    assert again == first
+
+
+async def test_a_customer_with_many_publications_holds_them_all_in_order(client: PromoClient) -> None:
+    for layout in (None, CodeLayout(length=4, charset="0123456789")):
+        campaign = await new_campaign(client, code_count=3_000, code_layout=layout)
+        requests = [publish_request(campaign=campaign.name, customer="a", count=1 + n % 3) for n in range(600)]
+        batches = [await client.batch_publish(requests, timeout=60) for _ in range(2)]
+        made = {one.id: one for batch in batches for one in published(batch)}
+        held = await client.publications.held(campaign.name, "a")
+        assert {one.id: one for one in held} == made
+        codes = await codes_of(client, campaign, 2_400)
+        assert [code for one in held for code in one.codes] == codes
+
+
+async def test_words_of_a_blocklist_are_not_counted_as_codes(client: PromoClient) -> None:
+    layout = CodeLayout(length=8, charset="ABCDEFGH", blocklist=["AB", "CD"])
+    campaign = await new_campaign(client, code_count=500, code_layout=layout)
+
+    async def counts() -> tuple[int, int, int]:
+        found = await client.publications.count_codes(campaign.name)
+        return found.issued_count, found.published_count, found.unpublished_count
+
+    assert await counts() == (500, 0, 500)
+    for number in range(10):
+        await client.publish(campaign=campaign.name, customer=f"c{number}", count=30)
+    assert await counts() == (500, 300, 200)
+    preview = client.publish(campaign=campaign.name, customer="b", count=50, validate_only=True)
+    assert await ending(preview) == OK
+    for number in range(10):
+        await client.publish(campaign=campaign.name, customer=f"d{number}", count=20)
+    assert await counts() == (500, 500, 0)
+    for validate_only in (True, False):
+        call = client.publish(campaign=campaign.name, customer="b", validate_only=validate_only)
+        assert await ending(call) == "CODES_EXHAUSTED"
 
 
 async def test_a_campaign_that_is_over_repeats_publications_and_makes_none(client: PromoClient) -> None:

@@ -31,6 +31,7 @@ def campaign_bundle(campaign: Campaign, definition: Mapping[str, Any], ranges: I
             "definition": definition,
             "layout": campaign.layout_number,
             "ranges": [[part.start, part.end] for part in ranges],
+            "code_count": campaign.code_count,
             "join_once": campaign.join_once,
             "auto_grow": campaign.auto_grow,
             "codes": campaign.code_mode.value,

@@ -102,9 +102,14 @@ def holders(project: str, number: int, bucket: int, partitions: int) -> str:
     return _native.holders_key(project, number, bucket, partitions)
 
 
-def customer_publications(project: str, number: int, customer: str, partitions: int) -> str:
-    """Return the key of the first positions of a customer's publications of a campaign."""
-    return _native.customer_publications_key(project, number, customer, partitions)
+def customer_publication(project: str, number: int, customer: str, partitions: int) -> str:
+    """Return the key of the first position of a customer's first publication of a campaign."""
+    return _native.customer_publication_key(project, number, customer, partitions)
+
+
+def further_publications(project: str, number: int, customer: str, partitions: int) -> str:
+    """Return the key of the list of the first positions of a customer's further publications of a campaign."""
+    return _native.further_publications_key(project, number, customer, partitions)
 
 
 def source(project: str, number: int, source_id: str, partitions: int) -> str:

@@ -68,9 +68,12 @@ class RedisRestore:
     async def customers(self, project_id: str, first_positions: Mapping[tuple[int, str], Sequence[int]]) -> None:
         """Write the first positions, ascending, of publications by campaign number and customer."""
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for (number, customer), positions in first_positions.items():
-                key = keys.customer_publications(project_id, number, customer, self._partitions)
-                pipe.set(key, ",".join(map(str, positions)))
+            for (number, customer), (first, *further) in first_positions.items():
+                pipe.set(keys.customer_publication(project_id, number, customer, self._partitions), first)
+                if further:
+                    key = keys.further_publications(project_id, number, customer, self._partitions)
+                    pipe.delete(key)
+                    pipe.rpush(key, *further)
             await pipe.execute()
 
     async def cursors(self, project_id: str, cursors: Mapping[int, tuple[int, int]]) -> None:

@@ -117,7 +117,7 @@ async def test_an_empty_store_gets_its_counters_holders_and_rollbacks_again(plan
     assert fields[b"7"].startswith(b"7,8|")
     assert await plane.client.get(keys.cursor(plane.project, campaign.number, PARTITIONS)) == b"9:2"
     assert await plane.client.get(keys.source(plane.project, campaign.number, "s1", PARTITIONS)) == b"7"
-    customer = keys.customer_publications(plane.project, campaign.number, "c1", PARTITIONS)
+    customer = keys.customer_publication(plane.project, campaign.number, "c1", PARTITIONS)
     assert await plane.client.get(customer) == b"7"
     assert await plane.client.exists(keys.bundle(plane.project, campaign.number, PARTITIONS))
     assert (await verify(plane)).agrees

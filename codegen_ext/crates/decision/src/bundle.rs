@@ -30,6 +30,9 @@ pub struct CampaignBundle {
     /// Half-open ranges of raw indices in its code layout, in order of position.
     #[serde(default)]
     pub ranges: Vec<(u64, u64)>,
+    /// How many codes they are, without what a blocklist leaves out.
+    #[serde(default)]
+    pub code_count: Option<u64>,
     /// Whether a customer who holds a code gets that one again.
     #[serde(default)]
     pub join_once: bool,

@@ -26,6 +26,8 @@ pub struct Campaign {
     pub deleted: bool,
     /// Half-open ranges of raw indices, in order of position.
     pub ranges: Vec<(u64, u64)>,
+    /// How many codes it has; none where an older bundle does not say.
+    pub code_count: Option<u64>,
     /// Whether a customer who holds a code gets that one again.
     pub join_once: bool,
     /// Whether publications add codes when they run out.
@@ -65,6 +67,7 @@ impl Campaign {
             enabled: bundle.enabled,
             deleted: bundle.deleted,
             ranges: bundle.ranges,
+            code_count: bundle.code_count,
             join_once: bundle.join_once,
             auto_grow: bundle.auto_grow,
             codes: bundle.codes,

@@ -78,18 +78,14 @@ writes.J = function(at)
   call('HSETNX', key_at(at + 1), ARGS[at + 2], '-')
 end
 
--- G key ttl_ms: adds the first position handed out to a record of them; a ttl
--- of 0 keeps it.
+-- G key further_key: notes the first position handed out. Where a string has one
+-- already it goes to the end of a list, so that a customer with many publications
+-- costs no more than one with few.
 arity.G = 2
 writes.G = function(at)
-  local value = RESULTS[1]
-  local before = VALUES[ARGS[at + 1]]
-  if before then
-    value = before .. ',' .. value
-  end
-  if ARGS[at + 2] == 0 then
-    set_string(at + 1, value)
+  if VALUES[ARGS[at + 1]] then
+    call('RPUSH', key_at(at + 2), RESULTS[1])
   else
-    set_string(at + 1, value, 'PX', ARGS[at + 2])
+    set_string(at + 1, RESULTS[1])
   end
 end

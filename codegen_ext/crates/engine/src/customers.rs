@@ -45,9 +45,7 @@ pub async fn upsert(
         None => given_fields(&customer),
     };
     violations.check()?;
-    let once = Once::of(UPSERT, &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of(UPSERT, &request);
     let mut written = pb::Customer {
         source_id: customer.source_id,
         ..pb::Customer::default()
@@ -84,9 +82,7 @@ pub async fn erase(call: &Call<'_>, request: pb::EraseCustomerRequest) -> Result
     violations.request_id(&request.request_id);
     violations.required("customer", &request.customer, LONGEST_SOURCE_ID);
     violations.check()?;
-    let once = Once::of(ERASE, &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of(ERASE, &request);
     let change = pb::CustomerChange {
         customer: Some(pb::Customer {
             source_id: request.customer.clone(),

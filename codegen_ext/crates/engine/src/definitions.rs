@@ -16,7 +16,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use promo_codes::{Codec, Layout, LayoutKey, LayoutSpec, MasterKey};
+use promo_codes::{Codec, Layout, LayoutKey, LayoutSpec, MasterKey, Ranges};
 use promo_decision::{Campaign, CampaignBundle, CodeMode, Zone};
 use serde::Deserialize;
 
@@ -85,6 +85,8 @@ pub struct IssuedCampaign {
     pub campaign: Campaign,
     /// Where its codes come from; none when they are stored.
     pub codec: Option<Arc<Codec>>,
+    /// Its indices in the layout, or its positions where codes are stored.
+    ranges: Ranges,
     /// Builds its keys.
     pub keys: Keys,
     /// Its partition.
@@ -111,13 +113,15 @@ pub enum Place {
 }
 
 impl IssuedCampaign {
+    /// How many positions the campaign has, from 0. Words that a blocklist leaves
+    /// out have some, too.
+    pub fn positions(&self) -> u64 {
+        self.ranges.len()
+    }
+
     /// How many codes the campaign has.
-    pub fn issued(&self) -> u64 {
-        self.campaign
-            .ranges
-            .iter()
-            .map(|(start, end)| end - start)
-            .sum()
+    pub fn code_count(&self) -> u64 {
+        self.campaign.code_count.unwrap_or(self.ranges.len())
     }
 
     /// The position of a place, none when it is not this campaign's.
@@ -126,21 +130,14 @@ impl IssuedCampaign {
             // What the store has of an import counts when the campaign says so.
             Place::Position(position) => {
                 let is_issued = match self.campaign.codes {
-                    CodeMode::Stored => position < self.issued(),
+                    CodeMode::Stored => position < self.positions(),
                     CodeMode::Arithmetic => position >= keys::NAMED_FROM,
                 };
                 return is_issued.then_some(position);
             }
             Place::Index(index) => index,
         };
-        let mut before = 0;
-        for &(start, end) in &self.campaign.ranges {
-            if (start..end).contains(&index) {
-                return Some(before + (index - start));
-            }
-            before += end - start;
-        }
-        None
+        self.ranges.position_of(index)
     }
 
     /// Positions among these whose codes a blocklist leaves out.
@@ -161,14 +158,7 @@ impl IssuedCampaign {
 
     /// The index of a position, none when it was not issued.
     pub fn index(&self, position: u64) -> Option<u64> {
-        let mut left = position;
-        for &(start, end) in &self.campaign.ranges {
-            if left < end - start {
-                return Some(start + left);
-            }
-            left -= end - start;
-        }
-        None
+        self.ranges.index_at(position)
     }
 }
 
@@ -425,9 +415,12 @@ impl Definitions {
                 return Ok(None);
             }
         }
+        let ranges = compiled.ranges.iter().map(|&(start, end)| start..end);
+        let ranges: Vec<_> = ranges.filter(|range| !range.is_empty()).collect();
         let campaign = Arc::new(IssuedCampaign {
             campaign: compiled,
             codec,
+            ranges: Ranges::new(&ranges).map_err(unreadable)?,
             keys,
             partition,
         });

@@ -66,10 +66,9 @@ pub async fn grow(call: &Call<'_>, seen: &IssuedCampaign, needed: u64) -> Result
     if !room.has(needed, Instant::now()) {
         return Ok(false);
     }
-    let request = format!("{} {} {needed}", seen.campaign.id, seen.issued());
+    let request = format!("{} {} {needed}", seen.campaign.id, seen.code_count());
     match control::ask(call, GROW, request).await {
-        // What counts is what the store has: the answer's number leaves out
-        // what a blocklist skips.
+        // What counts is what the store has.
         Ok(_) => has_grown(call, seen).await,
         Err(refusal) if refusal.reason == Reason::CodeSpaceTooSmall => {
             room.too_many = Some((needed, Instant::now()));
@@ -83,7 +82,7 @@ async fn has_grown(call: &Call<'_>, seen: &IssuedCampaign) -> Result<bool, Refus
     let project = call.fresh_project().await?;
     let definitions = &call.engine.definitions;
     let now = definitions.campaign(&project, seen.campaign.number).await?;
-    Ok(now.is_some_and(|now| now.issued() > seen.issued()))
+    Ok(now.is_some_and(|now| now.positions() > seen.positions()))
 }
 
 #[cfg(test)]

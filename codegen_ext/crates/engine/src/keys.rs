@@ -125,9 +125,14 @@ impl Keys {
         self.named(&format!("l:{}:{}", base36(campaign.into()), base36(bucket)))
     }
 
-    /// First positions of the publications to a customer.
-    pub fn customer_publications(&self, campaign: u32, customer: &str) -> String {
+    /// First position of the first publication to a customer.
+    pub fn customer_publication(&self, campaign: u32, customer: &str) -> String {
         self.named(&format!("c:{}:{customer}", base36(campaign.into())))
+    }
+
+    /// First positions of the further publications to a customer, a list.
+    pub fn further_publications(&self, campaign: u32, customer: &str) -> String {
+        self.named(&format!("cf:{}:{customer}", base36(campaign.into())))
     }
 
     /// What a voucher that was edited has in place of its campaign's terms.
@@ -252,7 +257,7 @@ pub fn kind(key: &str) -> Option<&'static str> {
         ("f", true) => "free slots of limits",
         ("x", true) => "cursors of publications",
         ("h", true) => "holders of codes",
-        ("c", true) => "publications by customer",
+        ("c" | "cf", true) => "publications by customer",
         ("s", true) => "publications by source id",
         ("l" | "sc", true) => "stored codes",
         ("n", true) => "uses per campaign",
@@ -331,7 +336,11 @@ mod tests {
             (keys.cursor(1), "cursors of publications"),
             (keys.holders(1, 2), "holders of codes"),
             (
-                keys.customer_publications(1, "}x"),
+                keys.customer_publication(1, "}x"),
+                "publications by customer",
+            ),
+            (
+                keys.further_publications(1, "}x"),
                 "publications by customer",
             ),
             (keys.source(1, "s"), "publications by source id"),

@@ -61,11 +61,16 @@ pub async fn counts(
     let malformed = || StoreError::Unexpected("malformed cursor".into());
     let (next, published) = cursor.split_once(':').ok_or_else(malformed)?;
     let next: i64 = next.parse().map_err(|_| malformed())?;
-    let issued = i64::try_from(campaign.issued()).unwrap_or(i64::MAX);
+    let published: i64 = published.parse().map_err(|_| malformed())?;
+    let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let issued = whole(campaign.code_count());
+    // Positions ahead may be words that a blocklist leaves out, and codes behind
+    // may have been used unpublished: neither are to be handed out.
+    let ahead = whole(campaign.positions()) - next;
     Ok(pb::CountCodesResponse {
         issued_count: issued,
-        published_count: published.parse().map_err(|_| malformed())?,
-        unpublished_count: (issued - next).max(0),
+        published_count: published,
+        unpublished_count: ahead.min(issued - published).max(0),
     })
 }
 
@@ -80,23 +85,18 @@ pub async fn held_codes(
     violations.check()?;
     let mut project = call.project().await?;
     let campaign = resolve::campaign(call, &mut project, &request.campaign).await?;
-    let mut command = redis::cmd("GET");
-    let number = campaign.campaign.number;
-    command.arg(
-        campaign
-            .keys
-            .customer_publications(number, &request.customer),
-    );
-    let positions: Option<String> = call.engine.store.query(&command).await?;
-    let mut publications = Vec::new();
-    for first in positions
-        .unwrap_or_default()
-        .split(',')
-        .filter_map(|text| text.parse().ok())
-    {
-        publications.extend(publications::of_position(call, &campaign, first).await?);
-    }
-    Ok(pb::ListHeldCodesResponse { publications })
+    let (keys, number) = (&campaign.keys, campaign.campaign.number);
+    let first = keys.customer_publication(number, &request.customer);
+    let further = keys.further_publications(number, &request.customer);
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("GET").arg(first);
+    pipeline.cmd("LRANGE").arg(further).arg(0).arg(-1);
+    let (first, further): (Option<u64>, Vec<u64>) =
+        call.engine.store.query_pipeline(&pipeline).await?;
+    let positions: Vec<u64> = first.into_iter().chain(further).collect();
+    Ok(pb::ListHeldCodesResponse {
+        publications: publications::at(call, &campaign, &positions).await?,
+    })
 }
 
 /// One redemption, with what has become of it.

@@ -8,8 +8,46 @@ use crate::{
     call::Call,
     keys::{Keys, Partition},
     plan::{FINGERPRINT_BYTES, Kept, Plan},
+    protocol::promo::v1 as pb,
     request::present,
 };
+
+/// A request that has an id.
+pub trait Repeatable: Message + Clone {
+    /// The id; empty when the caller gave none.
+    fn request_id(&self) -> &str;
+
+    /// Takes the id out.
+    fn clear_request_id(&mut self);
+}
+
+macro_rules! repeatable {
+    ($($request:ident),+ $(,)?) => {$(
+        impl Repeatable for pb::$request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn clear_request_id(&mut self) {
+                self.request_id.clear();
+            }
+        }
+    )+};
+}
+
+repeatable!(
+    DeleteVoucherRequest,
+    DisableVoucherRequest,
+    EnableVoucherRequest,
+    EraseCustomerRequest,
+    PublishRequest,
+    RedeemRequest,
+    ReleaseSessionRequest,
+    RollbackRequest,
+    UpdateVoucherRequest,
+    UpsertCustomerRequest,
+    ValidateRequest,
+);
 
 /// Makes a call repeatable.
 #[derive(Clone, Copy)]
@@ -22,16 +60,11 @@ pub struct Once<'a> {
 }
 
 impl<'a> Once<'a> {
-    /// None when the caller gave no id. `clear_id` takes the id out of a request.
-    pub fn of<Request: Message + Clone>(
-        method: char,
-        request_id: &'a str,
-        request: &Request,
-        clear_id: fn(&mut Request),
-    ) -> Option<Self> {
-        let request_id = present(request_id)?;
+    /// None when the caller gave no id.
+    pub fn of<Request: Repeatable>(method: char, request: &'a Request) -> Option<Self> {
+        let request_id = present(request.request_id())?;
         let mut body = request.clone();
-        clear_id(&mut body);
+        body.clear_request_id();
         let digest = Sha256::digest(body.encode_to_vec());
         let mut fingerprint = [0; FINGERPRINT_BYTES];
         fingerprint.copy_from_slice(&digest[..FINGERPRINT_BYTES]);

@@ -388,10 +388,11 @@ impl Plan {
         self.push('J', [key, number(field)]);
     }
 
-    /// Notes the first position handed out; a ttl of 0 keeps the note.
-    pub fn note_publication(&mut self, key: String, ttl_ms: i64) {
-        let key = self.string(key);
-        self.push('G', [key, Argument::Number(ttl_ms)]);
+    /// Notes the first position handed out: at `key`, or where that has one at
+    /// the end of the list at `further_key`.
+    pub fn note_publication(&mut self, key: String, further_key: String) {
+        let (key, further_key) = (self.string(key), self.other(further_key));
+        self.push('G', [key, further_key]);
     }
 
     /// Appends to the ledger and the outbox.

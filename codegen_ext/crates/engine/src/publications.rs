@@ -9,6 +9,9 @@ use crate::{
     protocol::promo::v1 as pb, store::StoreError,
 };
 
+/// Publications that one look at the store reads.
+const READ_AT_ONCE: usize = 1_000;
+
 /// What is kept at a position.
 enum Holder {
     /// A publication: its positions and record.
@@ -49,16 +52,19 @@ async fn holder_at(
     campaign: &IssuedCampaign,
     position: u64,
 ) -> Result<Option<Holder>, StoreError> {
-    let mut command = redis::cmd("HGET");
-    command
-        .arg(
-            campaign
-                .keys
-                .holders(campaign.campaign.number, position / HOLDERS_PER_BUCKET),
-        )
-        .arg(position % HOLDERS_PER_BUCKET);
+    let command = holder(campaign, position);
     let value: Option<Vec<u8>> = call.engine.store.query(&command).await?;
     value.map(|value| parse(&value)).transpose()
+}
+
+/// Reads what is kept at a position.
+fn holder(campaign: &IssuedCampaign, position: u64) -> redis::Cmd {
+    let bucket = position / HOLDERS_PER_BUCKET;
+    let mut command = redis::cmd("HGET");
+    command
+        .arg(campaign.keys.holders(campaign.campaign.number, bucket))
+        .arg(position % HOLDERS_PER_BUCKET);
+    command
 }
 
 /// The publication that a position was handed out in; none when it was not.
@@ -77,6 +83,35 @@ pub async fn of_position(
         }
         _ => Ok(None),
     }
+}
+
+/// The publications whose first positions these are, in the same order.
+pub async fn at(
+    call: &Call<'_>,
+    campaign: &IssuedCampaign,
+    positions: &[u64],
+) -> Result<Vec<pb::Publication>, StoreError> {
+    let mut publications = Vec::with_capacity(positions.len());
+    for some in positions.chunks(READ_AT_ONCE) {
+        let mut pipeline = redis::pipe();
+        for position in some {
+            pipeline.add_command(holder(campaign, *position));
+        }
+        let holders: Vec<Option<Vec<u8>>> = call.engine.store.query_pipeline(&pipeline).await?;
+        let mut found = Vec::with_capacity(some.len());
+        for value in holders.into_iter().flatten() {
+            if let Holder::First(positions, record) = parse(&value)? {
+                found.push((positions, *record));
+            }
+        }
+        let all: Vec<u64> = found.iter().flat_map(|one| one.0.iter().copied()).collect();
+        let mut codes = codes(call, campaign, &all).await?.into_iter();
+        for (positions, record) in found {
+            let own = codes.by_ref().take(positions.len()).collect();
+            publications.push(completed(campaign, &positions, record, own));
+        }
+    }
+    Ok(publications)
 }
 
 /// When a code was published, from what is kept at its position.
@@ -103,23 +138,33 @@ pub async fn whole(
     positions: &[u64],
     record: pb::Publication,
 ) -> Result<pb::Publication, StoreError> {
+    let codes = codes(call, campaign, positions).await?;
+    Ok(completed(campaign, positions, record, codes))
+}
+
+fn completed(
+    campaign: &IssuedCampaign,
+    positions: &[u64],
+    record: pb::Publication,
+    codes: Vec<String>,
+) -> pb::Publication {
     let published_ms = record.publish_time.as_ref().map(convert::milliseconds);
     let first = positions.first().copied().unwrap_or_default();
     let id = PublicationId {
         campaign: campaign.campaign.number,
         position: first,
     };
-    Ok(pb::Publication {
+    pb::Publication {
         id: id.to_string(),
         campaign_id: campaign.campaign.id.clone(),
         campaign: campaign.campaign.name.clone(),
-        codes: codes(call, campaign, positions).await?,
+        codes,
         expire_time: campaign
             .campaign
             .expire_ms(published_ms)
             .map(convert::timestamp),
         ..record
-    })
+    }
 }
 
 /// The codes at positions.
@@ -128,7 +173,7 @@ pub async fn codes(
     campaign: &IssuedCampaign,
     positions: &[u64],
 ) -> Result<Vec<String>, StoreError> {
-    let issued = campaign.issued();
+    let issued = campaign.positions();
     if positions.iter().all(|position| *position < issued) {
         return issued_codes(call, campaign, positions).await;
     }

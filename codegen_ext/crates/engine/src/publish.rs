@@ -45,9 +45,7 @@ pub async fn publish(
     request: pb::PublishRequest,
 ) -> Result<pb::Publication, Refusal> {
     let count = check(&request)?;
-    let once = Once::of(METHOD, &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of(METHOD, &request);
     for _ in 0..MOST_GROWTHS {
         match hand_out(call, &request, count, once).await? {
             HandedOut::Done(publication) => return Ok(*publication),
@@ -99,7 +97,9 @@ async fn hand_out(
         match call.engine.store.commit(plan).await? {
             Outcome::Done { results, .. } => return attempt.done(&results).await.map(done),
             Outcome::Replayed(kept) => return attempt.first_answer(&kept).await.map(done),
-            Outcome::Found(positions) => return attempt.earlier(&positions).await.map(done),
+            Outcome::Found(positions) => {
+                return attempt.earlier(&positions, once).await.map(done);
+            }
             Outcome::Stale => project = call.newer_project(&project).await?,
             Outcome::Moved(position) => {
                 attempt.remember_cursor(position);
@@ -185,7 +185,7 @@ impl Attempt<'_> {
         plan.expect_version(keys.bundle_version(number), self.campaign.campaign.version);
         plan.expect_version(keys.project_version(), project.version);
         let source = present(&self.request.source_id).map(|id| keys.source(number, id));
-        let customer = keys.customer_publications(number, self.customer());
+        let customer = keys.customer_publication(number, self.customer());
         if let Some(source) = &source {
             plan.reuse(source.clone());
         }
@@ -193,9 +193,10 @@ impl Attempt<'_> {
             plan.reuse(customer.clone());
         }
         plan.issue(self.issue());
-        plan.note_publication(customer, 0);
+        let further = keys.further_publications(number, self.customer());
+        plan.note_publication(customer, further);
         if let Some(source) = source {
-            plan.note_publication(source, config.source_id_ttl_ms);
+            plan.keep(source, Vec::new(), config.source_id_ttl_ms);
         }
         let record = pb::Publication {
             campaign_id: self.campaign.campaign.id.clone(),
@@ -234,7 +235,7 @@ impl Attempt<'_> {
             cursor_key: keys.cursor(number),
             count: self.count,
             // Of a campaign that is over only earlier publications are repeated.
-            bound: self.expired_ms.map_or(self.campaign.issued(), |_| 0),
+            bound: self.expired_ms.map_or(self.campaign.positions(), |_| 0),
             first_bucket,
             bucket_keys: (first_bucket..first_bucket + buckets)
                 .map(|bucket| keys.holders(number, bucket))
@@ -262,6 +263,9 @@ impl Attempt<'_> {
     }
 
     async fn first_answer(&self, kept: &Kept) -> Result<pb::Publication, Refusal> {
+        if let Some(first) = found_before(&kept.answer) {
+            return self.publication(first).await;
+        }
         let id = ledger::id(kept.home, &kept.answer)?;
         let entry = ledger::find(self.call, id, id.entry()).await?;
         match entry.and_then(|entry| entry.first_position()) {
@@ -270,8 +274,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// The publication that answers the call in place of a new one.
-    async fn earlier(&self, positions: &str) -> Result<pb::Publication, Refusal> {
+    /// The publication that answers the call in place of a new one, from now on
+    /// whenever it is repeated.
+    async fn earlier(
+        &self,
+        positions: &str,
+        once: Option<Once<'_>>,
+    ) -> Result<pb::Publication, Refusal> {
         let first = parse_positions(positions).first().copied();
         let first = first.ok_or_else(|| Refusal::new(Reason::Internal))?;
         let publication = self.publication(first).await?;
@@ -283,7 +292,20 @@ impl Attempt<'_> {
                 .with("published", published.to_string())
                 .with("requested", self.count.to_string()));
         }
-        Ok(publication)
+        let Some(once) = once else {
+            return Ok(publication);
+        };
+        let campaign = self.campaign;
+        let mut plan = Plan::new();
+        let ttl_ms = self.call.engine.config.idempotency_ttl_ms;
+        once.guard(&mut plan, &campaign.keys, campaign.partition, ttl_ms);
+        plan.answer(first.to_string().into_bytes());
+        match self.call.engine.store.commit(plan).await? {
+            Outcome::Done { .. } => Ok(publication),
+            Outcome::Replayed(kept) => self.first_answer(&kept).await,
+            Outcome::Reused => Err(once::reused(Some(once))),
+            _ => Err(Refusal::new(Reason::Internal)),
+        }
     }
 
     async fn publication(&self, first: u64) -> Result<pb::Publication, Refusal> {
@@ -316,6 +338,12 @@ impl Attempt<'_> {
             .with("available", left.to_string())
             .with("requested", self.count.to_string())
     }
+}
+
+/// The first position of the publication that was found in place of a new one,
+/// where that is what a request id was answered with.
+fn found_before(answer: &[u8]) -> Option<u64> {
+    std::str::from_utf8(answer).ok()?.parse().ok()
 }
 
 fn parse_positions(text: &str) -> Vec<u64> {

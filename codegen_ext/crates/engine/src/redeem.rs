@@ -39,9 +39,7 @@ pub async fn redeem(
         request.mode,
         violations,
     )?;
-    let once = Once::of(METHOD, &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of(METHOD, &request);
     let session = present(&request.session_key);
     // What only looks must look at the definitions that are in force; a commit
     // compares them by itself.

@@ -90,9 +90,7 @@ async fn undo(
         let unknown = Refusal::new(Reason::RedemptionNotFound);
         return Err(unknown.with("redemption", request.redemption_id));
     };
-    let once = Once::of(METHOD, &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of(METHOD, &request);
     let mut project = call.project().await?;
     let asked = asked_places(&request, redemption, id)?;
     if !is_marked(call, redemption) {

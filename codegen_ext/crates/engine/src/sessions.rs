@@ -33,9 +33,7 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     // its key alone tells.
     let home = project.partition_of(&request.key);
     let keys = Keys::new(&project.id, home);
-    let once = Once::of(METHOD, &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of(METHOD, &request);
     let holds = live(call, &project, &request.key).await?;
     if holds.is_empty() {
         return released_before(call, keys, once, &request.key).await;

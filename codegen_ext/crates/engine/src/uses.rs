@@ -49,7 +49,7 @@ pub fn bit(campaign: &IssuedCampaign, position: u64) -> (String, u64) {
 pub fn last_bit(campaign: &IssuedCampaign, position: u64) -> u64 {
     let page = position / PAGE_SIZE;
     // Named codes lie beyond what was issued, where a page grows as it must.
-    let issued = campaign.issued().saturating_sub(page * PAGE_SIZE);
+    let issued = campaign.positions().saturating_sub(page * PAGE_SIZE);
     let last = issued.min(PAGE_SIZE).saturating_sub(1);
     last.max(position % PAGE_SIZE)
 }

@@ -100,9 +100,7 @@ async fn hold(
     mut project: Arc<Project>,
     wanted: &Wanted,
 ) -> Result<pb::Validation, Refusal> {
-    let once = Once::of(METHOD, &request.request_id, request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of(METHOD, request);
     for round in 0..MOST_ROUNDS {
         let mut prepared = checkout::prepare(call, project, checkout, None).await?;
         let Some(home) = prepared.home() else {

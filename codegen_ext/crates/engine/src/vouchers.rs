@@ -51,9 +51,7 @@ pub async fn update(
     request: pb::UpdateVoucherRequest,
 ) -> Result<pb::Voucher, Refusal> {
     let voucher = request.voucher.clone().unwrap_or_default();
-    let once = Once::of('u', &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of('u', &request);
     let paths = request.update_mask.clone().unwrap_or_default().paths;
     let mut violations = Violations::default();
     check_fields(&voucher, &paths, &mut violations);
@@ -76,9 +74,7 @@ pub async fn enable(
     call: &Call<'_>,
     request: pb::EnableVoucherRequest,
 ) -> Result<pb::Voucher, Refusal> {
-    let once = Once::of('n', &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of('n', &request);
     let (code, etag, request_id) = (&request.code, &request.etag, &request.request_id);
     let edit = Edit::new(code, etag, request_id, request.validate_only);
     let change = |record: &mut pb::VoucherOverride| {
@@ -93,9 +89,7 @@ pub async fn disable(
     call: &Call<'_>,
     request: pb::DisableVoucherRequest,
 ) -> Result<pb::Voucher, Refusal> {
-    let once = Once::of('o', &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of('o', &request);
     let (code, etag, request_id) = (&request.code, &request.etag, &request.request_id);
     let edit = Edit::new(code, etag, request_id, request.validate_only);
     let change = |record: &mut pb::VoucherOverride| {
@@ -107,9 +101,7 @@ pub async fn disable(
 
 /// Makes one code unknown.
 pub async fn delete(call: &Call<'_>, request: pb::DeleteVoucherRequest) -> Result<(), Refusal> {
-    let once = Once::of('d', &request.request_id, &request, |body| {
-        body.request_id.clear();
-    });
+    let once = Once::of('d', &request);
     let (code, etag, request_id) = (&request.code, &request.etag, &request.request_id);
     let edit = Edit::new(code, etag, request_id, request.validate_only);
     let change = |record: &mut pb::VoucherOverride| {
