@@ -114,5 +114,6 @@ def _limits(grpc: GrpcSettings, limits: LimitsSettings) -> dict[str, object]:
         "failed_authentications_per_peer": limits.failed_authentications,
         "default_deadline_ms": grpc.default_deadline_ms,
         "connections": limits.connections,
+        "connections_per_peer": limits.connections_per_address,
         "streams_per_connection": limits.calls_per_connection,
     }

@@ -285,6 +285,11 @@ class LimitsSettings(_Group):
         "one is forgiven a second.",
     )
     connections: int = Field(10_000, ge=1, description="Open connections; more are not accepted.")
+    connections_per_address: int = Field(
+        2_500,
+        ge=1,
+        description="Open connections of one address, or of one IPv6 network (/64).",
+    )
     calls_per_connection: int = Field(1024, ge=1, description="Calls in progress on one connection.")
 
 

@@ -82,6 +82,8 @@ pub struct Limits {
     pub default_deadline_ms: u64,
     /// Most open connections.
     pub connections: usize,
+    /// Most open connections of one address, or of one IPv6 network.
+    pub connections_per_peer: usize,
     /// Most calls in flight on one connection.
     pub streams_per_connection: u32,
 }
@@ -102,6 +104,7 @@ impl Default for Limits {
             failed_authentications_per_peer: 20,
             default_deadline_ms: 10_000,
             connections: 10_000,
+            connections_per_peer: 2_500,
             streams_per_connection: 1_024,
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 
 use crate::{
     body::{Answer, Passing},
@@ -18,7 +18,8 @@ use crate::{
     layer::CallLayer,
     methods::Method,
     metrics::Flight,
-    plane::Plane,
+    plane::{Caller, Plane},
+    share::Place,
 };
 
 /// Metadata that only the edge may set.
@@ -92,6 +93,9 @@ pub async fn unary<P: Plane>(
     }
 }
 
+/// The answer's beginning, and the place at the control plane that it takes up.
+type Sent = (Response<Incoming>, Place);
+
 /// A call on its way to the control plane.
 struct Call<'a, P> {
     layer: &'a CallLayer<P>,
@@ -108,15 +112,14 @@ impl<P: Plane> Call<'_, P> {
             Ok(()) => self.within(&flight, body, &fault).await,
             Err(failure) => Err(failure),
         };
-        let (response, control, time) = begun.inspect_err(|failure| flight.end(failure.code()))?;
+        let (sent, control, time) = begun.inspect_err(|failure| flight.end(failure.code()))?;
+        let (response, place) = sent;
         let (parts, body) = response.into_parts();
         if let Some(code) = failure::code(&parts.headers) {
             flight.end(code);
         }
-        let ends = self
-            .ends(&flight, time)
-            .map(|instant| Box::pin(sleep_until(instant)));
-        let passing = Passing::new(body, flight, ends, fault, control);
+        let ends = self.ends(&flight, time);
+        let passing = Passing::new(body, (flight, place), ends, fault, control);
         Ok((Response::from_parts(parts, ()), passing))
     }
 
@@ -126,14 +129,16 @@ impl<P: Plane> Call<'_, P> {
         flight: &Flight,
         body: Outgoing,
         fault: &Fault,
-    ) -> Result<(Response<Incoming>, Arc<ControlPlane>, Duration), Failure> {
+    ) -> Result<(Sent, Arc<ControlPlane>, Duration), Failure> {
         let control = self.layer.control().ok_or_else(ControlPlane::unavailable)?;
-        let time = self.layer.time(self.headers, self.deadline)?;
+        let time = self.layer.time(self.method, self.headers, self.deadline)?;
         let work = Guarded::new(async {
             let caller = self
                 .layer
                 .admit(self.method, self.headers, self.peer)
                 .await?;
+            let shares = self.layer.shares();
+            let place = shares.enter(caller.key_id(), self.method.streams)?;
             let mut request = Request::new(body);
             *request.headers_mut() = self.metadata(&*caller)?;
             if let Some(ends) = self.ends(flight, time) {
@@ -145,7 +150,8 @@ impl<P: Plane> Call<'_, P> {
             prepare(&mut request, self.method.path)?;
             // The request may have been at fault for the connection to fail it.
             let sent = control.send(request).await;
-            sent.map_err(|failure| fault.get().cloned().unwrap_or(failure))
+            let response = sent.map_err(|failure| fault.get().cloned().unwrap_or(failure))?;
+            Ok::<_, Failure>((response, place))
         });
         let mut work = pin!(work);
         // A client whose own clock ends the call does not hear why: when nothing

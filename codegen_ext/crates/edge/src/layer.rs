@@ -31,11 +31,19 @@ use crate::{
     metrics::{Flight, Metrics},
     plane::{Caller, Plane},
     rate::Rates,
+    share::Shares,
     throttle::Throttle,
 };
 
 /// After how long a caller of a full server may try again.
 const OVERLOAD_DELAY_MS: u64 = 50;
+
+/// Most time for a call that the engine answers, whatever its caller grants: who
+/// waits longer waits for something that has gone wrong.
+const LONGEST_HOT: Duration = Duration::from_secs(60);
+
+/// Most time for a call that the control plane answers with one message.
+const LONGEST_MANAGED: Duration = Duration::from_secs(600);
 
 /// Where the message of a call is.
 pub(crate) enum Source<'a> {
@@ -56,6 +64,7 @@ pub struct CallLayer<P> {
     control: Option<Arc<ControlPlane>>,
     draining: AtomicBool,
     call_ids: CallIds,
+    shares: Arc<Shares>,
 }
 
 impl<P: Plane> CallLayer<P> {
@@ -71,6 +80,7 @@ impl<P: Plane> CallLayer<P> {
             control,
             draining: AtomicBool::new(false),
             call_ids: CallIds::new(),
+            shares: Arc::default(),
             limits: config.limits.clone(),
             methods,
         }
@@ -113,7 +123,7 @@ impl<P: Plane> CallLayer<P> {
         deadline: Option<Duration>,
         source: Source<'_>,
     ) -> Result<Bytes, Failure> {
-        let time = self.time(headers, deadline)?;
+        let time = self.time(method, headers, deadline)?;
         let work = Guarded::new(async {
             let caller = self.admit(method, headers, peer).await?;
             let limit = self.limits.message_bytes;
@@ -190,6 +200,7 @@ impl<P: Plane> CallLayer<P> {
     /// The time that a call may take.
     pub(crate) fn time(
         &self,
+        method: &Method,
         headers: &HeaderMap,
         deadline: Option<Duration>,
     ) -> Result<Duration, Failure> {
@@ -197,7 +208,12 @@ impl<P: Plane> CallLayer<P> {
             Some(deadline) => Some(deadline),
             None => deadline::read(headers)?,
         };
-        Ok(asked.unwrap_or_else(|| self.limits.default_deadline()))
+        let time = asked.unwrap_or_else(|| self.limits.default_deadline());
+        Ok(match (method.hot, method.streams) {
+            (true, _) => time.min(LONGEST_HOT),
+            (false, false) => time.min(LONGEST_MANAGED),
+            (false, true) => time,
+        })
     }
 
     /// The failure of a call that panicked; the log has the rest.
@@ -253,6 +269,10 @@ impl<P: Plane> CallLayer<P> {
 
     pub(crate) fn control(&self) -> Option<&Arc<ControlPlane>> {
         self.control.as_ref()
+    }
+
+    pub(crate) fn shares(&self) -> &Arc<Shares> {
+        &self.shares
     }
 
     pub(crate) fn limits(&self) -> &Limits {

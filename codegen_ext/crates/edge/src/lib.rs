@@ -12,6 +12,7 @@
 mod ask;
 mod body;
 pub mod config;
+mod connections;
 pub mod control;
 mod deadline;
 mod engine;
@@ -28,6 +29,7 @@ pub mod plane;
 mod rate;
 mod serve;
 pub mod server;
+mod share;
 mod throttle;
 mod tls;
 

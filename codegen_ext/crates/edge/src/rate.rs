@@ -41,7 +41,9 @@ enum Step {
 
 impl Bucket {
     fn step(&mut self, second: i64, lease: u64, credit: u64) -> Step {
-        if self.second != second {
+        // A call that began before the last second's end may come after one of the
+        // next: it spends of that.
+        if second > self.second {
             let debt = self.used.saturating_sub(self.granted);
             *self = Self {
                 second,
@@ -115,7 +117,11 @@ impl Rates {
         let credit = self.limit / LEASES_PER_SECOND;
         let bucket = self.bucket(key_id, second);
         for _ in 0..MOST_TRIES {
-            let step = lock(&bucket).step(second, want, credit);
+            let (step, now_ms) = {
+                let mut bucket = lock(&bucket);
+                let step = bucket.step(second, want, credit);
+                (step, now_ms.max(bucket.second * 1_000))
+            };
             match step {
                 Step::Go => return Ok(()),
                 Step::GoAndLease => {
@@ -172,4 +178,21 @@ fn take<P: Plane>(
 
 fn lock(bucket: &Mutex<Bucket>) -> std::sync::MutexGuard<'_, Bucket> {
     bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_the_last_second_spends_of_the_one_that_has_begun() {
+        let mut bucket = Bucket::default();
+        bucket.granted = 4;
+        bucket.second = 7;
+        for second in [8, 7, 8, 7] {
+            bucket.step(second, 1, 1);
+            bucket.receive(8, 1, 1);
+        }
+        assert_eq!((bucket.second, bucket.used, bucket.granted), (8, 4, 4));
+    }
 }

@@ -4,7 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -23,6 +26,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::{
     config::EdgeConfig,
+    connections::Connections,
     gathered::Gathered,
     health,
     layer::CallLayer,
@@ -31,7 +35,8 @@ use crate::{
     tls::{self, TlsError},
 };
 
-/// Time for a new connection to say something.
+/// Time for a new connection to bring its first call, after that for its
+/// handshake.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that the kernel keeps while none are accepted.
 const BACKLOG: u32 = 1_024;
@@ -105,7 +110,9 @@ impl<P: Plane> Server<P> {
         task::keep_running("edge.health", move || {
             health::report(Arc::clone(&served), reporter.clone(), phases.clone())
         });
+        let connections = Connections::new(layer.limits(), layer.counts());
         let front = Arc::new(Front {
+            connections: Arc::new(connections),
             layer: Arc::clone(&layer),
             utilities,
             tls,
@@ -156,6 +163,7 @@ impl<P> Drop for Server<P> {
 
 /// What every connection shares.
 struct Front<P> {
+    connections: Arc<Connections>,
     layer: Arc<CallLayer<P>>,
     utilities: Routes,
     tls: Option<TlsAcceptor>,
@@ -188,27 +196,19 @@ impl<P: Plane> Front<P> {
         peer: SocketAddr,
         phase: watch::Receiver<Phase>,
     ) {
-        let open = self.layer.counts().connections();
         // One more than allowed is dropped at once, without a word.
-        if open.fetch_add(1, Relaxed) < self.layer.limits().connections {
-            let _ = stream.set_nodelay(true);
-            match &self.tls {
-                None => {
-                    if matches!(
-                        timeout(GREETING_TIMEOUT, stream.readable()).await,
-                        Ok(Ok(()))
-                    ) {
-                        self.speak(stream, peer, phase).await;
-                    }
-                }
-                Some(tls) => match timeout(GREETING_TIMEOUT, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => self.speak(stream, peer, phase).await,
-                    Ok(Err(error)) => tracing::debug!(%peer, %error, "edge.handshake_failed"),
-                    Err(_) => tracing::debug!(%peer, "edge.handshake_timed_out"),
-                },
-            }
+        let Some(_open) = self.connections.open(peer.ip()) else {
+            return;
+        };
+        let _ = stream.set_nodelay(true);
+        match &self.tls {
+            None => self.speak(stream, peer, phase).await,
+            Some(tls) => match timeout(GREETING_TIMEOUT, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.speak(stream, peer, phase).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "edge.handshake_failed"),
+                Err(_) => tracing::debug!(%peer, "edge.handshake_timed_out"),
+            },
         }
-        open.fetch_sub(1, Relaxed);
     }
 
     async fn speak<S>(&self, stream: S, peer: SocketAddr, mut phase: watch::Receiver<Phase>)
@@ -216,7 +216,9 @@ impl<P: Plane> Front<P> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let ip = Some(peer.ip());
+        let greeted = AtomicBool::new(false);
         let service = service_fn(|request| {
+            greeted.store(true, Relaxed);
             let (layer, utilities) = (Arc::clone(&self.layer), self.utilities.clone());
             async move { Ok::<_, std::convert::Infallible>(serve(layer, utilities, request, ip).await) }
         });
@@ -231,8 +233,22 @@ impl<P: Plane> Front<P> {
             .auto_date_header(false)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(Gathered::new(connection));
+        let mut greeting = pin!(sleep(GREETING_TIMEOUT));
+        let mut is_new = true;
         loop {
             tokio::select! {
+                () = greeting.as_mut(), if is_new => {
+                    is_new = false;
+                    if !greeted.load(Relaxed) {
+                        // A client that only waits will connect again when it calls.
+                        tracing::debug!(%peer, "edge.silent");
+                        connection.as_mut().inner().graceful_shutdown();
+                        let _ = timeout(FLUSH_TIME, connection.as_mut()).await;
+                        if !greeted.load(Relaxed) {
+                            return;
+                        }
+                    }
+                }
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
                         tracing::debug!(%peer, %error, "edge.connection_failed");

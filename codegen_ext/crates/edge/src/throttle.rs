@@ -125,7 +125,7 @@ impl Throttle {
 }
 
 /// Whoever has one IPv6 address has the 2^64 of its network.
-fn network(peer: IpAddr) -> IpAddr {
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
         IpAddr::V6(address) => match address.to_ipv4_mapped() {

@@ -145,6 +145,19 @@ async fn a_slow_reader_slows_the_control_plane_down_and_cancelling_stops_it() {
 }
 
 #[tokio::test]
+async fn a_reader_that_does_not_read_holds_nothing_after_its_deadline() {
+    let place = Place::new();
+    let control = Control::start(&place.socket());
+    let edge = Edge::start(with_control(&place.socket())).await;
+    let client = edge.client().await.within(Duration::from_millis(500));
+    let unread = client.stream(EXPORT, "1000000").await.unwrap();
+    assert!(edge.layer.metrics().contains("calls_in_flight 1"));
+    eventually(async || edge.layer.metrics().contains("calls_in_flight 0")).await;
+    eventually(async || control.seen.cancelled.load(SeqCst) == 1).await;
+    drop(unread);
+}
+
+#[tokio::test]
 async fn deadlines_pass_through() {
     let place = Place::new();
     let _control = Control::start(&place.socket());

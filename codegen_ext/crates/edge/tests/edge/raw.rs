@@ -1,6 +1,6 @@
 //! What no well-behaved client sends, over a bare HTTP/2 connection.
 
-use crate::support::{Edge, GET_CAMPAIGN, KEY, REDEEM, Text, text};
+use crate::support::{Edge, GET_CAMPAIGN, KEY, REDEEM, Text, eventually, text};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body::Frame;
@@ -278,4 +278,44 @@ async fn connections_over_the_limit_are_dropped() {
     assert!(matches!(second.read(&mut [0; 1]).await, Ok(0) | Err(_)));
     client.unary(REDEEM, "x").await.unwrap();
     assert!(edge.layer.metrics().contains("promo_edge_connections 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_brings_no_call_is_ended() {
+    let edge = Edge::start(EdgeConfig::default()).await;
+    let mut streams = Vec::new();
+    for greeting in [
+        &b""[..],
+        b"P",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    ] {
+        let mut stream = TcpStream::connect(edge.server.address()).await.unwrap();
+        stream.write_all(greeting).await.unwrap();
+        streams.push(stream);
+    }
+    for mut stream in streams {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.ok();
+    }
+    eventually(async || edge.layer.metrics().contains("promo_edge_connections 0")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_deadline_lets_a_body_that_never_comes_hold_its_place() {
+    let edge = Edge::start(EdgeConfig::default()).await;
+    let stream = TcpStream::connect(edge.server.address()).await.unwrap();
+    let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let (chunks, receiver) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, std::io::Error>>(1);
+    let body = StreamBody::new(ReceiverStream::new(receiver));
+    let mut request = request(REDEEM, "").map(|_| body);
+    let long = http::HeaderValue::from_static("99999999S");
+    request.headers_mut().insert("grpc-timeout", long);
+    let begun = tokio::time::Instant::now();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "4");
+    assert!(begun.elapsed() <= std::time::Duration::from_secs(61));
+    drop(chunks);
 }
