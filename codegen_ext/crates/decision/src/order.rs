@@ -58,8 +58,8 @@ impl<'a> Order<'a> {
         lines: impl ExactSizeIterator<Item = LineInput<'a>>,
     ) -> Result<Self, Vec<Violation>> {
         let mut found = Vec::new();
-        if source_id.len() > MAX_ID_BYTES {
-            found.push(too_long("order.source_id".to_owned()));
+        if let Some(problem) = problem_of_id(source_id) {
+            found.push(Violation::new("order.source_id", problem));
         }
         let currency = Currency::from_code(currency_code);
         if currency.is_none() {
@@ -131,8 +131,8 @@ fn check_line<'a>(
         ("sku_id", line.sku_id),
     ];
     for (name, text) in texts {
-        if text.len() > MAX_ID_BYTES {
-            found.push(too_long(path(name)));
+        if let Some(problem) = problem_of_id(text) {
+            found.push(Violation::new(path(name), problem));
         }
     }
     if !(1..=MAX_QUANTITY).contains(&line.quantity) {
@@ -153,6 +153,32 @@ fn check_line<'a>(
     })
 }
 
-fn too_long(field: String) -> Violation {
-    Violation::new(field, format!("must have at most {MAX_ID_BYTES} bytes"))
+fn problem_of_id(id: &str) -> Option<String> {
+    if id.len() > MAX_ID_BYTES {
+        return Some(format!("must have at most {MAX_ID_BYTES} bytes"));
+    }
+    let has_control = id.chars().any(char::is_control);
+    has_control.then(|| "has a control character".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_no_control_characters() {
+        let check = |source_id, line_id| {
+            let line = LineInput {
+                source_id: line_id,
+                quantity: 1,
+                ..LineInput::default()
+            };
+            let found = Order::check(source_id, "GBP", 0, [line].into_iter()).err();
+            found.map(|found| found[0].field.clone())
+        };
+        assert_eq!(check("o-1", "l-1"), None);
+        assert_eq!(check("o\0", "l-1").as_deref(), Some("order.source_id"));
+        let line = Some("order.items[0].source_id");
+        assert_eq!(check("o-1", "l\n").as_deref(), line);
+    }
 }

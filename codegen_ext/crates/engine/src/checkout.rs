@@ -1,6 +1,9 @@
 //! What Validate and Redeem share: from a request to a decision.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use promo_decision::{Candidate, Decision, Facts, Mode, Outcome, Reason, Refusal, decide};
 
@@ -33,6 +36,9 @@ pub struct Checkout<'a> {
     pub checked: promo_decision::Order<'a>,
     /// Whether the codes stand or fall together.
     pub mode: Mode,
+    /// Whether its unknown codes were counted as guesses: once, however often the
+    /// call begins anew.
+    counted: AtomicBool,
 }
 
 /// Checks the fields that Validate and Redeem share.
@@ -62,6 +68,7 @@ pub fn check<'a>(
             order,
             checked,
             mode,
+            counted: AtomicBool::new(false),
         }),
         _ => Err(convert::invalid("order", "is required")),
     }
@@ -104,11 +111,11 @@ pub async fn prepare(
     let guesser = call.guesser(checkout.customer_id());
     call.engine.guard.check(guesser, call.now_ms)?;
     let Resolved { located, homes } = resolve::codes(call, &mut project, &checkout.codes).await?;
-    let unknown = located.iter().filter(|one| one.is_err()).count();
-    call.engine
-        .guard
-        .count(&call.engine.store, guesser, unknown, call.now_ms)
-        .await;
+    if !checkout.counted.swap(true, Relaxed) {
+        let unknown = located.iter().filter(|one| one.is_err()).count();
+        let (guard, store) = (&call.engine.guard, &call.engine.store);
+        guard.count(store, guesser, unknown, call.now_ms).await;
+    }
     refuse_repeated(&located)?;
     let published = publication_times(call, &located).await?;
     let mut holds = Vec::new();

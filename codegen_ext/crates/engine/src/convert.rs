@@ -3,6 +3,7 @@
 use promo_decision::{
     Breakdown, Campaign, ItemBreakdown, LineInput, Order, Refusal, Violation,
     bundle::{Discount, DiscountEffect, ItemSelector, UnitEffect},
+    order::MAX_ITEMS,
 };
 
 use crate::{protocol::promo::v1 as pb, request::Violations};
@@ -35,8 +36,11 @@ pub fn order<'a>(order: Option<&'a pb::Order>, violations: &mut Violations) -> O
         return None;
     };
     violations.metadata("order.metadata", &order.metadata);
-    for (at, item) in order.items.iter().enumerate() {
-        violations.metadata(&format!("order.items[{at}].metadata"), &item.metadata);
+    // Of too many lines only that is said.
+    for (at, item) in order.items.iter().enumerate().take(MAX_ITEMS) {
+        if !item.metadata.is_empty() {
+            violations.metadata(&format!("order.items[{at}].metadata"), &item.metadata);
+        }
     }
     let lines = order.items.iter().map(|item| LineInput {
         source_id: &item.source_id,

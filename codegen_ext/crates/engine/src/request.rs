@@ -81,6 +81,8 @@ impl Violations {
                     format!("{field}[{key}]"),
                     format!("has more than {LONGEST_METADATA_VALUE} bytes"),
                 );
+            } else if value.contains('\0') {
+                self.add(format!("{field}[{key}]"), "has a NUL character");
             }
         }
     }
@@ -123,4 +125,21 @@ impl Violations {
 /// An optional text as an option.
 pub fn present(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_database_cannot_keep_is_refused() {
+        let fine = |value: &str| {
+            let mut violations = Violations::default();
+            let entries = BTreeMap::from([("note".to_owned(), value.to_owned())]);
+            violations.metadata("metadata", &entries);
+            violations.check().is_ok()
+        };
+        assert!(fine("two\nlines"));
+        assert!(!fine("a\0b"));
+    }
 }
