@@ -119,12 +119,40 @@ def test_campaign_is_changed_in_what_was_named_only(server: ServerProcess, tmp_p
     assert promo(server, "campaigns", "update", "cli-change", "--file", str(old)).returncode == 1
     assert promo(server, "campaigns", "update", "cli-change").stderr.startswith("promo: nothing to change")
 
+    assert document(server, "campaigns", "update", "cli-change", "--percent", "25")["discount"]["percent"] == {
+        "basis_points": 2500,
+        "effect": "apply_to_order",
+        "amount_limit": 5000,
+    }
+    changed = text(
+        server, "campaigns", "update", "cli-change", "--max-discount", "40.00", "--end", "2099-02-01T00:00:00Z"
+    )
+    assert "25 % off the order, at most 40.00 GBP" in changed
+    assert "until 2099-02-01T00:00:00Z" in changed
+
     code = text(server, "publish", "cli-change", "--customer", "cli-3").strip()
     assert not document(server, "campaigns", "disable", "cli-change")["enabled"]
     assert not document(server, "validate", code, *CART, status=1)["valid"]
     assert document(server, "campaigns", "enable", "cli-change")["enabled"]
     assert document(server, "campaigns", "delete", "cli-change", "--yes")["deleted"]
     assert promo(server, "campaigns", "get", "cli-change").returncode == 1
+
+
+def test_campaign_for_an_import_is_made_by_an_explicit_count_of_none(server: ServerProcess, tmp_path: Path) -> None:
+    options = ("--currency", "GBP", "--percent", "10", "--per-code", "1")
+    refused = promo(server, "campaigns", "create", "cli-none", *options)
+    assert refused.stderr.startswith("promo: a campaign also needs --codes (0 for one whose codes are imported)")
+    made = document(server, "campaigns", "create", "cli-none", *options, "--codes", "0")
+    assert (made["code_count"], made["code_mode"]) == (0, "stored")
+    file = tmp_path / "none.json"
+    file.write_text(json.dumps(made))
+    assert document(server, "campaigns", "create", "cli-none-2", "--file", str(file))["code_count"] == 0
+
+
+def test_campaign_whose_codes_have_no_limit_says_so(server: ServerProcess) -> None:
+    options = ("--currency", "GBP", "--percent", "10", "--codes", "10")
+    assert "Uses per code: unlimited" in promo(server, "campaigns", "create", "cli-endless", *options).stderr
+    assert promo(server, "campaigns", "create", "cli-once", *options, "--per-code", "1").stderr == ""
 
 
 def test_list_says_when_there_is_more(server: ServerProcess) -> None:

@@ -243,7 +243,7 @@ async def test_the_command_imports_a_file_and_reports_its_bad_lines(
     }
     file.write_text(text[format_])
     done = promo(server, "codes", "import", str(file), "--campaign", campaign.name, "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     assert (told["rows"], told["accepted"], told["refused"]) == (6, 4, 2)
     with Path(told["refused_file"]).open() as report:
@@ -253,7 +253,35 @@ async def test_the_command_imports_a_file_and_reports_its_bad_lines(
         (str(first + 3), "CODE_ALREADY_EXISTS"),
         (str(first + 4), "FIELD_INVALID"),
     ]
+    assert refused[0]["problem"] == f"is the code of line {first + 1} too"
     assert await codes_of(client, campaign, 4) == codes
+    again = promo(server, "codes", "import", str(file), "--campaign", campaign.name)
+    assert again.returncode == 3
+    assert again.stdout.startswith(f"0 codes imported into {campaign.name}")
+    assert "used now" not in again.stdout
+    assert str(tmp_path / f"codes.{format_}.refused-1.csv") in again.stdout
+    assert Path(told["refused_file"]).read_text().count("\n") == 3
+    kept = promo(server, "codes", "import", str(file), "--campaign", campaign.name, "--refused", told["refused_file"])
+    assert (kept.returncode, "choose another name" in kept.stderr) == (1, True)
+
+
+async def test_a_file_that_cannot_be_read_leaves_the_campaign_free_for_another(
+    server: ServerProcess, client: PromoClient, tmp_path: Path
+) -> None:
+    campaign = await new_campaign(client, SINGLE, code_count=0)
+    file = tmp_path / "codes.csv"
+    for text, problem in (("kode,note\nA,b\n", "must be named code"), ("code\n", "has no codes")):
+        file.write_text(text)
+        refused = promo(server, "codes", "import", str(file), "--campaign", campaign.name)
+        assert (refused.returncode, problem in refused.stderr) == (1, True)
+    # As of a run that ended before it had sent anything.
+    begun = await client.imports.start(campaign.name, source="sha256:other")
+    code = unused("OLD")
+    file.write_text(f"code\n{code}\n")
+    done = promo(server, "codes", "import", str(file), "--campaign", campaign.name, "--json")
+    assert json.loads(done.stdout)["accepted"] == 1
+    assert json.loads(done.stdout)["import"] != begun.id
+    assert await codes_of(client, campaign, 1) == [code]
 
 
 async def test_codes_are_verified_with_the_exported_key_alone(

@@ -51,7 +51,14 @@ def limits(campaign: Campaign) -> str:
 
 def summary(campaign: Campaign) -> str:
     """Return what matters in one line."""
-    parts = (f"{campaign.code_count:,} codes", gives(campaign.discount, campaign.currency_code), limits(campaign))
+    start, end = spell_time(campaign.validity.start_time), spell_time(campaign.validity.expire_time)
+    parts = (
+        f"{campaign.code_count:,} codes",
+        gives(campaign.discount, campaign.currency_code),
+        limits(campaign),
+        start and f"from {start}",
+        end and f"until {end}",
+    )
     return ", ".join(part for part in parts if part)
 
 

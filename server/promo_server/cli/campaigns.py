@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from promo.client import PromoClient
 from promo.v1.campaign_pb2 import Campaign
 from promo_server.cli import campaign_text
-from promo_server.cli.campaign_options import DiscountOptions, LayoutOptions, LimitOptions, ValidityOptions
+from promo_server.cli.campaign_options import Count, LayoutOptions, LimitOptions, ValidityOptions
 from promo_server.cli.command_error import CommandError
+from promo_server.cli.discount_options import DiscountOptions
 from promo_server.cli.documents import to_document
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.message_file import fill
@@ -26,7 +26,7 @@ from promo_server.cli.options import (
     call,
     parse_metadata,
 )
-from promo_server.cli.output import Json, Yes, confirm, print_fields, print_json, print_line, spell_time
+from promo_server.cli.output import Json, Yes, confirm, print_fields, print_hint, print_json, print_line, spell_time
 
 _CHANGEABLE = ("description", "discount", "validity", "limits", "join_once", "auto_grow", "metadata")
 
@@ -39,7 +39,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
     *,
     file: File = None,
     currency: str = "",
-    codes: Annotated[int, Parameter(validator=Number(gte=0, lte=2**63 - 1))] = 0,
+    codes: Count = None,
     description: str = "",
     join_once: bool | None = None,
     auto_grow: bool | None = None,
@@ -66,7 +66,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
     currency
         ISO 4217 code of all of its amounts.
     codes
-        How many codes it has.
+        How many codes it has; 0 when they are imported, or created one by one.
     description
         For people.
     join_once
@@ -76,25 +76,26 @@ def create(  # noqa: PLR0913 - one parameter for each option
 
     """
     campaign = Campaign()
-    if file is not None:
-        fill(campaign, file)
+    document = fill(campaign, file) if file is not None else {}
     if name:
         campaign.name = name
     if currency:
         campaign.currency_code = currency
-    if codes:
+    if codes is not None:
         campaign.code_count = codes
     _apply(campaign, description or None, join_once, auto_grow, metadata, discount)
     validity.apply(campaign)
     limits.apply(campaign)
     layout.apply(campaign)
-    _require(campaign)
+    _require(campaign, counted=codes is not None or not {"code_count", "codeCount"}.isdisjoint(document))
     made = call(
         settings,
         server,
         lambda client: client.campaigns.create(campaign, request_id=request_id, validate_only=validate_only),
     )
     _tell(made, "Created", validate_only=validate_only, json=json)
+    if not made.limits.per_code:
+        print_hint("Uses per code: unlimited. It cannot be limited to 1 later; --per-code 1 when creating does.")
 
 
 def get(
@@ -290,9 +291,7 @@ def _apply(
     if metadata:
         campaign.metadata.update(parse_metadata(metadata))
         touched.add("metadata")
-    built = discount.build(campaign.currency_code)
-    if built is not None:
-        campaign.discount.CopyFrom(built)
+    if discount.apply(campaign, campaign.currency_code):
         touched.add("discount")
     return touched
 
@@ -307,14 +306,17 @@ def _copy(source: Campaign, target: Campaign, field: str) -> None:
         getattr(target, field).CopyFrom(value)
 
 
-def _require(campaign: Campaign) -> None:
-    """Refuse what lacks something that only its author can know, in the words of the options."""
+def _require(campaign: Campaign, *, counted: bool) -> None:
+    """Refuse what lacks something that only its author can know, in the words of the options.
+
+    `counted` tells whether anybody said how many codes it has: 0 is an answer too.
+    """
     missing = [
         option
         for option, given in (
             ("a name", campaign.name),
             ("--currency", campaign.currency_code),
-            ("--codes", campaign.code_count),
+            ("--codes (0 for one whose codes are imported)", counted),
             ("--percent, --amount, --fixed-price or --free-units", campaign.HasField("discount")),
         )
         if not given

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 import time
 from array import array
 from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,9 @@ from promo_server.cli.output import Json, print_json, print_line
 from promo_server.cli.progress import Progress
 
 _ROWS_AT_ONCE = 20_000
+_SOME_REFUSED = 3
+"""Exit status of an import that is finished, without the lines that were refused."""
+_ROW = re.compile(r"\brow (\d+)\b")
 _BYTES_AT_ONCE = 1 << 20
 """Of codes that are sent together: well below what a server takes in one message unless it is told otherwise."""
 
@@ -58,13 +63,13 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
     Parameters
     ----------
     file
-        CSV with a column named code, JSON, or a code on each line.
+        CSV with a column named code, JSON, or text with a code on each line.
     campaign
         Id or name.
     format
         As the file's name ends, else txt.
     refused
-        File for the lines that were refused, in CSV; the file's name with .refused.csv when absent.
+        New file for the lines that were refused, in CSV; the file's name with .refused.csv when absent.
     resume
         Go on with an import of the same file that was interrupted.
     abort
@@ -79,7 +84,9 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
         document = {"import": ended.id, "state": "aborted", "rows": ended.next_row}
         print_json(document) if json else print_line(f"{ended.id} was aborted; none of its codes is kept.")
         return 0
-    report = refused or file.with_name(file.name + ".refused.csv")
+    if refused is not None and refused.exists():
+        raise CommandError(f"{refused} exists; choose another name, or remove it first")
+    report = refused or _free_name(file)
     done = uvloop.run(_import(file, campaign, format or format_of(file), report, server, settings, resume=resume))
     seconds = round(time.monotonic() - begun, 3)
     if json:
@@ -93,11 +100,18 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
             "seconds": seconds,
         }
         print_json(document)
-        return 0
-    print_line(f"{done.accepted_count:,} codes imported into {campaign} ({seconds} s); they can be used now.")
-    if done.refused_count:
-        print_line(f"{done.refused_count:,} lines were refused: {report} says which and why.")
-    return 0
+    else:
+        usable = "; they can be used now" if done.accepted_count else ""
+        print_line(f"{done.accepted_count:,} codes imported into {campaign} ({seconds} s){usable}.")
+        if done.refused_count:
+            print_line(f"{done.refused_count:,} lines were refused: {report} says which and why.")
+    return _SOME_REFUSED if done.refused_count else 0
+
+
+def _free_name(file: Path) -> Path:
+    """Return a name for the report that no earlier run has used: what those refused may still be looked at."""
+    names = (file.with_name(f"{file.name}.refused{f'-{n}' if n else ''}.csv") for n in count())
+    return next(name for name in names if not name.exists())
 
 
 async def _import(
@@ -111,6 +125,9 @@ async def _import(
     resume: bool,
 ) -> CodeImport:
     source = fingerprint(file)
+    if next(rows(file, format_), None) is None:
+        # Before anything is begun, as is what the first line has wrong.
+        raise CommandError(f"{file} has no codes; nothing was imported")
     async with connect(settings, server) as client:
         current = await _begin(client, campaign, source, resume=resume)
         lines: array[int] = array("Q")
@@ -138,6 +155,10 @@ async def _begin(client: PromoClient, campaign: str, source: str, *, resume: boo
         begun = await client.imports.start(campaign, source=source, validate_only=resume)
     except exceptions.ImportInProgress as error:
         current = await client.imports.get(error.metadata["import"])
+        if not current.next_row:
+            # Nothing is lost with it, whichever file it was begun with.
+            await client.imports.abort(current.id, timeout=600)
+            return await client.imports.start(campaign, source=source)
         if not resume:
             raise CommandError(
                 f"{current.id} has taken {current.next_row:,} rows in; go on with --resume, or give it up with --abort"
@@ -182,4 +203,6 @@ async def _write_refused(path: Path, lines: Sequence[int], refused: AsyncIterabl
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("line", "code", "reason", "problem"))
         async for row in refused:
-            writer.writerow((lines[row.row], row.code, row.reason, row.problem))
+            # The server counts rows from 0; people look at lines.
+            problem = _ROW.sub(lambda found: f"line {lines[int(found[1])]}", row.problem)
+            writer.writerow((lines[row.row], row.code, row.reason, problem))

@@ -120,7 +120,7 @@ def _add_operations(app: App) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and leave with its exit status: 0 done, 1 failed, 2 not understood, 130 interrupted."""
+    """Run a command line and leave with its status: 0 done, 1 failed, 2 not understood, 3 in part, 130 interrupted."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

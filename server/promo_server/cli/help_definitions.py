@@ -36,6 +36,7 @@ minor units (1250). Hours, days and recurring windows come from a file.
 
     promo campaigns create SPRING --currency GBP --percent 20 --max-discount 50.00 --codes 1000000 --per-code 1
     promo campaigns create MUGS --currency GBP --amount 2.00 --sku mug --effect items --codes 500 --pattern "MUG-#####"
+    promo campaigns create "Old shop" --currency GBP --percent 10 --codes 0   # then: promo codes import
     promo campaigns create --file spring.toml
     promo campaigns create SUMMER --file spring.json --percent 30 --validate-only
 """
@@ -55,9 +56,10 @@ CAMPAIGNS_LIST = """List campaigns, newest first.
 CAMPAIGNS_UPDATE = """Change a campaign; what was redeemed stays as it was.
 
 What no option names stays as it is, and a change by somebody else in between
-is refused. 0 takes a limit away.
+is refused. 0 takes a limit away. Another kind of discount replaces the whole of it.
 
     promo campaigns update SPRING --end 2026-12-31T23:00:00Z --per-day 1000
+    promo campaigns update SPRING --percent 25 --max-discount 40.00
     promo campaigns update SPRING --per-day 0
     promo campaigns update SPRING --file changes.toml --validate-only
 """

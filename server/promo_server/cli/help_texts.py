@@ -10,12 +10,14 @@ Start with:
     promo serve                        # a server with its own store, no set-up
     promo doctor                       # what is configured, and does it work?
     promo keys create --role checkout  # a key for a checkout service
-    promo campaigns create SPRING --currency GBP --percent 20 --codes 1000000
+    promo campaigns create SPRING --currency GBP --percent 20 --codes 1000000 --per-code 1
     promo completion --install         # the shell completes commands and options
 
 Every command has --json for scripts: one document, or for lists one a line.
 The exit status is 0 when it is done, 1 when it was refused or failed, 2 when
-the command line is not understood. Settings: docs/reference/settings.md.
+the command line is not understood, 3 when an import left lines out. Errors are
+one line of text on standard error, also with --json.
+Settings: docs/reference/settings.md.
 """
 
 SERVE = """Run the server until SIGTERM or Control-C; calls in progress are finished first.
@@ -157,7 +159,9 @@ CODES_IMPORT = """Import codes that exist already into a campaign with stored co
 
 None of them can be used before the import is finished. Lines that cannot be taken in (no code, or one that the project
 has) are reported with their line numbers, the others are imported. What was interrupted goes on with --resume.
+The exit status is 3 when the import is finished and lines were refused. The campaign is one without codes of its own:
 
+    promo campaigns create "Old shop" --currency GBP --percent 10 --codes 0 --per-code 1
     promo codes import codes.csv --campaign "Old shop"
     promo codes import codes.csv --campaign "Old shop" --resume
     promo codes import codes.json --campaign "Old shop" --refused refused.csv --json

@@ -38,8 +38,8 @@ def fingerprint(path: Path) -> str:
 def rows(path: Path, format_: RowFormat) -> Iterator[tuple[int, str]]:
     """Yield (line, code) of each row; what cannot be a code is the server's to say.
 
-    A CSV file has a column named code, or a single column without a name. JSON is one array, or a document on each
-    line; an entry is a text, or an object with a text `code`. Bytes that are no UTF-8 become U+FFFD.
+    A CSV file has a column named code. JSON is one array, or a document on each line; an entry is a text, or an object
+    with a text `code`. Bytes that are no UTF-8 become U+FFFD.
     """
     match format_:
         case "csv":
@@ -60,12 +60,13 @@ def _csv(path: Path) -> Iterator[tuple[int, str]]:
                 line, last = last + 1, reader.line_num
                 if number == 0:
                     names = [cell.strip().lower() for cell in cells]
-                    if _COLUMN in names:
-                        column = names.index(_COLUMN)
-                        continue
-                    if len(cells) > 1:
-                        raise CommandError(f"{path} has columns {', '.join(names)}; one of them must be named code")
-                if cells:
+                    if _COLUMN not in names:
+                        raise CommandError(
+                            f"{path} begins with {', '.join(names)[:_LONGEST]}; a column must be named code, or give "
+                            "--format txt for a file with a code on each line"
+                        )
+                    column = names.index(_COLUMN)
+                elif cells:
                     yield line, cells[column].strip()[:_LONGEST] if column < len(cells) else ""
         except csv.Error as error:
             raise CommandError(f"{path} line {reader.line_num}: {error}; mend it, and go on with --resume") from None

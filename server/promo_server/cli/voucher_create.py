@@ -9,8 +9,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from promo.v1.voucher_service_pb2 import StandaloneTerms
-from promo_server.cli.campaign_options import DiscountOptions, LimitOptions, ValidityOptions
+from promo_server.cli.campaign_options import LimitOptions, ValidityOptions
 from promo_server.cli.command_error import CommandError
+from promo_server.cli.discount_options import DiscountOptions
 from promo_server.cli.message_file import fill
 from promo_server.cli.options import (
     Metadata,
@@ -93,9 +94,7 @@ def _terms(
     if currency:
         terms.currency_code = currency
     terms.metadata.update(parse_metadata(metadata))
-    built = discount.build(terms.currency_code)
-    if built is not None:
-        terms.discount.CopyFrom(built)
+    discount.apply(terms, terms.currency_code)
     validity.apply(terms)
     limits.apply(terms)
     return terms

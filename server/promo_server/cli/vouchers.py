@@ -12,8 +12,9 @@ from promo.v1.campaign_pb2 import Campaign
 from promo.v1.voucher_pb2 import Voucher
 from promo.v1.voucher_service_pb2 import VoucherFilter
 from promo_server.cli import voucher_text
-from promo_server.cli.campaign_options import DiscountOptions, Moment
+from promo_server.cli.campaign_options import Moment
 from promo_server.cli.command_error import CommandError
+from promo_server.cli.discount_options import DiscountOptions
 from promo_server.cli.documents import to_document
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.options import (
@@ -175,9 +176,8 @@ def update(  # noqa: PLR0913 - one parameter for each option
         if end is not None:
             change.expire_time.FromDatetime(end)
         change.metadata.update(parse_metadata(metadata))
-        built = discount.build(campaign.currency_code)
-        if built is not None:
-            change.discount.CopyFrom(built)
+        if discount.apply(found, campaign.currency_code):
+            change.discount.CopyFrom(found.discount)
         given = {field.name for field, _ in change.ListFields()} & set(get_args(Own))
         if given & set(clear):
             raise CommandError(f"{', '.join(sorted(given & set(clear)))}: either set it or --clear it")

@@ -75,7 +75,7 @@ class ImportCodes:
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> CodeImport:
             campaign = await find_campaign(unit, project.id, campaign_name)
             if campaign.code_mode is not CodeMode.STORED:
-                problem = "has computed codes; import into a campaign that was created with code_count 0"
+                problem = "has computed codes; import into a campaign that was created with code_count 0 (--codes 0)"
                 raise FieldsInvalidError((Violation("campaign", problem),))
             await require_no_import(unit, campaign)
             new = CodeImport(

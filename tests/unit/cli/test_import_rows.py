@@ -24,7 +24,7 @@ def read(tmp_path: Path, text: str | bytes, format_: RowFormat) -> list[tuple[in
 @pytest.mark.parametrize(
     ("format_", "text", "found"),
     [
-        ("csv", "A\nB\n\nC", [(1, "A"), (2, "B"), (4, "C")]),
+        ("csv", "code\nA\n\nC", [(2, "A"), (4, "C")]),
         ("csv", "\ufeffid,Code\n1,A\n2, B \n3\n", [(2, "A"), (3, "B"), (4, "")]),
         ("csv", 'code,note\nA,"two\nlines"\nB,x\n', [(2, "A"), (4, "B")]),
         ("csv", b"code\n\xff\xfe\n", [(2, "\ufffd\ufffd")]),
@@ -43,9 +43,10 @@ def test_rows_have_the_lines_that_a_person_would_look_at(
     assert read(tmp_path, text, format_) == found
 
 
-def test_a_csv_file_without_a_column_of_codes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="one of them must be named code"):
-        read(tmp_path, "id,name\n1,x\n", "csv")
+@pytest.mark.parametrize("text", ["id,name\n1,x\n", "kode\nA-1\n", "A-1\nA-2\n"])
+def test_a_csv_file_without_a_column_of_codes_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CommandError, match="a column must be named code, or give --format txt"):
+        read(tmp_path, text, "csv")
 
 
 @pytest.mark.parametrize("text", ["[1,", "[" * 100_000])

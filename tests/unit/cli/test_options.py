@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 
 from promo.client import amount_off, fixed_price, free_units, item, order, percent_off
-from promo_server.cli.campaign_options import DiscountOptions
+from promo.v1.campaign_pb2 import Campaign
 from promo_server.cli.command import run
 from promo_server.cli.command_error import CommandError
+from promo_server.cli.discount_options import DiscountOptions
 from promo_server.cli.order_options import OrderOptions
 
 
@@ -38,6 +39,39 @@ def test_each_kind_of_discount_can_be_said() -> None:
 def test_options_that_do_not_go_together_are_refused(options: DiscountOptions, message: str) -> None:
     with pytest.raises(CommandError, match=message):
         options.build("GBP")
+
+
+def test_what_no_option_names_stays_while_the_kind_of_discount_does() -> None:
+    percent = percent_off(20, limit=5000, effect="items", sku_ids=["mug"])
+    changed = DiscountOptions(percent=Decimal(30)).build("GBP", percent)
+    assert changed == percent_off(30, limit=5000, effect="items", sku_ids=["mug"])
+    assert DiscountOptions(max_discount="40.00", sku=("",)).build("GBP", percent) == percent_off(
+        20, limit=4000, effect="items"
+    )
+    assert DiscountOptions(max_discount="0", effect="order").build("GBP", percent) == percent_off(20, sku_ids=["mug"])
+    amount = amount_off(200, effect="items_by_quantity", product_ids=["a"])
+    changed = DiscountOptions(amount="3.00", sku=("mug",)).build("GBP", amount)
+    assert changed == amount_off(300, effect="items_by_quantity", product_ids=["a"], sku_ids=["mug"])
+    fixed = fixed_price(999, effect="items", sku_ids=["mug"])
+    assert DiscountOptions(fixed_price="8").build("GBP", fixed) == fixed_price(800, effect="items", sku_ids=["mug"])
+    units = free_units(1, price=1250, product_id="mug", always_added=True)
+    changed = DiscountOptions(free_units=2).build("GBP", units)
+    assert changed == free_units(2, price=1250, product_id="mug", always_added=True)
+    assert DiscountOptions(sku=("cup",)).build("GBP", units) == free_units(
+        1, price=1250, sku_id="cup", always_added=True
+    )
+
+
+def test_discount_of_another_kind_says_what_it_replaces(capsys: pytest.CaptureFixture[str]) -> None:
+    campaign = Campaign(currency_code="GBP", discount=percent_off(20, limit=5000))
+    assert DiscountOptions(percent=Decimal(25)).apply(campaign, "GBP")
+    assert capsys.readouterr().err == ""
+    assert DiscountOptions(amount="2.00").apply(campaign, "GBP")
+    assert campaign.discount == amount_off(200)
+    assert "25 % off the order, at most 50.00 GBP" in capsys.readouterr().err
+    assert not DiscountOptions().apply(campaign, "GBP")
+    with pytest.raises(CommandError, match="belongs to --percent"):
+        DiscountOptions(max_discount="1").apply(campaign, "GBP")
 
 
 def test_order_is_made_of_items_or_of_an_amount() -> None:
