@@ -21,6 +21,7 @@ from promo_server.data_plane import adapter_plans, archive_config, runtime_confi
 from promo_server.domain.errors import DomainError
 from promo_server.domain.operation import Operation
 from promo_server.domain.reasons import Reason
+from promo_server.listening import AddressError, require_free
 from promo_server.rpc.server import ControlPlaneServer
 from promo_server.runtime import Runtime
 from promo_server.secret_values import parse_master_secret
@@ -98,6 +99,7 @@ class Server:
         _log.info("server.stopped")
 
     async def _start(self) -> None:
+        await self._require_addresses()
         self.state.prepare()
         forget_metrics(self.state.metrics)
         master = self._master_secret()
@@ -148,6 +150,19 @@ class Server:
         await adapters
         # They take no further requests before anything that they need goes.
         self._stack.push_async_callback(self._stop_adapters)
+
+    async def _require_addresses(self) -> None:
+        """Refuse an address that another has before anything is made or started."""
+        settings = self._settings
+        addresses = {"grpc.listen": settings.grpc.listen, "telemetry.listen": settings.telemetry.listen}
+        if settings.http.listen:
+            addresses["http.listen"] = settings.http.listen
+        if settings.punchh.config is not None:
+            addresses["punchh.listen"] = settings.punchh.listen
+        try:
+            await require_free(addresses)
+        except AddressError as error:
+            raise StartError(str(error)) from None
 
     def _master_secret(self) -> bytes:
         given = self._settings.codes.master_secret
@@ -250,10 +265,10 @@ class Server:
     async def _start_adapter(self, plan: AdapterPlan) -> None:
         try:
             await self._adapters[plan.name].start()
-        except ChildProcessError as error:
-            raise StartError(f"{plan.name}: {error}") from None
+        except AddressError as error:
+            raise StartError(str(error)) from None
         except OSError as error:
-            raise StartError(f"{plan.setting} {plan.listen}: {error}") from None
+            raise StartError(f"{plan.name}: {error}") from None
 
     async def _stop_adapters(self) -> None:
         await asyncio.gather(*(adapter.stop() for adapter in self._adapters.values()))
@@ -264,7 +279,10 @@ class Server:
             "/metrics": metrics_page(self._metrics.registry, runtime.metrics, lambda: read_metrics(self.state.metrics)),
             "/healthz": health_page(lambda: {"store": runtime.healthy()}),
         }
-        endpoint = TelemetryEndpoint(host.strip("[]"), int(port), pages)
+        try:
+            endpoint = TelemetryEndpoint(host.strip("[]"), int(port), pages)
+        except OSError as error:
+            raise StartError(str(AddressError("telemetry.listen", self._settings.telemetry.listen, error))) from None
         self._stack.callback(endpoint.close)
         self.http_address = endpoint.address
 

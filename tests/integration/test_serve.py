@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -118,7 +119,7 @@ def test_server_outlives_its_store(new_server: NewServer) -> None:
 
 def test_second_server_on_one_state_directory_is_refused_in_one_line(new_server: NewServer) -> None:
     server = new_server()
-    done = promo(server, "serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0")
+    done = promo(server, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("promo: ")
@@ -127,15 +128,33 @@ def test_second_server_on_one_state_directory_is_refused_in_one_line(new_server:
     assert get(server, "/healthz")[0] == 200
 
 
-def test_port_that_is_taken_is_refused_in_one_line_and_leaves_nothing(new_server: NewServer, tmp_path: Path) -> None:
-    server = new_server()
-    other = ServerProcess(tmp_path / "other", PROMO_GRPC__LISTEN=server.target)
-    done = promo(other, "serve")
+@pytest.mark.parametrize(
+    ("setting", "variable", "option"),
+    [
+        ("grpc.listen", "PROMO_GRPC__LISTEN", "--listen"),
+        ("http.listen", "PROMO_HTTP__LISTEN", "--rest-listen"),
+        ("telemetry.listen", "PROMO_TELEMETRY__LISTEN", "--metrics-listen"),
+    ],
+)
+def test_port_that_is_taken_is_refused_in_one_line_and_leaves_nothing(
+    tmp_path: Path, setting: str, variable: str, option: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = promo(ServerProcess(tmp_path / "other", **{variable: address}), "serve")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("promo: ")
-    assert server.target in done.stderr.splitlines()[-1]
+    last = done.stderr.splitlines()[-1]
+    assert last == f"promo: {setting} {address}: Address already in use; choose another address with {option}"
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "other" / "control.sock").exists()
+    assert not (tmp_path / "other").exists()
+
+
+def test_two_ports_of_one_server_cannot_be_the_same(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    other = ServerProcess(tmp_path / "other", PROMO_GRPC__LISTEN=address, PROMO_TELEMETRY__LISTEN=address)
+    done = promo(other, "serve")
+    assert done.stderr.splitlines()[-1].startswith(f"promo: telemetry.listen {address}: Address already in use")
 
 
 def test_keys_are_made_listed_and_revoked_with_the_generated_admin_key(new_server: NewServer) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import socket
 from collections.abc import Mapping
@@ -11,10 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promo_server.child import Child
-
-_BACKLOG = 2_048
-_BIND_SECONDS = 3.0
-_BIND_POLL_SECONDS = 0.05
+from promo_server.listening import listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +43,9 @@ class AdapterProcesses:
         self.address = ""
 
     async def start(self) -> None:
-        """Return when requests are answered. Raise OSError when the address cannot be had or a process fails."""
+        """Return when requests are answered. Raise AddressError without the address, OSError when a process fails."""
         plan = self._plan
-        host, _, port = plan.listen.rpartition(":")
-        listener = self._socket = await _bind(host.strip("[]"), int(port))
+        listener = self._socket = await listen(plan.setting, plan.listen)
         name, number = listener.getsockname()[:2]
         self.address = f"[{name}]:{number}" if listener.family == socket.AF_INET6 else f"{name}:{number}"
         self._children = [self._child(number, listener.fileno()) for number in range(plan.processes)]
@@ -73,16 +68,3 @@ class AdapterProcesses:
             self._socket.close()
             self._socket = None
         await asyncio.gather(*(child.stop() for child in self._children))
-
-
-async def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. What a killed server has left needs a moment to let go of the address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    deadline = asyncio.get_running_loop().time() + _BIND_SECONDS
-    while True:
-        try:
-            return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > deadline:
-                raise
-        await asyncio.sleep(_BIND_POLL_SECONDS)

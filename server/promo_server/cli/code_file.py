@@ -30,6 +30,12 @@ def rows(chunk: bytes, format_: Format) -> bytes:
     return text.getvalue().encode("ascii")
 
 
+def require_folder(path: Path) -> None:
+    """Refuse a file whose folder is not there: it is rather mistyped than wanted."""
+    if not path.parent.is_dir():
+        raise CommandError(f"there is no folder {path.parent}; make it first, or choose another")
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
     """What a file holds: `count` codes of a campaign from position `first` on, all that follow when it is 0."""
@@ -61,7 +67,7 @@ class CodeFile:
             raise CommandError(f"{self.path} exists; choose another name, or remove it first")
         if self.part.exists() and not resume:
             raise CommandError(f"{self.part} is an unfinished export; go on with --resume, or remove it first")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        require_folder(self.path)
         self._file = os.fdopen(os.open(self.part, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,6 +108,11 @@ class CodeFile:
         self.part.rename(self.path)
         self._notes.unlink(missing_ok=True)
         return size
+
+    def discard(self) -> None:
+        """Leave no unfinished file behind, of which nothing was written."""
+        self.part.unlink(missing_ok=True)
+        self._notes.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Keep what was written, for a later run."""

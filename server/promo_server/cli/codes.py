@@ -144,5 +144,7 @@ async def _to_file(
             except BaseException:
                 if token:
                     file.note(token)
+                else:
+                    file.discard()
                 raise
         return codes, file.finish()

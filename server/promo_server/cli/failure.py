@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 import traceback
 
@@ -74,8 +73,6 @@ def _refusal(error: DomainError) -> str:
 
 
 def _system(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"{error.strerror}; choose another with --listen or --http-listen"
     return f"{error.filename}: {error.strerror}" if error.filename else _line(str(error.strerror or error))
 
 

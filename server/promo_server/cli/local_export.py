@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from promo_server.cli.code_file import require_folder
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.progress import Progress
 from promo_server.kernel.codes import NO_CODE, ResumeMismatchError
@@ -25,12 +26,12 @@ def export_locally(key: Path, output: Path, first: int, count: int, *, resume: b
     The file has its name only once it is whole; until then `.part` has what is there.
     """
     issued = read_key(key)
+    require_folder(output)
     part = output.with_name(output.name + ".part")
     if output.exists():
         raise CommandError(f"{output} exists; choose another name, or remove it first")
     if part.exists() and not resume:
         raise CommandError(f"{part} is an unfinished export; go on with --resume, or remove it first")
-    output.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT, 0o600))
     total = max(0, min(issued.issued_count - first, count or issued.issued_count))
     with Progress(f"exporting {issued.campaign}", total) as progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +15,9 @@ from promo_server.cli.command_error import CommandError
 from promo_server.cli.demo.run import DemoOptions, load_settings, run
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line
+from promo_server.cli.own_command import own_command, reachable
 from promo_server.cli.replay.invoices import read_invoices
-from promo_server.settings import LoadedSettings
+from promo_server.settings import GrpcSettings, LoadedSettings, default_state_dir
 from promo_server.telemetry.logs import configure_logs
 
 _INTERRUPTED = 130
@@ -25,7 +27,7 @@ def serve(
     *,
     listen: Annotated[str | None, Parameter(help="host:port of the gRPC port; port 0 takes a free one.")] = None,
     rest_listen: Annotated[str | None, Parameter(help="host:port of the REST API; empty turns it off.")] = None,
-    http_listen: Annotated[str | None, Parameter(help="host:port of /metrics and /healthz.")] = None,
+    metrics_listen: Annotated[str | None, Parameter(help="host:port of /metrics and /healthz.")] = None,
     demo: Annotated[bool, Parameter(negative=())] = False,
     once: Annotated[bool, Parameter(negative=())] = False,
     orders: Path | None = None,
@@ -54,8 +56,8 @@ def serve(
         overrides["grpc"] = {"listen": listen}
     if rest_listen is not None:
         overrides["http"] = {"listen": rest_listen}
-    if http_listen is not None:
-        overrides["telemetry"] = {"listen": http_listen}
+    if metrics_listen is not None:
+        overrides["telemetry"] = {"listen": metrics_listen}
     loaded = load_settings(settings, overrides) if demo else settings.load(overrides)
     configure_logs(loaded.settings.telemetry.log_level, loaded.settings.telemetry.log_format)
 
@@ -93,10 +95,17 @@ def _greeting(loaded: LoadedSettings, server: app.Server) -> str:
     ids = ", ".join(server.key_ids) or "REVOKED; the log says what to do"
     if settings.auth.bootstrap_keys is not None:
         key = f"{ids} (given by auth.bootstrap_keys)"
-        export = "export PROMO_KEY=<id:token of that key>"
+        exports = ["export PROMO_KEY=<id:token of that key>"]
     else:
         key = f"{ids} (generated, in {server.state.admin_key})"
-        export = f"export PROMO_KEY=$(cat {server.state.admin_key})"
+        exports = [f"export PROMO_KEY=$(cat {shlex.quote(str(server.state.admin_key))})"]
+    # Commands look for what a server without settings has.
+    if server.grpc_address != GrpcSettings().listen:
+        exports.append(f"export PROMO_TARGET={reachable(server.grpc_address)}")
+    if server.state.path != default_state_dir():
+        exports.append(f"export PROMO_STATE_DIR={shlex.quote(str(server.state.path.absolute()))}")
+    environment = "\n  ".join(exports)
+    promo = own_command()
     rest, punchh = (server.adapter_addresses.get(name) for name in ("rest", "punchh"))
     return f"""
 promo is ready.
@@ -112,7 +121,7 @@ promo is ready.
 
 Next:
 
-  {export}
-  promo keys create --role checkout     # a key for a checkout service
-  promo doctor                          # check everything
+  {environment}
+  {promo} keys create --role checkout     # a key for a checkout service
+  {promo} doctor                          # check everything
 """

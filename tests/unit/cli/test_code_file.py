@@ -100,3 +100,18 @@ def test_only_codes_that_need_it_are_quoted_in_csv() -> None:
     assert rows(b"AAAA\nBBBB\n", "csv") == b"AAAA\nBBBB\n"
     assert rows(b'A,A\nB"B\nCC\n', "csv") == b'"A,A"\n"B""B"\nCC\n'
     assert rows(b"A,A\n", "txt") == b"A,A\n"
+
+
+def test_export_of_which_nothing_came_leaves_nothing_behind(path: Path) -> None:
+    with closing(CodeFile(path, SPRING)) as file:
+        file.open(resume=False)
+        file.discard()
+    assert list(path.parent.iterdir()) == []
+    with closing(CodeFile(path, SPRING)) as file:
+        assert file.open(resume=False) == ""
+
+
+def test_folder_that_is_not_there_is_refused(path: Path) -> None:
+    with pytest.raises(CommandError, match="there is no folder"), closing(CodeFile(path / "x.csv", SPRING)) as file:
+        file.open(resume=False)
+    assert not path.exists()

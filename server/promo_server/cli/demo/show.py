@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from promo.client import Campaign
 from promo_server.cli.demo.reconcile import Account, Reconciliation
 from promo_server.cli.money import spell
 from promo_server.cli.output import print_line, print_table
+from promo_server.cli.own_command import own_command
 from promo_server.state import StateDir
 
 _COUNTS = {"redeemed": "redemptions", "rolled_back": "rolled back", "counting": "redemptions that count"}
@@ -66,16 +66,9 @@ def _amount(account: Account, field: str, currency: str) -> str:
     return "" if value is None else spell(value, currency)
 
 
-def _commands() -> tuple[str, str]:
-    """Return how this Python and this command are called, so that what is printed can be pasted."""
-    command = Path(sys.argv[0])
-    promo = str(command) if command.name == "promo" else f"{sys.executable} -m promo_server.cli"
-    return sys.executable, promo
-
-
 def show_examples(target: str, key: str, code: str, campaign: Campaign, state: StateDir) -> None:
     """Print what to try next."""
-    python, promo = _commands()
+    python, promo = sys.executable, own_command()
     print_line(f"""
 The server goes on at {target}. Try the code {code} (10 % off, as often as you like):
 
