@@ -38,6 +38,7 @@ def test_code_is_published_validated_redeemed_once_and_rolled_back(server: Serve
     assert undone["returned_discount_amount"] == 600
     assert promo(server, "rollback", redeemed["id"]).returncode == 1
     assert document(server, "rollbacks", "get", undone["id"])["reason"] == "cancelled"
+    assert "6.00 GBP" in text(server, "rollbacks", "get", undone["id"])
     assert document(server, "redemptions", "get", redeemed["id"])["state"] == "rolled_back"
     assert document(server, "orders", "get", "cli-order")["redemption_state"] == "rolled_back"
     assert document(server, "validate", *shopper)["valid"]
@@ -153,6 +154,22 @@ def test_campaign_whose_codes_have_no_limit_says_so(server: ServerProcess) -> No
     options = ("--currency", "GBP", "--percent", "10", "--codes", "10")
     assert "Uses per code: unlimited" in promo(server, "campaigns", "create", "cli-endless", *options).stderr
     assert promo(server, "campaigns", "create", "cli-once", *options, "--per-code", "1").stderr == ""
+
+
+def test_code_in_another_currency_shows_its_own_and_its_hold_is_no_use(server: ServerProcess) -> None:
+    create_campaign(server, "cli-currency", "--per-code", "1")
+    code = text(server, "publish", "cli-currency", "--customer", "cli-10").strip()
+    abroad = promo(server, "validate", code, "--amount", "10.00", "--currency", "EUR")
+    assert abroad.returncode == 1
+    assert "at most 50.00 GBP" in abroad.stdout
+    document(server, "validate", code, *CART, "--hold", "15m")
+    assert "used or held  1 of 1" in text(server, "vouchers", "get", code)
+
+
+def test_filter_on_a_campaign_that_is_not_there_says_so(server: ServerProcess) -> None:
+    create_campaign(server, "cli-quiet")
+    assert "no campaign cli-nope" in promo(server, "redemptions", "list", "--filter", 'campaign = "cli-nope"').stderr
+    assert promo(server, "redemptions", "list", "--filter", 'campaign = "cli-quiet"').stderr == ""
 
 
 def test_list_says_when_there_is_more(server: ServerProcess) -> None:

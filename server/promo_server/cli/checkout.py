@@ -131,13 +131,20 @@ def show_results(results: Sequence[RedeemableResult], currency: str) -> None:
         (
             result.code,
             word(RedeemableStatus.DESCRIPTOR, result.status),
-            campaign_text.gives(result.discount, currency),
+            campaign_text.gives(result.discount, _own_currency(result, currency)),
             money.spell(result.applied_discount_amount, currency) if result.applied_discount_amount else "",
             _why(result),
         )
         for result in results
     ]
     print_table(("code", "result", "gives", "discount", "why not"), rows)
+
+
+def _own_currency(result: RedeemableResult, currency: str) -> str:
+    """Return the currency of a discount: the campaign's, which a refusal names where it is not the order's."""
+    if result.refusal.reason == Reason.REASON_CURRENCY_MISMATCH:
+        return result.refusal.metadata["expected"]
+    return currency
 
 
 def spell_totals(order: Order) -> str:

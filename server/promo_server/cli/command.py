@@ -128,7 +128,9 @@ def run(arguments: Sequence[str]) -> int:
     """Return the exit status of a command line; a failure is one line on standard error, never a traceback."""
     try:
         result = build()(arguments, exit_on_error=False, print_error=True)
-    except CycloptsError:
+    except CycloptsError as error:
+        command = " ".join(("promo", *(error.command_chain or ())))
+        print(f"See {command} --help.", file=sys.stderr)  # noqa: T201 - this is where a command speaks
         return 2
     except KeyboardInterrupt:
         return 130

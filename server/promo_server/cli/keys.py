@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Annotated
 
 import uvloop
@@ -11,7 +10,7 @@ from cyclopts import Parameter
 from promo.client.access import RoleName
 from promo.v1.project_pb2 import ApiKey, Role
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
-from promo_server.cli.output import Json, print_json, print_line, print_table
+from promo_server.cli.output import Json, print_json, print_line, print_table, spell_time
 
 Project = Annotated[str, Parameter(help="Id of another project; needs an admin key.")]
 
@@ -115,7 +114,7 @@ def _time(key: ApiKey, field: str) -> str | None:
     if not key.HasField(field):  # type: ignore[arg-type]
         return None
     moment = key.revoke_time if field == "revoke_time" else key.create_time
-    return moment.ToDatetime(UTC).isoformat(timespec="seconds")
+    return spell_time(moment)
 
 
 def _document(key: ApiKey) -> dict[str, object]:

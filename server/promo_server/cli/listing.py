@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 from google.protobuf.message import Message
 
-from promo.client import Listing, PromoClient
+from promo.client import Listing, PromoClient, exceptions
 from promo_server.cli.documents import to_document
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import print_hint, print_json, print_table
@@ -23,6 +24,9 @@ Item = TypeVar("Item", bound=Message)
 
 _LONGEST_PAGE = 1_000
 _QUIET_SECONDS = 1.0
+
+_CAMPAIGN = re.compile(r'\bcampaign\s*=\s*"([^"\\]+)"')
+"""What a filter on a campaign looks like."""
 
 _LIST = Group("List", sort_key=0)
 
@@ -74,6 +78,16 @@ def show(
     uvloop.run(_show(settings, server, read, table, options, json=json))
 
 
+async def _hint_unknown_campaign(settings: SettingsOptions, server: ServerOptions, wanted: str) -> None:
+    """Say which campaign a filter names that is not there, which is why nothing was found."""
+    async with connect(settings, server) as client:
+        for name in _CAMPAIGN.findall(wanted):
+            try:
+                await client.campaigns.get(name)
+            except exceptions.CampaignNotFound as error:
+                print_hint(f"Note: {error.message}")
+
+
 async def _show(
     settings: SettingsOptions,
     server: ServerOptions,
@@ -105,5 +119,7 @@ async def _show(
                     progress.update(count)
     if not json:
         print_table(table.columns, rows)
+    if not count and isinstance(options, FilterOptions):
+        await _hint_unknown_campaign(settings, server, options.filter)
     if more:
         print_hint(f"There are more than {options.limit:,}; --limit 0 shows all.")

@@ -106,16 +106,15 @@ def parse_metadata(pairs: Sequence[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _pairs(_: object, pairs: Sequence[str]) -> None:
-    for pair in pairs:
-        if "=" not in pair.lstrip("="):
-            raise ValueError(f"{pair!r} is not of the form key=value")
+def _pair(_: object, pair: str) -> None:
+    if "=" not in pair.lstrip("="):
+        raise ValueError("It is not of the form key=value.")
 
 
 RequestId = Annotated[str, Parameter(help="Makes the call repeatable: a repeat with it gets the first answer.")]
 ValidateOnly = Annotated[bool, Parameter(negative=(), help="Check everything, change nothing.")]
 Etag = Annotated[str, Parameter(help="Only if nobody has changed it since: the etag that it had.")]
 Metadata = Annotated[
-    tuple[str, ...],
-    Parameter(negative=(), validator=_pairs, help="key=value, kept with it; give it again for several."),
+    tuple[Annotated[str, Parameter(validator=_pair)], ...],
+    Parameter(negative=(), help="key=value, kept with it; give it again for several."),
 ]

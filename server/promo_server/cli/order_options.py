@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,11 +22,10 @@ _MOST_DIGITS = 18
 """Of a quantity that a message can carry; the server says how many units an order may have."""
 
 
-def _items(_: object, items: Sequence[str]) -> None:
-    for text in items:
-        sku, _, rest = text.rpartition(":")[0].rpartition(":")
-        if not sku or not rest.isdecimal() or not text.rpartition(":")[2]:
-            raise ValueError(f"{text!r} is not of the form {_FORM}, as in mug:2:12.50")
+def _line_form(_: object, text: str) -> None:
+    sku, _, rest = text.rpartition(":")[0].rpartition(":")
+    if not sku or not rest.isdecimal() or not text.rpartition(":")[2]:
+        raise ValueError(f"It is not of the form {_FORM}, as in mug:2:12.50.")
 
 
 @Parameter(name="*", group=_ORDER)
@@ -36,8 +34,8 @@ class OrderOptions:
     """What is bought: lines, a sum without lines, or a file."""
 
     item: Annotated[
-        tuple[str, ...],
-        Parameter(negative=(), validator=_items, help=f"{_FORM}, the price of one: mug:2:12.50. Repeat for each line."),
+        tuple[Annotated[str, Parameter(validator=_line_form)], ...],
+        Parameter(negative=(), help=f"{_FORM}, the price of one: mug:2:12.50. Repeat for each line."),
     ] = ()
     amount: Annotated[str | None, Parameter(help="Sum of an order without lines: 40.00.")] = None
     currency: Annotated[str, Parameter(help="ISO 4217 code of the prices.")] = ""

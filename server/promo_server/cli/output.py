@@ -10,13 +10,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from google.protobuf.timestamp_pb2 import Timestamp
+from rich.cells import cell_len
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table
 
 from promo_server.cli.command_error import CommandError
 
-_PIPE_WIDTH = 240
+_SHORT = 24
+"""Cells up to here, such as times and amounts, are kept whole although they have spaces."""
+_GAP = 2
 
 Yes = Annotated[bool, Parameter(name=("--yes", "-y"), negative=(), help="Do not ask.")]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON, for scripts.")]
@@ -28,13 +31,18 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print rows under column names, folded to fit a terminal and whole in a pipe; text of others is never markup."""
+    """Print rows under column names; text of others is never markup.
+
+    In a terminal long texts go on in a second line, from word to word: an id, a code or a number is never broken, and
+    rather leaves the terminal. In a pipe a row is one line.
+    """
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    widths = _widths([[column, *(row[number] for row in rows)] for number, column in enumerate(columns)])
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column, width=width, overflow="fold")
     for row in rows:
         table.add_row(*(cell.replace("[", r"\[") for cell in row))
-    _console().print(table)
+    _wide_console(widths).print(table)
 
 
 def print_line(text: str) -> None:
@@ -49,13 +57,14 @@ def print_hint(text: str) -> None:
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     """Print what one thing has, a field on each line; fields that are empty are left out."""
+    shown = [(name, value) for name, value in fields if value]
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in fields:
-        if value:
-            table.add_row(name, value.replace("[", r"\["))
-    _console().print(table)
+    widths = _widths([[name for name, _ in shown], [value for _, value in shown]])
+    for style, width in zip(("bold", None), widths, strict=True):
+        table.add_column(style=style, width=width, overflow="fold")
+    for name, value in shown:
+        table.add_row(name, value.replace("[", r"\["))
+    _wide_console(widths).print(table)
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -83,6 +92,28 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def _console() -> Console:
-    console = _Console(highlight=False)
-    return console if console.is_terminal else _Console(width=_PIPE_WIDTH, highlight=False)
+def _unbroken(text: str) -> int:
+    """Return how many columns a text needs so that nothing in it is broken that has to be read, or copied, as one."""
+    whole = cell_len(text)
+    return whole if whole <= _SHORT else max(map(cell_len, text.split()), default=0)
+
+
+def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
+    """Return how wide each column is: what must not be broken fits, long texts share what a terminal has left."""
+    widths = [max(map(_unbroken, cells), default=0) for cells in columns]
+    wanted = [max(map(cell_len, cells), default=0) - width for cells, width in zip(columns, widths, strict=True)]
+    console = Console()
+    if not console.is_terminal:
+        return [width + more for width, more in zip(widths, wanted, strict=True)]
+    left = max(0, console.width - sum(widths) - _GAP * (len(widths) - 1))
+    # Who wants least first: what it does not take, the others have.
+    for place, number in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        more = min(wanted[number], left // (len(wanted) - place))
+        widths[number] += more
+        left -= more
+    return widths
+
+
+def _wide_console(widths: Sequence[int]) -> Console:
+    """Return a console that has room for columns, whatever a terminal has."""
+    return _Console(width=max(sum(widths) + _GAP * len(widths), Console().width), highlight=False)

@@ -81,7 +81,14 @@ def get(
         As `promo rollback` showed it.
 
     """
-    found = call(settings, server, lambda client: client.redemptions.get_rollback(rollback_id))
+
+    async def work(client: PromoClient) -> tuple[Rollback, str]:
+        found = await client.redemptions.get_rollback(rollback_id)
+        # Only people need it; a rollback knows no currency.
+        currency = "" if json else (await client.redemptions.get(found.redemption_id)).order.currency_code
+        return found, currency
+
+    found, currency = call(settings, server, work)
     if json:
         print_json(to_document(found))
         return
@@ -90,7 +97,7 @@ def get(
             ("id", found.id),
             ("redemption", found.redemption_id),
             ("rolled back", ", ".join(found.rolled_back_ids)),
-            ("minor units taken back", f"{found.returned_discount_amount:,}"),
+            ("taken back", money.spell(found.returned_discount_amount, currency)),
             ("when", spell_time(found.rollback_time)),
             ("reason", found.reason),
             ("redemption is now", state(found.redemption_state)),
@@ -107,7 +114,7 @@ def list_rollbacks(
 ) -> None:
     """List rollbacks, newest first."""
     table: Table[Rollback] = Table(
-        ("id", "when", "redemption", "minor units taken back", "reason"),
+        ("id", "when", "redemption", "taken back (minor units)", "reason"),
         lambda one: (
             one.id,
             spell_time(one.rollback_time),

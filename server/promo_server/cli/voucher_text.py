@@ -21,7 +21,8 @@ def fields(voucher: Voucher, campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "campaign", f"none, it stands alone ({voucher.campaign_id})" if alone else _campaign(voucher)
     yield "state", state(voucher)
     yield "gives", campaign_text.gives(voucher.discount, campaign.currency_code)
-    yield "used", uses(voucher) if voucher.redemption_limit or voucher.redeemed_count else _NOT_COUNTED
+    # One number has both: a hold takes a use until it is redeemed, released or over.
+    yield "used or held", uses(voucher) if voucher.redemption_limit or voucher.redeemed_count else _NOT_COUNTED
     yield "limits", campaign_text.limits(campaign) if alone else ""
     yield "holder", voucher.holder
     yield "published", spell_time(voucher.publish_time)

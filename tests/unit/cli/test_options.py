@@ -119,6 +119,13 @@ def test_command_line_that_is_not_understood_ends_with_status_2(arguments: list[
     assert run(arguments) == 2
 
 
+def test_value_that_is_not_understood_is_named_as_it_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["redeem", "X", "--item", "mug:12.50"]) == 2
+    errors = " ".join(capsys.readouterr().err.split())
+    assert 'Invalid value "mug:12.50" for --item.' in errors
+    assert errors.endswith("See promo redeem --help.")
+
+
 def test_deletion_without_a_terminal_asks_for_the_option(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["campaigns", "delete", "SPRING"], ["customers", "erase", "1"]):
         assert run(arguments) == 1
