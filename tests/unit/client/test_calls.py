@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from datetime import timedelta
 
+import grpc.aio
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.rpc import status_pb2
@@ -227,3 +229,15 @@ async def test_a_plain_unavailable_of_a_proxy_is_retried(server: ScriptedServer,
     await client.sessions.release("hold")
     first, second = server.requests(methods.RELEASE_SESSION)
     assert first == second
+
+
+async def test_traceback_of_a_refusal_shows_it_alone_and_keeps_what_grpc_said(
+    server: ScriptedServer, client: PromoClient
+) -> None:
+    server.script(methods.REDEEM, refusal(Reason.CODE_NOT_FOUND))
+    with pytest.raises(exceptions.CodeNotFound) as caught:
+        await client.redeem(codes=["A"], order=CART)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "AioRpcError" not in shown
+    assert "direct cause" not in shown
+    assert isinstance(caught.value.origin, grpc.aio.AioRpcError)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
+import grpc
 import pytest
 from support.scripted_server import Hang, ScriptedServer, refusal
 
@@ -165,3 +167,11 @@ async def test_a_consumer_that_stops_early_ends_the_work_of_the_server(server: S
 
     assert await blocking(server, run) == ["A"]
     await asyncio.wait_for(server.abandoned.wait(), 5.0)
+
+
+async def test_traceback_of_a_refusal_shows_it_alone_and_keeps_what_grpc_said(server: ScriptedServer) -> None:
+    server.script(methods.REDEEM, refusal(Reason.CODE_NOT_FOUND))
+    with pytest.raises(exceptions.CodeNotFound) as caught:
+        await blocking(server, lambda client: client.redeem(codes=["A"], order=CART))
+    assert "direct cause" not in "".join(traceback.format_exception(caught.value))
+    assert isinstance(caught.value.origin, grpc.RpcError)

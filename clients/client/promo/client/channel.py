@@ -68,7 +68,7 @@ class ChannelTransport:
         try:
             return await method(body, timeout=timeout, metadata=tuple(metadata.items()))
         except grpc.aio.AioRpcError as error:
-            raise _to_error(error) from error
+            raise _to_error(error) from None
 
     async def stream(
         self,
@@ -84,7 +84,7 @@ class ChannelTransport:
             async for answer in call:
                 yield answer
         except grpc.aio.AioRpcError as error:
-            raise _to_error(error) from error
+            raise _to_error(error) from None
         finally:
             # An abandoned stream would otherwise stay open on the server.
             call.cancel()
@@ -110,4 +110,6 @@ def to_error(
 
 
 def _to_error(error: grpc.aio.AioRpcError) -> PromoError:
-    return to_error(error.code(), error.details(), error.initial_metadata(), error.trailing_metadata())
+    failure = to_error(error.code(), error.details(), error.initial_metadata(), error.trailing_metadata())
+    failure.origin = error
+    return failure

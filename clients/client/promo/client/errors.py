@@ -65,6 +65,9 @@ class PromoError(Exception):
         self.request_id: str | None = None
         """`request_id` that the call was made with: sending the same request
         with it again repeats the call without doing anything twice."""
+        self.origin: Exception | None = None
+        """What the transport raised, gRPC's own exception for one; a traceback shows
+        this exception alone."""
 
     @property
     def retry(self) -> Retry:

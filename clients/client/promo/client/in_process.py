@@ -65,7 +65,9 @@ class InProcessTransport:
             if not isinstance(encoded, bytes):
                 raise
             parsed = status.parse(encoded, status.UNKNOWN, str(error))
-            raise status.to_error(parsed) from error
+            failure = status.to_error(parsed)
+            failure.origin = error
+            raise failure from None
 
     def stream(
         self,

@@ -38,7 +38,7 @@ class ChannelTransport:
         try:
             return method(body, timeout=timeout, metadata=tuple(metadata.items()))
         except grpc.RpcError as error:
-            raise _to_error(error) from error
+            raise _to_error(error) from None
 
     def stream(
         self,
@@ -71,7 +71,7 @@ class _Answers:
         try:
             return next(self._answers)
         except grpc.RpcError as error:
-            raise _to_error(error) from error
+            raise _to_error(error) from None
 
     def cancel(self) -> None:
         """End the stream; an abandoned one would stay open on the server."""
@@ -83,4 +83,6 @@ class _Answers:
 def _to_error(error: grpc.RpcError) -> PromoError:
     # Every failure of a call is also the call; grpc's type of that is private.
     call = cast("grpc.Call", error)
-    return to_error(call.code(), call.details(), call.initial_metadata(), call.trailing_metadata())
+    failure = to_error(call.code(), call.details(), call.initial_metadata(), call.trailing_metadata())
+    failure.origin = error
+    return failure
