@@ -268,6 +268,24 @@ def test_store_tells_what_its_memory_holds_and_changes_nothing(server: ServerPro
     assert promo(server, "ledger", "verify").returncode == 0
 
 
+def test_campaign_tells_how_much_of_its_limits_is_used(server: ServerProcess) -> None:
+    create_campaign(server, "cli-totals", "--per-campaign", "5", "--discount-budget", "100.00")
+    codes = text(server, "publish", "cli-totals", "--customer", "cli-11", "--count", "3").split()
+    redeemed = [document(server, "redeem", code, *CART)["id"] for code in codes]
+    document(server, "rollback", redeemed[0])
+    # Waits until the archive has all of it.
+    lines(server, "redemptions", "list", "--filter", 'campaign = "cli-totals"', "--fresh")
+    found = document(server, "ledger", "totals", "cli-totals")
+    assert (found["redeemed_count"], found["rolled_back_count"]) == (3, 1)
+    assert (found["discount_amount"], found["returned_discount_amount"]) == (1800, 600)
+    assert found["limits"] == {
+        "per_campaign": {"taken": 2, "limit": 5},
+        "discount_budget": {"taken": 1200, "limit": 10000},
+    }
+    assert "12.00 GBP of 100.00 GBP" in text(server, "ledger", "totals", "cli-totals")
+    assert promo(server, "ledger", "totals", "cli-nope").stderr == "promo: there is no campaign cli-nope\n"
+
+
 def test_store_that_does_not_answer_is_one_line(server: ServerProcess) -> None:
     done = subprocess.run(
         command("store", "status"),

@@ -111,6 +111,7 @@ def _add_operations(app: App) -> None:
     ledger = App(name="ledger", help=help_texts.LEDGER)
     ledger.command("promo_server.cli.ledger_tail:tail", name="tail", help=help_texts.LEDGER_TAIL)
     ledger.command("promo_server.cli.ledger:verify", name="verify", help=help_texts.LEDGER_VERIFY)
+    ledger.command("promo_server.cli.ledger_totals:totals", name="totals", help=help_texts.LEDGER_TOTALS)
     app.command(ledger)
     store = App(name="store", help=help_texts.STORE)
     store.command("promo_server.cli.store:status", name="status", help=help_texts.STORE_STATUS)

@@ -43,6 +43,8 @@ minor units (1250). Hours, days and recurring windows come from a file.
 
 CAMPAIGNS_GET = """Show a campaign. With --json it is what a file for create has.
 
+How much of its limits is used, and what it has given, says promo ledger totals.
+
     promo campaigns get SPRING
     promo campaigns get SPRING --json > spring.json
 """

@@ -133,7 +133,17 @@ failure run it again: nothing is used twice.
 LEDGER = """Watch what happens, and check what happened.
 
     promo ledger tail
+    promo ledger totals SPRING
     promo ledger verify
+"""
+
+LEDGER_TOTALS = """Show what a campaign has given so far, and how much of its limits that took.
+
+It reads the archive, which follows the store by milliseconds, on the machine of the server or by its settings. What is
+held is not counted before it is redeemed.
+
+    promo ledger totals SPRING
+    promo ledger totals SPRING --json
 """
 
 LEDGER_TAIL = """Show the last redemptions, rollbacks and publications, and new ones as they come.

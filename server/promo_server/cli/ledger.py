@@ -59,13 +59,14 @@ def verify(
 
 async def _verify(settings: Settings, wanted: str, wait: float) -> list[Verified]:
     async with open_books(settings) as books:
-        projects = [project for project in await _projects(books) if wanted in {"", project.id, project.name}]
+        projects = [project for project in await every_project(books) if wanted in {"", project.id, project.name}]
         if not projects:
             raise CommandError(f"there is no project {wanted!r}; leave --project out to verify all")
         return [Verified(project, await compare(books, project.id, wait)) for project in projects]
 
 
-async def _projects(books: Books) -> list[Project]:
+async def every_project(books: Books) -> list[Project]:
+    """Return the projects that the books have."""
     found: list[Project] = []
     after: int | None = None
     while True:
