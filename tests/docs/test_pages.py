@@ -24,7 +24,9 @@ ALL = sorted(
     for pattern in ("*.md", "docs/**/*.md", "clients/*/README.md", "benchmarks/README.md", "tests/README.md")
     for path in REPOSITORY.glob(pattern)
 )
-WITH_COMMANDS = [page for page in WRITTEN if any(block.role != "not run" for block in pages.blocks(page))]
+OUTSIDE = [REPOSITORY / "README.md", REPOSITORY / "clients" / "examples" / "README.md"]
+"""Pages beside the site whose commands run too."""
+WITH_COMMANDS = [page for page in [*WRITTEN, *OUTSIDE] if any(block.role != "not run" for block in pages.blocks(page))]
 
 
 def name(page: Path) -> str:
@@ -41,9 +43,10 @@ def home() -> Iterator[Path]:
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
 def test_every_command_of_a_page_runs(page: Path, home: Path, request: pytest.FixtureRequest) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    script = pages.script(page, port, from_nothing=page.parent.name == "tutorial")
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as free_too:
+        ports = free.getsockname()[1], free_too.getsockname()[1]
+    (home / "clients").symlink_to(REPOSITORY / "clients")
+    script = pages.script(page, *ports, from_nothing=page.parent.name == "tutorial")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROMO_", "XDG_"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     if page.name == "use-postgresql.md":
@@ -60,6 +63,19 @@ def test_every_command_of_a_page_runs(page: Path, home: Path, request: pytest.Fi
     )
     log = home / "server.log"
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}\n{log.read_text()[-2000:] if log.exists() else ''}"
+    assert pages.not_printed(page, ended.stdout + ended.stderr) == []
+
+
+def test_every_page_is_reached_from_the_first_one() -> None:
+    first = DOCS / "README.md"
+    reached, waiting = {first}, [first]
+    while waiting:
+        page = waiting.pop()
+        linked = {(page.parent / link.partition("#")[0]).resolve() for link in pages.links(page) if ":" not in link}
+        new = {path for path in linked if path.suffix == ".md"} - reached
+        reached |= new
+        waiting += new
+    assert [name(page) for page in DOCS.glob("**/*.md") if page not in reached] == []
 
 
 def test_the_tutorial_and_every_how_to_but_those_of_your_own_machine_run() -> None:
@@ -69,7 +85,7 @@ def test_the_tutorial_and_every_how_to_but_those_of_your_own_machine_run() -> No
     assert idle == {"docs/how-to/run-in-production.md"}
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=name)
+@pytest.mark.parametrize("page", [*WRITTEN, *OUTSIDE], ids=name)
 def test_a_block_that_is_not_run_says_why(page: Path) -> None:
     assert [block.line for block in pages.blocks(page) if block.role == "not run" and not block.reason] == []
 

@@ -18,8 +18,13 @@ Role = Literal["run", "background", "stop", "not run"]
 LANGUAGES = {"sh", "python"}
 ADDRESS = "127.0.0.1:50600"
 """The address that pages name, and the default of the server."""
+REST = "127.0.0.1:50680"
+"""The same of the REST API."""
 
 _COMMENT = re.compile(r"<!--\s*(?P<role>background|stop|not run)(?::\s*(?P<reason>.+?))?\s*-->")
+
+_CODE = re.compile(r"\b[A-Z0-9]{10,12}\b")
+_ID = re.compile(r"\b([a-z]+_)[0-9a-z]{14,}\b")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,16 +52,19 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def script(page: Path, port: int, *, from_nothing: bool) -> str:
-    """Return one shell script of everything that a reader of the page runs."""
-    parts = [_HEAD.format(port=port)]
+def script(page: Path, port: int, rest_port: int, *, from_nothing: bool) -> str:
+    """Return one shell script of everything that a reader of the page runs; the server has REST where the page has."""
+    ports = {ADDRESS: f"127.0.0.1:{port}", REST: f"127.0.0.1:{rest_port}"}
+    commands = [block for block in blocks(page) if block.role != "not run"]
+    rest = ports[REST] if any(REST in block.text for block in commands) else ""
+    parts = [_HEAD.format(port=port, rest=rest)]
     if not from_nothing:
         parts += [_background("promo serve\n"), "export PROMO_KEY=$(cat ~/.local/state/promo/admin.key)\n"]
-    for block in blocks(page):
-        if block.role == "not run":
-            continue
+    for block in commands:
         parts.append(f"echo '# {page.name}:{block.line}' >&2\n")
-        text = block.text.replace(ADDRESS, f"127.0.0.1:{port}")
+        text = block.text
+        for address, free in ports.items():
+            text = text.replace(address, free)
         if block.role == "background":
             parts.append(_background(text))
         elif block.language == "python":
@@ -68,7 +76,7 @@ def script(page: Path, port: int, *, from_nothing: bool) -> str:
 
 _HEAD = """\
 set -euo pipefail
-export PROMO_GRPC__LISTEN=127.0.0.1:{port} PROMO_TELEMETRY__LISTEN=127.0.0.1:0 PROMO_HTTP__LISTEN=
+export PROMO_GRPC__LISTEN=127.0.0.1:{port} PROMO_TELEMETRY__LISTEN=127.0.0.1:0 PROMO_HTTP__LISTEN={rest}
 server=
 stop() {{
     [ -z "$server" ] && return
@@ -78,9 +86,11 @@ stop() {{
 }}
 trap stop EXIT
 ready() {{
-    until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do
-        kill -0 "$server"
-        sleep 0.05
+    for address in 127.0.0.1:{port} {rest}; do
+        until (exec 3<>"/dev/tcp/${{address/:/\\/}}") 2>/dev/null; do
+            kill -0 "$server"
+            sleep 0.05
+        done
     done
 }}
 """
@@ -88,6 +98,21 @@ ready() {{
 
 def _background(text: str) -> str:
     return f"setsid bash -c {shlex.quote(text)} >>server.log 2>&1 &\nserver=$!\nready\n"
+
+
+def not_printed(page: Path, output: str) -> list[str]:
+    """Return the lines of the page's blocks without a language, which are what is printed, that are not in `output`."""
+    printed = {_shape(line) for line in output.splitlines()}
+    fences = [
+        token for token in MarkdownIt("commonmark").parse(page.read_text(encoding="utf-8")) if token.type == "fence"
+    ]
+    promised = [line for token in fences if not token.info.strip() for line in token.content.splitlines()]
+    return [line for line in promised if _shape(line) not in printed]
+
+
+def _shape(line: str) -> str:
+    """Return a line without what differs from run to run: codes, ids, and the width of columns."""
+    return " ".join(_ID.sub(r"\1", _CODE.sub("CODE", line)).split())
 
 
 def links(page: Path) -> Iterator[str]:

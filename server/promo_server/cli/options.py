@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from promo_server.settings import ClientSettings, LoadedSettings, Settings, load
 from promo_server.state import StateDir
 
 Answer = TypeVar("Answer")
+
+DEMO = "demo"
+"""Folder of the demonstration's own server, in the state directory."""
 
 _PATIENCE = Timeouts(hot=10.0, managed=60.0)
 """A person waits longer than a checkout does."""
@@ -76,9 +80,15 @@ def _own_key(settings: Settings) -> BootstrapKey:
     """Return the admin key that a server with these settings has."""
     given = settings.auth.parsed_keys()
     key = given[0] if given else StateDir(settings.state_dir).load_admin_key()
-    if key is None:
-        raise CommandError("there is no key; set PROMO_KEY=id:token, or start a server here with: promo serve")
-    return key
+    if key is not None:
+        return key
+    demo = settings.state_dir / DEMO
+    if StateDir(demo).admin_key.exists():
+        raise CommandError(
+            "there is no key; start a server here with: promo serve. The demonstration has a key of its own: "
+            f"export PROMO_STATE_DIR={shlex.quote(str(demo))}"
+        )
+    raise CommandError("there is no key; set PROMO_KEY=id:token, or start a server here with: promo serve")
 
 
 def call(

@@ -98,6 +98,20 @@ def test_command_without_any_key_says_how_to_get_one(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_command_beside_a_demonstration_says_where_its_key_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PROMO_STATE_DIR", str(tmp_path))
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "admin.key").write_text("key_1:abcdefghijklmnopqrst\n")
+    assert run(["keys", "list"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("promo: there is no key; ")
+    assert line.endswith(f"export PROMO_STATE_DIR={tmp_path}/demo")
+
+
 def test_command_without_a_server_says_how_to_start_one(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -18,7 +18,7 @@ from promo_server.cli.demo import scenario, show
 from promo_server.cli.demo.baskets import baskets
 from promo_server.cli.demo.reconcile import reconcile
 from promo_server.cli.money import spell
-from promo_server.cli.options import SettingsOptions
+from promo_server.cli.options import DEMO, SettingsOptions
 from promo_server.cli.output import print_json, print_line
 from promo_server.cli.progress import Progress
 from promo_server.cli.replay import report
@@ -50,7 +50,7 @@ def load_settings(options: SettingsOptions, overrides: dict[str, Any]) -> Loaded
     """Return settings for a server that touches no store and no database but its own, in a folder of its own."""
     usual = options.load(overrides)
     own: dict[str, Any] = {
-        "state_dir": usual.settings.state_dir / "demo",
+        "state_dir": usual.settings.state_dir / DEMO,
         "store": {"url": "embedded:"},
         "sql": {"url": None},
         "grpc": {"tls_certificate": None, "tls_private_key": None, "tls_client_ca": None},
