@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from promo.client import Campaign
@@ -42,7 +43,8 @@ def show_reconciliation(found: Reconciliation, campaign: Campaign) -> None:
     budget = spell(campaign.limits.discount_budget, campaign.currency_code)
     print_line(f"Limit of the campaign {campaign.limits.per_campaign:,} redemptions, budget (raised) {budget}.")
     print_line(
-        f"Agrees to the penny; so do {found.report.limits:,} limits and {found.report.entries:,} ledger entries."
+        "All sides agree to the penny. Checked one by one besides, store against archive: "
+        f"{found.report.limits:,} counters of limits, {found.report.entries:,} entries of the ledger; no difference."
         if found.agrees
         else "DOES NOT AGREE:",
     )
@@ -69,29 +71,37 @@ def _amount(account: Account, field: str, currency: str) -> str:
 def show_examples(target: str, key: str, code: str, campaign: Campaign, state: StateDir) -> None:
     """Print what to try next."""
     python, promo = sys.executable, own_command()
+    # Flush left: the end of a heredoc must be, and so can all of it be pasted.
     print_line(f"""
-The server goes on at {target}. Try the code {code} (10 % off, as often as you like):
+The server goes on at {target}. In a second terminal, try the code {code} (10 % off, as often as you like).
 
-  {python} - <<'END'
-  import asyncio
-  from promo.client import PromoClient, item, order
+From Python:
 
-  async def main():
-      async with PromoClient.connect("{target}", key="{key}") as client:
-          cart = order("GBP", [item("mug", price=1250, quantity=2)])
-          redemption = await client.redeem(codes=["{code}"], order=cart, customer="you")
-          print(redemption.id, redemption.order.total_amount)
+{python} - <<'END'
+import asyncio
+from promo.client import PromoClient, item, order
 
-  asyncio.run(main())
-  END
+async def main():
+    async with PromoClient.connect("{target}", key="{key}") as client:
+        cart = order("GBP", [item("mug", price=1250, quantity=2)])
+        redemption = await client.redeem(codes=["{code}"], order=cart, customer="you")
+        print(redemption.id, redemption.order.total_amount)
 
-  grpcurl -plaintext -H 'authorization: Bearer {key}' -d '{{"redeemables": [{{"code": "{code}"}}],
-    "customer": {{"source_id": "you"}}, "order": {{"currency_code": "GBP", "amount": 2500}}}}' \\
-    {target} promo.v1.ValidationService/Validate
+asyncio.run(main())
+END
 
-  export PROMO_STATE_DIR={state.path} PROMO_TARGET={target}
-  {promo} ledger verify
-  {promo} codes export {campaign.name} --count 5
+From anything that speaks gRPC:
 
-Control-C ends it.
+grpcurl -plaintext -H 'authorization: Bearer {key}' -d '{{"redeemables": [{{"code": "{code}"}}],
+  "customer": {{"source_id": "you"}}, "order": {{"currency_code": "GBP", "amount": 2500}}}}' \\
+  {target} promo.v1.ValidationService/Validate
+
+From the command line; the first line tells it of this server, which has a store and keys of its own:
+
+export PROMO_STATE_DIR={shlex.quote(str(state.path))} PROMO_TARGET={target}
+{promo} redeem {code} --amount 25.00 --currency GBP --customer you
+{promo} codes export {campaign.name} --count 5
+{promo} ledger verify
+
+Control-C here ends the server.
 """)

@@ -143,7 +143,7 @@ class Player:
         self._tally.redeemed += 1
         self._tally.discount += redemption.order.total_discount_amount
         if repeats:
-            self._count_repeat(request_id, redemption, await call("redeem again"))
+            self._count_repeat(request_id, redemption, await call("redeem, repeated"))
         return redemption
 
     async def _cancel(self, cancelled: Cancellation) -> None:
@@ -171,7 +171,7 @@ class Player:
         self._tally.rolled_back += 1
         self._tally.returned += first.returned_discount_amount
         if choices.repeats:
-            with self._tally.timed("rollback"):
+            with self._tally.timed("rollback, repeated"):
                 again = await self._client.rollback(redemption_id, reason=reason, request_id=request_id)
             self._count_repeat(request_id, first, again)
 

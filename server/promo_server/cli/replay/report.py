@@ -93,7 +93,7 @@ def _totals(tally: Tally, currency: str) -> list[tuple[str, str, str]]:
         ("redeemed", f"{tally.redeemed:,}", spell(tally.discount, currency)),
         ("rolled back", f"{tally.rolled_back:,}", spell(-tally.returned, currency)),
         ("redemptions that count", f"{tally.counting:,}", spell(tally.given, currency)),
-        ("repeated requests, same answer", f"{tally.repeats - len(tally.wrong_repeats):,}", ""),
+        ("requests repeated, and answered as the first time", f"{tally.repeats - len(tally.wrong_repeats):,}", ""),
         ("calls", f"{tally.calls:,}", f"{tally.calls / max(tally.elapsed, 0.001):,.0f} per second"),
     ]
 
