@@ -191,8 +191,9 @@ def test_what_is_no_request_is_answered_and_ended(rest: RestCaller, data: bytes)
 
 def test_paths_and_methods_that_do_not_exist_say_so(rest: RestCaller) -> None:
     missing, wrong = rest.get("/v1/nothing"), rest.send("DELETE", "/v1/publications", None, rest.credentials)
-    assert (missing.status, missing.key) == (404, "not_found")
+    assert (missing.status, missing.key, missing.body["details"]) == (404, "not_found", "no such route")
     assert (wrong.status, wrong.key) == (405, "method_not_allowed")
+    assert wrong.body["details"] == "the route does not take this method"
 
 
 WRONG = [

@@ -288,6 +288,7 @@ async def test_a_voucher_is_told_with_its_campaign_and_counters(client: PromoCli
     assert voucher["start_date"] == "2020-01-01T00:00:00.000Z"
     assert voucher["expiration_date"] == "2100-01-01T00:00:00.000Z"
     assert sorted(voucher["validity_day_of_week"]) == list(range(7))
-    assert (voucher["redemption"]["quantity"], voucher["redemption"]["redeemed_quantity"]) == (3, 1)
+    assert voucher["redemption"] == {"quantity": 3, "redeemed_quantity": 1, "object": "list"}
+    assert voucher["publish"] == {"object": "list", "count": 1}
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"

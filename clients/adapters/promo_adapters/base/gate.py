@@ -22,7 +22,11 @@ REQUEST_ID: Final = "promo.request_id"
 
 _INTERNAL: Final = 500
 _NO_ROUTE: Final = "none"
-_KEYS: Final = {404: "not_found", 405: "method_not_allowed"}
+_ROUTING: Final = {
+    404: ("not_found", "no such route"),
+    405: ("method_not_allowed", "the route does not take this method"),
+}
+"""Key and details of what no route takes."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +84,6 @@ def _problem(error: Exception) -> Problem:
         return error
     if isinstance(error, PromoError):
         return from_error(error)
-    if isinstance(error, HTTPException) and error.status_code in _KEYS:
-        return Problem(error.status_code, _KEYS[error.status_code])
+    if isinstance(error, HTTPException) and error.status_code in _ROUTING:
+        return Problem(error.status_code, *_ROUTING[error.status_code])
     return Problem(_INTERNAL, "internal_error")
