@@ -38,7 +38,10 @@ def _check_extension() -> Finding:
         from promo_server import _native  # noqa: PLC0415 - that it cannot be imported is a finding
     except ImportError as error:
         return failed("extension", f"the compiled data plane is missing: {error}", "scripts/install")
-    information = ", ".join(f"{name} {value}" for name, value in _native.build_info())
+    facts = dict(_native.build_info())
+    information = ", ".join(f"{name} {value}" for name, value in facts.items())
+    if facts["profile"] != "release":
+        return note("extension", f"{information}: not as fast as a release", "scripts/install --release")
     return ok("extension", information)
 
 
