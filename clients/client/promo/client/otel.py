@@ -1,4 +1,4 @@
-"""Traces and metrics of the client with OpenTelemetry: `pip install promo-client[otel]`.
+"""Traces and metrics of the client with OpenTelemetry: `pip install "clients/client[otel]"`.
 
     client = PromoClient.connect("127.0.0.1:50600", key="id:token", hook=OpenTelemetryHook())
 
