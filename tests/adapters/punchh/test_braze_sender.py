@@ -270,6 +270,16 @@ async def test_a_wrong_key_gives_nothing_up(tmp_path: Path) -> None:
         assert await box.counts() == {"pending": 1, "waiting": 0, "done": 0, "dead": 0}
 
 
+async def test_a_key_that_was_wrong_for_long_costs_no_attempt(tmp_path: Path) -> None:
+    options = SenderOptions(75, 2, Backoff(0.01, 0.02))
+    async with outbox(tmp_path, options) as box:
+        box.braze.inject(*[Fault("status", 401)] * 4, Fault("status", 503))
+        await box.put(*map(event, range(3)))
+        await box.drain()
+        assert box.sent() == [0, 1, 2]
+        assert (await box.counts())["dead"] == 0
+
+
 async def test_replayed_attributes_do_not_overwrite_newer_ones(tmp_path: Path) -> None:
     async with outbox(tmp_path) as box:
         box.braze.inject(Fault("partial", array="attributes"))

@@ -130,12 +130,14 @@ class Sender:
         wait_ms = self._options.backoff.milliseconds(self._failures)
         _log.warning("braze.failed objects=%d wait_ms=%d note=%s", len(entries), wait_ms, answer.note)
         now_ms = self._clock()
+        # A wrong key is no fault of the objects: whatever time it takes to correct, they keep all their attempts.
+        failed = answer.ending is not Ending.LOCKED_OUT
         last = self._options.attempts - 1
-        spent = {e.id for e in entries if e.attempts >= last and answer.ending is not Ending.LOCKED_OUT}
+        spent = {entry.id for entry in entries if failed and entry.attempts >= last}
 
         def write(connection: sqlite3.Connection) -> None:
             for entry in entries:
-                verdict = Verdict(State.DEAD if entry.id in spent else State.PENDING, answer.note, failed=True)
+                verdict = Verdict(State.DEAD if entry.id in spent else State.PENDING, answer.note, failed=failed)
                 OUTBOX.settle(connection, entry.id, verdict, now_ms)
 
         await self._database.write(write)
