@@ -213,6 +213,13 @@ async def test_an_event_waits_for_the_guest_and_no_longer_than_it_may(
     await until(lambda: len(braze.simulator.events_of("redemptions")) == 1, "the guest is known")
     await settled(adapter)
     assert [one["external_id"] for one in braze.simulator.events_of("redemptions")] == ["u-1"]
+    [dead] = adapter.document("dead-letters")
+    assert dead["why"] == "the guest's external id did not arrive"
+    manager.send([event("users", guest(2))])
+    await manager.settled()
+    await settled(adapter)
+    assert (await asyncio.to_thread(adapter.command, "replay", "inbox", dead["key"])).returncode == 0
+    await until(lambda: len(braze.simulator.events_of("redemptions")) == 2, "the other guest is known")
 
 
 async def test_an_older_profile_that_comes_late_changes_nothing(
@@ -326,3 +333,28 @@ async def test_an_engine_that_is_away_loses_nothing(
     assert len(braze.simulator.events_of("rewards")) == 30
     async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
         assert (await client.publications.count_codes(campaign.name)).published_count == 30
+
+
+async def test_an_engine_that_is_away_for_longer_than_events_wait_for_their_guest_loses_nothing(
+    new_server: Callable[..., Any],
+    new_adapter: NewAdapter,
+    punchh: Punchh,
+    braze: Any,
+) -> None:
+    server = new_server()
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        campaign = await new_campaign(client)
+    adapter = new_adapter(braze.address, rule(campaign), server.target, PROMO_PUNCHH_PROCESSING__GUEST_WAIT_SECONDS="1")
+    manager = punchh(adapter)
+    assert await manager.activate()
+    await asyncio.to_thread(server.stop)
+    manager.send([event("users", guest(number)) for number in range(1, 6)])
+    manager.send([event("rewards", reward(number, {"user_id": number})) for number in range(1, 6)])
+    await manager.settled()
+    await asyncio.sleep(2)
+    await asyncio.to_thread(server.start)
+    await settled(adapter)
+    heard = braze.simulator.events_of("rewards")
+    assert Counter(one["external_id"] for one in heard) == Counter(f"u-{number}" for number in range(1, 6))
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        assert (await client.publications.count_codes(campaign.name)).published_count == 5

@@ -108,7 +108,7 @@ class Queue:
 
     def due(self, connection: sqlite3.Connection, now_ms: int, count: int) -> Sequence[Entry]:
         """Return up to `count` entries whose time has come, in order of arrival."""
-        # Walked in order of arrival, a long queue costs no more than a short one.
+        # Walked in order of arrival, what is due is never sorted; what is to be done later is passed one by one.
         rows = connection.execute(
             "SELECT * FROM entries INDEXED BY ix_entries_open"
             " WHERE queue = ? AND state IN ('pending', 'waiting') AND due_ms <= ? ORDER BY id LIMIT ?",
@@ -123,6 +123,16 @@ class Queue:
             (self.name,),
         ).fetchone()
         return None if row[0] is None else int(row[0])
+
+    def pending_counts(self, connection: sqlite3.Connection, subjects: Sequence[str]) -> Mapping[str, int]:
+        """Return how many entries are pending of each of these subjects that has any."""
+        marks = ", ".join("?" * len(subjects))
+        found = connection.execute(
+            "SELECT subject, count(*) FROM entries"  # noqa: S608 - only marks
+            f" WHERE queue = ? AND subject IN ({marks}) AND state = 'pending' GROUP BY subject",
+            (self.name, *subjects),
+        )
+        return {row[0]: row[1] for row in found}
 
     def settle(self, connection: sqlite3.Connection, entry_id: int, verdict: Verdict, now_ms: int) -> None:
         """Write what became of an entry."""

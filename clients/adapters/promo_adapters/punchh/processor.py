@@ -29,6 +29,8 @@ from promo_adapters.punchh.store import INBOX, KnownGuest, RecordedRedemption
 
 _AT_ONCE = 64
 _SOON_MS = 2_000
+_LOOK_AGAIN_MS = 60_000
+"""How soon an event is looked at again that waits only for what is stored already."""
 _FINAL = frozenset({3, 5, 6, 9, 11})
 """gRPC statuses of what the same call never gets past: invalid, not found, exists, precondition, out of range.
 
@@ -62,6 +64,18 @@ class Outcome:
     published: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known when a batch of events is worked off."""
+
+    guests: Mapping[int, KnownGuest]
+    """Guests of the batch that were known before it."""
+    newest: Mapping[int, int]
+    """By guest, the entry with the newest profile of the batch."""
+    pending: Mapping[str, int]
+    """By subject, how many entries are to be done, of the batch and behind it."""
+
+
 class Processor:
     """Works off what is in the inbox."""
 
@@ -89,9 +103,11 @@ class Processor:
             # What another process replays is seen no later than with an empty inbox.
             return None if due_ms is None or due_ms - now_ms > _SOON_MS else max(0.01, (due_ms - now_ms) / 1000)
         work, broken = _parsed(entries)
-        known = await self._database.read(lambda c: store.guests(c, _guest_ids(work)))
-        newest = _newest_profiles(work)
-        outcomes = await asyncio.gather(*(self._handle(entry, event, known, newest) for entry, event in work))
+        guest_ids = _guest_ids(work)
+        known = await self._database.read(lambda c: store.guests(c, guest_ids))
+        pending = await self._database.read(lambda c: INBOX.pending_counts(c, [str(user_id) for user_id in guest_ids]))
+        facts = Facts(known, _newest_profiles(work), pending)
+        outcomes = await asyncio.gather(*(self._handle(entry, event, facts) for entry, event in work))
 
         def write(connection: sqlite3.Connection) -> None:
             for (entry, event), outcome in zip(work, outcomes, strict=True):
@@ -108,58 +124,45 @@ class Processor:
             self._metrics.attempted(State.DEAD, published=False)
         return 0.0
 
-    async def _handle(
-        self,
-        entry: Entry,
-        event: Event,
-        known: Mapping[int, KnownGuest],
-        newest: Mapping[int, int],
-    ) -> Outcome:
+    async def _handle(self, entry: Entry, event: Event, facts: Facts) -> Outcome:
         """Return what follows from an event; calls the engine where it has to know."""
         try:
             if isinstance(event.payload, User):
-                return await self._profile(entry, event, event.payload, known, newest)
-            return await self._happening(entry, event, known)
+                return await self._profile(entry, event, event.payload, facts)
+            return await self._happening(entry, event, facts)
         except PromoError as error:
-            return Outcome(self._failed(entry, error))
+            # Who the guest is does not depend on the engine, and other events wait to know it.
+            return Outcome(self._failed(entry, error), _introduced(event))
         except Exception as error:  # noqa: BLE001 - kept as a dead letter
             # One event that nobody foresaw must not stop all others.
             _log.exception("punchh.event_failed key=%s", entry.key)
-            return Outcome(Verdict(State.DEAD, f"internal error: {type(error).__name__}", failed=True))
+            return Outcome(
+                Verdict(State.DEAD, f"internal error: {type(error).__name__}", failed=True), _introduced(event)
+            )
 
-    async def _profile(
-        self,
-        entry: Entry,
-        event: Event,
-        user: User,
-        known: Mapping[int, KnownGuest],
-        newest: Mapping[int, int],
-    ) -> Outcome:
+    async def _profile(self, entry: Entry, event: Event, user: User, facts: Facts) -> Outcome:
         """Upsert the guest, unless something newer is known."""
         at_ms = event.envelope.timestamp_ms
-        before = known.get(user.user_id)
-        if newest[user.user_id] != entry.id or (before is not None and before.profile_ms > at_ms):
+        before = facts.guests.get(user.user_id)
+        if facts.newest[user.user_id] != entry.id or (before is not None and before.profile_ms > at_ms):
             return Outcome(Verdict(State.DONE, "an event with a newer profile was there"))
         external_id = user.external_id or ""
-        guest = KnownGuest(user.user_id, external_id, at_ms)
         if event.envelope.action == "delete":
             return Outcome(Verdict(State.DONE, "deletions are recorded only"))
         if not external_id:
-            return Outcome(Verdict(State.DONE, "the guest has no external id"), guest)
+            return Outcome(Verdict(State.DONE, "the guest has no external id"), KnownGuest(user.user_id, "", at_ms))
         await self._client.customers.upsert(mapping.customer(user, external_id))
-        return Outcome(
-            Verdict(State.DONE), guest, passed_on=self._braze(event, external_id, {}), external_id=external_id
-        )
+        passed_on = self._braze(event, external_id, {})
+        return Outcome(Verdict(State.DONE), _introduced(event), passed_on=passed_on, external_id=external_id)
 
-    async def _happening(self, entry: Entry, event: Event, known: Mapping[int, KnownGuest]) -> Outcome:
+    async def _happening(self, entry: Entry, event: Event, facts: Facts) -> Outcome:
         """Publish a code where one belongs to the event, and pass it on."""
         user_id, said = event.payload.guest_id, event.payload.external_id
-        guest = known.get(user_id) if user_id is not None else None
+        guest = facts.guests.get(user_id) if user_id is not None else None
         external_id = said or (guest.external_id if guest else "")
         redemption = recorded(event, external_id)
         if not external_id:
-            return Outcome(self._without_guest(entry, user_id, guest), redemption=redemption)
-        learned = KnownGuest(user_id, said, 0) if user_id is not None and said else None
+            return Outcome(self._without_guest(entry, user_id, guest, facts), redemption=redemption)
         published: dict[str, str] = {}
         if (campaign := mapping.campaign_for(event, self._options.rules)) is not None:
             publication = await self._client.publish(
@@ -172,22 +175,29 @@ class Processor:
             )
             published = {"promo_code": publication.codes[0], "promo_campaign": publication.campaign}
         passed_on = self._braze(event, external_id, published)
-        return Outcome(Verdict(State.DONE), learned, redemption, passed_on, external_id, published)
+        return Outcome(Verdict(State.DONE), _introduced(event), redemption, passed_on, external_id, published)
 
     def _braze(self, event: Event, external_id: str, published: Mapping[str, str]) -> BrazeObject | None:
         names = self._options.event_names
         return None if names is None else mapping.braze_object(event, external_id, names, published)
 
-    def _without_guest(self, entry: Entry, user_id: int | None, guest: KnownGuest | None) -> Verdict:
+    def _without_guest(self, entry: Entry, user_id: int | None, guest: KnownGuest | None, facts: Facts) -> Verdict:
         """Return what becomes of an event whose guest has no external id, or none yet."""
         if user_id is None:
             return Verdict(State.DONE, "the event names no guest")
         if guest is not None:
             return Verdict(State.DONE, "the guest has no external id")
+        now_ms = self._clock()
         until_ms = entry.create_ms + self._options.guest_wait_ms
-        if self._clock() >= until_ms:
-            return Verdict(State.DONE, "the guest's external id did not arrive")
-        return Verdict(State.WAITING, "waits for the guest's external id", until_ms)
+        if now_ms < until_ms:
+            return Verdict(State.WAITING, "waits for the guest's external id", until_ms)
+        others = facts.pending.get(entry.subject, 0) - (entry.state is State.PENDING)
+        if others > 0:
+            # The inbox is long, or the adapter was away: what tells of the guest may be in it already.
+            return Verdict(State.WAITING, "waits for other events of the guest", now_ms + _LOOK_AGAIN_MS)
+        note = "the guest's external id did not arrive"
+        _log.error("punchh.event_given_up key=%s note=%s", entry.key, note)
+        return Verdict(State.DEAD, note)
 
     def _failed(self, entry: Entry, error: PromoError) -> Verdict:
         note = str(error)[:500]
@@ -216,6 +226,14 @@ class Processor:
         INBOX.settle(connection, entry.id, verdict, now_ms)
         if outcome.guest is not None:
             INBOX.wake(connection, str(outcome.guest.user_id), now_ms)
+
+
+def _introduced(event: Event) -> KnownGuest | None:
+    """Return the guest whose external id an event says."""
+    user_id, external_id = event.payload.guest_id, event.payload.external_id
+    if user_id is None or external_id is None:
+        return None
+    return KnownGuest(user_id, external_id, event.envelope.timestamp_ms if isinstance(event.payload, User) else 0)
 
 
 def recorded(event: Event, external_id: str) -> RecordedRedemption | None:
