@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from promo_server.supervision import Supervision, spawn
 
 READY = b"ready\n"
-"""What a child writes to its standard output once it does its work; instead, a line that says why it cannot."""
+"""What a child writes to its standard output once it does its work, or goes on by itself until it can.
+
+Instead, a line that says why it never will."""
 
 _START_SECONDS = 30.0
 _KILL_AFTER_SECONDS = 5.0

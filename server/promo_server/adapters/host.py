@@ -41,8 +41,24 @@ class Hosted:
     """Addresses and networks of proxies that say whom they speak for."""
 
 
-Adapter = Callable[[Mapping[str, Any], Runtime, CollectorRegistry], AbstractAsyncContextManager[Hosted]]
-"""Makes an adapter of its configuration, over an engine in this process. Raises HostingError."""
+class Readiness:
+    """Tells the server, once, that it need not wait any longer for this process."""
+
+    def __init__(self) -> None:
+        """Nothing is said yet."""
+        self._said = False
+
+    def announce(self) -> None:
+        """Let the server go on: requests are answered, or an adapter has said in the log why they wait."""
+        if not self._said:
+            self._said = True
+            _say(READY)
+
+
+Adapter = Callable[[Mapping[str, Any], Runtime, CollectorRegistry, Readiness], AbstractAsyncContextManager[Hosted]]
+"""Makes an adapter of its configuration, over an engine in this process. Raises HostingError.
+
+One that has to wait for something announces its readiness before it can answer, and goes on trying."""
 
 
 def main(adapter: Adapter) -> None:
@@ -60,12 +76,13 @@ async def _run(adapter: Adapter, config: Mapping[str, Any]) -> None:
     # The engine decides hot calls here, and forwards the others to the control plane.
     runtime = Runtime(config["runtime"])
     registry = CollectorRegistry()
+    readiness = Readiness()
     ProcessCollector(registry=registry)
     metrics = metrics_file(Path(config["metrics_folder"]), config["process"])
     try:
         await runtime.until_healthy(_CONNECT_SECONDS)
         async with (
-            adapter(config, runtime, registry) as hosted,
+            adapter(config, runtime, registry, readiness) as hosted,
             metrics_written(metrics, lambda: generate_latest(registry) + runtime.metrics().encode()),
         ):
             await serve(
@@ -75,7 +92,7 @@ async def _run(adapter: Adapter, config: Mapping[str, Any]) -> None:
                 drain_seconds=config["drain_seconds"],
                 metrics=hosted.metrics,
                 trusted_proxies=hosted.trusted_proxies,
-                ready=lambda: _say(READY),
+                ready=readiness.announce,
             )
     finally:
         await runtime.drain(0)

@@ -13,13 +13,19 @@ from promo.client import InProcessTransport
 from promo_adapters.base.metrics import RequestMetrics
 from promo_adapters.rest.app import create_app
 from promo_adapters.rest.call import Limits
-from promo_server.adapters.host import Hosted, main
+from promo_server.adapters.host import Hosted, Readiness, main
 from promo_server.runtime import Runtime
 
 
 @asynccontextmanager
-async def rest(config: Mapping[str, Any], runtime: Runtime, registry: CollectorRegistry) -> AsyncIterator[Hosted]:
+async def rest(
+    config: Mapping[str, Any],
+    runtime: Runtime,
+    registry: CollectorRegistry,
+    readiness: Readiness,
+) -> AsyncIterator[Hosted]:
     """Yield the REST API."""
+    del readiness  # it waits for nothing
 
     async def healthy() -> bool:
         return runtime.healthy()

@@ -16,6 +16,8 @@ from support.server_process import KEY, ServerProcess
 from support.shop import new_campaign
 
 from promo.client import PromoClient
+from promo_adapters.base.database import Database
+from promo_adapters.punchh.store import SCHEMA
 from promo_simulators.braze.faults import Fault
 from promo_simulators.punchh.webhooks import WebhooksManager, event
 
@@ -143,6 +145,24 @@ async def test_the_webhook_goes_with_a_killed_server_and_the_next_one_takes_up_i
     await until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "the orphan is gone")
     await until(lambda: hosted.counts()["outbox"]["done"] == 60, "everything was worked off")
     assert await published_count(hosted.server) == 60
+
+
+async def test_the_server_starts_without_the_webhook_while_its_file_is_in_use(
+    new_hosted: NewHosted, punchh: Punchh, braze: Any
+) -> None:
+    hosted = new_hosted(braze.address, RULE)
+    await make_campaign(hosted.server)
+    manager = punchh(hosted)
+    assert await manager.activate()
+    await asyncio.to_thread(hosted.server.stop)
+    async with Database(hosted.folder / "punchh.db", SCHEMA):
+        await asyncio.to_thread(hosted.server.start)
+        assert await published_count(hosted.server) == 0
+        assert "punchh.db is in use by another adapter" in hosted.server.log.read_text()
+        manager.send(rewards(1, 3))
+    await manager.settled()
+    await until(lambda: hosted.counts()["outbox"]["done"] == 3, "the webhook works without a restart of the server")
+    assert await published_count(hosted.server) == 3
 
 
 async def test_a_stop_of_the_server_waits_for_the_answer_of_braze(
