@@ -45,6 +45,16 @@ async def test_punchh_activates_and_delivers_in_each_mode(new_adapter: NewAdapte
     assert delivery.statuses == [202]
 
 
+@pytest.mark.parametrize("path", ["/", "/hook/", "/a%2Fb/hook"])
+async def test_the_webhook_is_at_the_path_that_was_chosen(new_adapter: NewAdapter, punchh: Punchh, path: str) -> None:
+    adapter = new_adapter(None, PROMO_PUNCHH_WEBHOOK__PATH=path)
+    manager = punchh(adapter)
+    assert await manager.activate()
+    [delivery] = manager.send([sample("redeemables")])
+    await manager.settled()
+    assert delivery.statuses == [202]
+
+
 async def test_a_receiver_with_another_secret_is_not_activated(adapter: AdapterProcess, punchh: Punchh) -> None:
     manager = punchh(adapter, Credentials("hmac-sha256", "OTHER", CLIENT))
     assert not await manager.activate()

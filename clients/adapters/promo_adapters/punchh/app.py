@@ -64,9 +64,11 @@ class PunchhAdapter:
         self._workers = [worker for worker in workers if worker is not None]
         self._tasks: list[asyncio.Task[None]] = []
         receiver = Receiver(self._database, admission, settings.webhook, clock, metrics, self._processing.notify)
+        # The gate takes a slash off the end of what is called.
+        path = settings.webhook.path.rstrip("/") or "/"
         routes = [
-            Route(settings.webhook.path, receiver.check, methods=["GET"]),
-            Route(settings.webhook.path, receiver.receive, methods=["POST"]),
+            Route(path, receiver.check, methods=["GET"]),
+            Route(path, receiver.receive, methods=["POST"]),
             Route("/healthz", self._healthz, methods=["GET"]),
         ]
         self._gate = Gate(Router(routes, redirect_slashes=False), metrics.requests)
