@@ -72,6 +72,8 @@ def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
         ('database = "d"\n' + WEBHOOK + '[[publish]]\nevent = "rewards"\ncampaign = "x"\n', "needs campaign_id"),
         ('database = "d"\n' + WEBHOOK + '[braze]\nendpoint = "braze.com"\n', "braze.endpoint"),
         ('database = "d"\n' + WEBHOOK + '[braze]\nendpoint = "https://b"\nbatch_objects = 76\n', "braze.batch_objects"),
+        ('database = "d"\n' + WEBHOOK + 'path = "/hook?business=6"\n', "webhook.path"),
+        ('database = "d"\n' + WEBHOOK + 'path = "/{name}"\n', "webhook.path"),
         ("database = ", "is not TOML"),
     ],
 )
@@ -99,20 +101,23 @@ def test_a_second_adapter_on_the_same_file_does_not_start(new_adapter: Callable[
     assert "is in use by another adapter" in done.stderr
 
 
-def test_dead_letters_are_listed_and_replayed(tmp_path: Path) -> None:
+def test_dead_letters_are_listed_replayed_and_dropped(tmp_path: Path) -> None:
     adapter = AdapterProcess(tmp_path / "a", "127.0.0.1:1", None)
     assert "has never run" in adapter.command("status").stderr
     connection = connect(adapter.database)
     connection.executescript(SCHEMA)
-    for key in ("c1:1", "c2:2"):
+    for key in ("c1:1", "c2:2", "c3:3"):
         verdict = Verdict(State.DEAD, "CODES_EXHAUSTED: none left")
         INBOX.put(connection, key=key, kind="rewards", subject="7", body=b"{}", now_ms=1, verdict=verdict)
     connection.close()
     assert adapter.command("dead-letters").stdout.splitlines()[0] == "inbox   c1:1  rewards: CODES_EXHAUSTED: none left"
     assert adapter.command("replay", "inbox").returncode == 1
+    assert adapter.command("drop", "inbox").returncode == 1
+    assert adapter.command("drop", "outbox", "--all").stdout == "0 will not be tried again\n"
+    assert adapter.command("drop", "inbox", "c3:3").stdout == "1 will not be tried again\n"
     assert adapter.command("replay", "inbox", "c2:2").stdout == "1 will be tried again\n"
     assert json.loads(adapter.command("dead-letters", "--json").stdout)[0]["key"] == "c1:1"
-    assert adapter.document("status")["inbox"] == {"pending": 1, "waiting": 0, "done": 0, "dead": 1}
+    assert adapter.document("status")["inbox"] == {"pending": 1, "waiting": 0, "done": 1, "dead": 1}
     assert adapter.command("replay", "inbox", "--all").stdout == "1 will be tried again\n"
     assert adapter.command("dead-letters").stdout == "no dead letters\n"
     assert adapter.command("redemptions").stdout == "no redemptions\n"

@@ -81,7 +81,9 @@ async def test_a_guest_is_known_though_the_engine_did_not_take_the_profile(
             pass
         [profile] = await box.entries()
         assert (profile.kind, profile.state, profile.attempts) == ("users", "pending", 1)
-        assert await box.database.read(INBOX.counts) == {"pending": 1, "waiting": 0, "done": 1, "dead": 0}
+        assert await box.database.read(lambda c: store.guests(c, [1])[1].external_id) == "u-1"
+        [heard] = await box.database.read(lambda c: store.redemptions(c, 10))
+        assert heard["external_id"] == "u-1"
 
 
 async def test_no_event_is_given_up_while_its_guest_may_still_be_in_the_inbox(

@@ -56,7 +56,9 @@ async def test_a_sign_up_and_its_gift_reach_engine_and_braze_once(
     braze: Any,
 ) -> None:
     campaign = await new_campaign(client)
-    adapter = new_adapter(braze.address, rule(campaign))
+    # The role that the documentation names is enough.
+    key = await client.access.create_key(["publisher"])
+    adapter = new_adapter(braze.address, rule(campaign), PROMO_PUNCHH_ENGINE__KEY=f"{key.id}:{key.token}")
     manager = punchh(adapter)
     assert await manager.activate()
     signed_up = event("users", guest(18268, first_name="Ada", last_name="Byron", phone="5550100"))

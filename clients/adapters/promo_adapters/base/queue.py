@@ -159,12 +159,24 @@ class Queue:
 
     def replay(self, connection: sqlite3.Connection, keys: Sequence[str] | None, now_ms: int) -> int:
         """Make dead entries pending again, all or those with `keys`; return how many were."""
-        statement = "UPDATE entries SET state = 'pending', attempts = 0, due_ms = 0, update_ms = ?"
-        where = " WHERE queue = ? AND state = 'dead'"
+        return self._take_up(connection, "state = 'pending', attempts = 0, due_ms = 0", keys, now_ms)
+
+    def drop(self, connection: sqlite3.Connection, keys: Sequence[str] | None, now_ms: int) -> int:
+        """Call dead entries done, all or those with `keys`; return how many were. A repeat is still recognised."""
+        return self._take_up(connection, "state = 'done', note = 'dropped'", keys, now_ms)
+
+    def _take_up(
+        self,
+        connection: sqlite3.Connection,
+        changes: str,
+        keys: Sequence[str] | None,
+        now_ms: int,
+    ) -> int:
+        statement = f"UPDATE entries SET {changes}, update_ms = ? WHERE queue = ? AND state = 'dead'"  # noqa: S608 - words of ours
         if keys is None:
-            return connection.execute(statement + where, (now_ms, self.name)).rowcount
+            return connection.execute(statement, (now_ms, self.name)).rowcount
         rows = [(now_ms, self.name, key) for key in keys]
-        return connection.executemany(f"{statement}{where} AND key = ?", rows).rowcount
+        return connection.executemany(f"{statement} AND key = ?", rows).rowcount
 
     def counts(self, connection: sqlite3.Connection) -> Mapping[str, int]:
         """Return how many entries are in each state."""

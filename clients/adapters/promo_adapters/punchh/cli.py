@@ -37,6 +37,7 @@ cannot take now is tried again, what they will never take becomes a dead letter.
   promo-punchh status --config punchh.toml
   promo-punchh dead-letters --config punchh.toml
   promo-punchh replay inbox --all --config punchh.toml
+  promo-punchh drop outbox KEY --config punchh.toml
 
 The configuration file, here punchh.toml:
 
@@ -171,15 +172,27 @@ def replay(
     Correct what was wrong first: `dead-letters` tells. An event that is replayed brings no second code. Attributes that
     a newer object of the same guest has overtaken are not sent again.
     """
-    if bool(keys) == all:
-        raise CommandError("name the keys that dead-letters lists, or --all")
-    wanted = None if all else keys
+    wanted = _wanted(keys, all=all)
     with closing(_opened(config)) as connection:
         if queue == "outbox":
             count = replay_outbox(connection, wanted, system_clock())
         else:
             count = INBOX.replay(connection, wanted, system_clock())
     _print(f"{count} will be tried again")
+
+
+@app.command
+def drop(
+    queue: QueueName,
+    *keys: str,
+    all: Annotated[bool, Parameter(negative=(), help="Every dead letter of the queue.")] = False,  # noqa: A002
+    config: Config = None,
+) -> None:
+    """Never try dead letters again; they are deleted with what was done."""
+    wanted = _wanted(keys, all=all)
+    with closing(_opened(config)) as connection:
+        count = _QUEUES[queue].drop(connection, wanted, system_clock())
+    _print(f"{count} will not be tried again")
 
 
 @app.command
@@ -213,6 +226,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = f"{error.filename or 'network'}: {error.strerror}" if isinstance(error, OSError) else str(error)
         print(f"promo-punchh: {text}", file=sys.stderr)  # noqa: T201 - this is a command
         sys.exit(1)
+
+
+def _wanted(keys: Sequence[str], *, all: bool) -> Sequence[str] | None:  # noqa: A002 - as in the commands
+    """Return the keys of dead letters, None for every one. Raises CommandError unless exactly one was said."""
+    if bool(keys) == all:
+        raise CommandError("name the keys that dead-letters lists, or --all")
+    return None if all else keys
 
 
 def _opened(config: Path | None) -> sqlite3.Connection:

@@ -77,7 +77,7 @@ class WebhookSettings(_Group):
 
     path: str = Field(
         "/v1/connectors/punchh/webhook",
-        pattern=r"^/[!-~]*$",
+        pattern=r"^/[A-Za-z0-9/._~!$&'()*+,;=:@%-]*$",
         description="Path of the webhook. It is signed, so no proxy may change it.",
     )
     auth: AuthMode = Field("hmac-sha256", description="How Punchh authenticates, as chosen in its Webhooks Manager.")
@@ -148,7 +148,7 @@ class ProcessingSettings(_Group):
     guest_wait_seconds: float = Field(
         6 * 3600.0,
         ge=0,
-        description="How long an event waits for the guest's external id, which may arrive after it.",
+        description="How long an event waits for the guest's external id before it becomes a dead letter.",
     )
     first_wait_seconds: float = Field(1.0, gt=0, description="Wait after the engine failed once; then it doubles.")
     longest_wait_seconds: float = Field(300.0, gt=0, description="Where the wait stops growing.")
