@@ -27,7 +27,8 @@ class AddressError(Exception):
 
     def __init__(self, setting: str, address: str, error: OSError) -> None:
         # asyncio and socket wrap the system's own text into longer ones; a name that is not found has a text alone.
-        reason = os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror or str(error)
+        number = error.errno or 0
+        reason = os.strerror(number) if number in errno.errorcode else error.strerror or str(error)
         super().__init__(f"{setting} {address}: {reason}; choose another address with {_REMEDIES[setting]}")
 
 
