@@ -186,9 +186,11 @@ mod tests {
 
     #[test]
     fn a_call_of_the_last_second_spends_of_the_one_that_has_begun() {
-        let mut bucket = Bucket::default();
-        bucket.granted = 4;
-        bucket.second = 7;
+        let mut bucket = Bucket {
+            second: 7,
+            granted: 4,
+            ..Bucket::default()
+        };
         for second in [8, 7, 8, 7] {
             bucket.step(second, 1, 1);
             bucket.receive(8, 1, 1);
