@@ -167,8 +167,11 @@ class BundlePublisher:
     async def forget_store(self) -> None:
         """Let everything wait that a store has to have, for one that has lost it."""
         async with self._database.write() as unit:
+            projects = await unit.projects.all_ids()
+            for project_id in projects:
+                await unit.projects.lock(project_id)
             await unit.pending.add(pending.api_key(project, key) for project, key in await unit.keys.all_ids())
-            for project_id in await unit.projects.all_ids():
+            for project_id in projects:
                 codes = await unit.campaigns.kept_codes(project_id)
                 await unit.pending.add([pending.project(project_id)])
                 await unit.pending.add(change for kept in codes for change in self._everything_of(project_id, kept))
