@@ -284,7 +284,7 @@ async def test_many_entries_are_rewritten_by_rounds_that_are_killed(plane: Contr
 
 
 async def test_projects_whose_entries_are_not_archived_hold_up_no_other_one(plane: ControlPlane) -> None:
-    stuck = [(await plane.use_cases.bootstrap(f"stuck {number}", [])).id for number in range(12)]
+    stuck = [(await plane.use_cases.bootstrap(f"stuck {number}", [])).project.id for number in range(12)]
     projection = plane.projection()
     for project_id in stuck:
         # Older than the others', and more than are looked at in one go.
