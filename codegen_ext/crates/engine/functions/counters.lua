@@ -68,6 +68,7 @@ local function take_slot(counter)
 end
 
 local function give_slot(counter, slot)
+  -- The use was lost in a failover: there is nothing to give back.
   if counter.used == 0 then
     return
   end

@@ -126,10 +126,7 @@ guards.U = function(at)
   end
   local counter = load_counter(k)
   counter.free_key, counter.keeps_end = key_at(at + 2), true
-  -- Nor is there anything where the use was lost in a failover.
-  if counter.used > 0 then
-    give_slot(counter, slot)
-  end
+  give_slot(counter, slot)
   counter.sequence = counter.sequence + 1
   add_result(slot, counter.sequence, counter.used)
 end
@@ -158,8 +155,7 @@ guards.W = function(at)
     return
   end
   local sum = load_sum(k)
-  local total = sum.total - ARGS[at + 2]
-  sum.total, sum.sequence = total > 0 and total or 0, sum.sequence + 1
+  sum.total, sum.sequence = not_negative(sum.total - ARGS[at + 2]), sum.sequence + 1
   add_result(0, sum.sequence, sum.total)
 end
 
