@@ -50,7 +50,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """One measurement of one contestant, and what its store says of it."""
+    """One measurement of one contestant, and what its store says of it: `script_us` for each call that succeeded."""
 
     measured: Measured
     script_us: float
@@ -119,6 +119,7 @@ def full_speed(contestant: Contestant[Arena], scenario: Scenario, plan: Plan) ->
     with arena(contestant, scenario, plan.durability) as (serving, running, directory):
         count = int(contestant.expected_rate * (plan.seconds + plan.warm_up))
         bodies = serving.redemptions(directory / "bodies", count)
+        before = running.script_microseconds()
         measured = load.send(
             serving.target,
             bodies,
@@ -126,7 +127,8 @@ def full_speed(contestant: Contestant[Arena], scenario: Scenario, plan: Plan) ->
             plan.load(),
             store_pid=running.pid,
         )
-        return Run(measured, running.script_microseconds(), running.append_mode())
+        script_us = (running.script_microseconds() - before) / max(measured.successes(), 1)
+        return Run(measured, script_us, running.append_mode())
 
 
 def in_turn(

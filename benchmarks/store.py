@@ -11,7 +11,8 @@ from typing import Literal, cast
 import redis
 
 from benchmarks.processes import StartError, started
-from promo_server.embedded.binary import ALLOCATOR, find_server
+from promo_server.embedded.binary import find_server
+from promo_server.embedded.memory import ALLOCATOR, HUGE_PAGES
 
 Durability = Literal["always", "everysec", "no"]
 """When the append-only file reaches the disk: before each answer, each second, or no file at all."""
@@ -44,11 +45,9 @@ class Store:
         return f"appendonly {settings['appendonly']}, appendfsync {settings['appendfsync']}"
 
     def script_microseconds(self) -> float:
-        """Mean time that the store spent inside one function or script; 0 when it ran none."""
+        """Time that the store has spent inside functions and scripts so far."""
         stats = cast("dict[str, dict[str, float]]", self.client.info("commandstats"))
-        found = [stats[name] for name in SCRIPT_STATISTICS if name in stats]
-        calls = sum(command["calls"] for command in found)
-        return sum(command["usec"] for command in found) / calls if calls else 0.0
+        return sum(stats[name]["usec"] for name in SCRIPT_STATISTICS if name in stats)
 
 
 @contextmanager
@@ -65,6 +64,7 @@ def running(directory: Path, durability: Durability, cores: Sequence[int]) -> It
         *("--save", "", "--appendonly", "no" if durability == "no" else "yes"),
         *("--appendfsync", "everysec" if durability == "no" else durability),
         *("--auto-aof-rewrite-percentage", "0", "--loglevel", "warning"),
+        *HUGE_PAGES,
     ]
     log = directory / "store.log"
     with started(command, cores, log, os.environ | dict([ALLOCATOR.split("=", 1)])) as process:

