@@ -59,7 +59,7 @@ class VoucherServicer(voucher_service_pb2_grpc.VoucherServiceServicer):
         name, wanted, page, scope = mapping.list_request(request, caller.project)
         found = await self._list(caller, name, wanted, page)
         return voucher_service_pb2.ListVouchersResponse(
-            vouchers=[mapping.voucher(found.campaign, listed) for listed in found.vouchers],
+            vouchers=mapping.vouchers(found.campaign, found.vouchers),
             next_page_token=encode_token(mapping.LIST, scope, found.last),
             stale_since=None if found.stale_since is None else times.timestamp(found.stale_since),
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Final, Literal
 
-from promo.v1 import voucher_pb2, voucher_service_pb2
+from promo.v1 import discount_pb2, voucher_pb2, voucher_service_pb2
 from promo_server.domain.campaign import Campaign
 from promo_server.domain.definition import CampaignDefinition
 from promo_server.domain.given_code import LONGEST_CODE
@@ -20,6 +21,8 @@ from promo_server.store import ids
 LIST = "vouchers"
 _CUSTOMER_BYTES = 256
 _MOST_POSITIONS = 2**62
+_NOTHING: Final = voucher_pb2.VoucherOverride()
+"""What a voucher has of its own that nobody edited."""
 
 
 def list_request(
@@ -58,7 +61,7 @@ def standalone_terms(
 
 def created(new: CreatedVoucher) -> voucher_pb2.Voucher:
     """Return the message of a voucher that was just created."""
-    return voucher(new.campaign, ListedVoucher(new.code, VoucherState(new.position)))
+    return vouchers(new.campaign, [ListedVoucher(new.code, VoucherState(new.position))])[0]
 
 
 def _filter(message: voucher_service_pb2.VoucherFilter) -> VoucherFilter:
@@ -75,10 +78,16 @@ def _filter(message: voucher_service_pb2.VoucherFilter) -> VoucherFilter:
     )
 
 
-def voucher(campaign: Campaign, listed: ListedVoucher) -> voucher_pb2.Voucher:
+def vouchers(campaign: Campaign, listed: Iterable[ListedVoucher]) -> list[voucher_pb2.Voucher]:
+    """Return the messages of vouchers of a campaign."""
+    discount = definitions.discount_to(campaign.definition.discount)
+    return [_voucher(campaign, discount, one) for one in listed]
+
+
+def _voucher(campaign: Campaign, discount: discount_pb2.Discount, listed: ListedVoucher) -> voucher_pb2.Voucher:
     """Return the message of a voucher: what it has of its own in place of the campaign's terms."""
     state, definition = listed.state, campaign.definition
-    own = voucher_pb2.VoucherOverride.FromString(state.record or b"")
+    own = _NOTHING if state.record is None else voucher_pb2.VoucherOverride.FromString(state.record)
     message = voucher_pb2.Voucher(
         id=(voucher_id := ids.voucher_id(campaign.number, state.position)),
         code=listed.code,
@@ -89,7 +98,7 @@ def voucher(campaign: Campaign, listed: ListedVoucher) -> voucher_pb2.Voucher:
         holder=state.holder or "",
         publish_time=None if state.publish_ms is None else times.timestamp(state.publish_ms),
         enabled=campaign.enabled and not own.disabled,
-        discount=own.discount if own.HasField("discount") else definitions.discount_to(definition.discount),
+        discount=own.discount if own.HasField("discount") else discount,
         metadata=own.metadata,
         etag=f"{voucher_id}.{own.revision}",
         update_time=own.update_time if own.HasField("update_time") else None,

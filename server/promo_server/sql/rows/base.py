@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, RowMapping, Select, Table
@@ -25,8 +25,8 @@ class Rows:
         dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
         return dialect.insert(table)
 
-    async def _one(self, query: Select[Any]) -> RowMapping | None:
-        row: RowMapping | None = (await self._connection.execute(query)).mappings().first()
+    async def _one(self, query: Select[Any], parameters: Mapping[str, Any] | None = None) -> RowMapping | None:
+        row: RowMapping | None = (await self._connection.execute(query, parameters)).mappings().first()
         return row
 
     async def _page(

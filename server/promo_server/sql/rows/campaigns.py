@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, case, false, insert, or_, select, update
+from sqlalchemy import RowMapping, bindparam, case, false, insert, or_, select, update
 
 from promo_server.domain.campaign import Campaign, CodeMode, KeptCodes
 from promo_server.domain.paging import Page, PageOf
@@ -59,6 +59,18 @@ def _values(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+_FIND: Final = (
+    select(CAMPAIGNS)
+    .where(
+        CAMPAIGNS.c.project_id == bindparam("project"),
+        CAMPAIGNS.c.deleted == false(),
+        or_(CAMPAIGNS.c.id == bindparam("asked"), CAMPAIGNS.c.name == bindparam("asked")),
+    )
+    .order_by(case((CAMPAIGNS.c.id == bindparam("asked"), 0), else_=1))
+    .limit(1)
+)
+
+
 class SqlCampaigns(Rows):
     """The port `CampaignRows`."""
 
@@ -87,16 +99,7 @@ class SqlCampaigns(Rows):
 
     async def find(self, project_id: str, id_or_name: str) -> Campaign | None:
         """Return the campaign with that id, else the one with that name."""
-        row = await self._one(
-            select(CAMPAIGNS)
-            .where(
-                CAMPAIGNS.c.project_id == project_id,
-                CAMPAIGNS.c.deleted == false(),
-                or_(CAMPAIGNS.c.id == id_or_name, CAMPAIGNS.c.name == id_or_name),
-            )
-            .order_by(case((CAMPAIGNS.c.id == id_or_name, 0), else_=1))
-            .limit(1),
-        )
+        row = await self._one(_FIND, {"project": project_id, "asked": id_or_name})
         return None if row is None else _campaign(row)
 
     async def by_number(self, project_id: str, number: int) -> Campaign | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-from sqlalchemy import BigInteger, RowMapping, insert, literal, select, true, update
+from sqlalchemy import BigInteger, RowMapping, bindparam, insert, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.layout import IndexRange, RegisteredLayout, TakenRange
@@ -41,13 +42,20 @@ def _padded(index: int) -> str:
     return str(index).zfill(_INDEX_DIGITS)
 
 
+_ALL: Final = select(LAYOUTS).where(LAYOUTS.c.project_id == bindparam("project")).order_by(LAYOUTS.c.number)
+
+_OF_CAMPAIGN: Final = (
+    select(CODE_RANGES).where(CODE_RANGES.c.campaign_id == bindparam("campaign")).order_by(CODE_RANGES.c.first_position)
+)
+
+
 class SqlLayouts(Rows):
     """The port `LayoutRows`."""
 
     async def all_of(self, project_id: str) -> Sequence[RegisteredLayout]:
         """Return the layouts of a project, by number."""
-        query = select(LAYOUTS).where(LAYOUTS.c.project_id == project_id).order_by(LAYOUTS.c.number)
-        return [_layout(row) for row in (await self._connection.execute(query)).mappings()]
+        rows = await self._connection.execute(_ALL, {"project": project_id})
+        return [_layout(row) for row in rows.mappings()]
 
     async def insert(self, layout: RegisteredLayout) -> None:
         """Add a layout."""
@@ -100,10 +108,8 @@ class SqlLayouts(Rows):
 
     async def campaign_ranges(self, campaign_id: str) -> Sequence[TakenRange]:
         """Return the ranges of a campaign by position."""
-        query = (
-            select(CODE_RANGES).where(CODE_RANGES.c.campaign_id == campaign_id).order_by(CODE_RANGES.c.first_position)
-        )
-        return [_range(row) for row in (await self._connection.execute(query)).mappings()]
+        rows = await self._connection.execute(_OF_CAMPAIGN, {"campaign": campaign_id})
+        return [_range(row) for row in rows.mappings()]
 
     async def range_of(self, project_id: str, layout_number: int, index: int) -> TakenRange | None:
         """Return the range that an index is in."""
