@@ -160,6 +160,31 @@ def test_a_counter_that_lost_uses_or_slots_given_back_goes_on(store: redis.Redis
     assert store.get(f"{tag}n") == b"3:7:0"
 
 
+def test_a_use_that_was_lost_frees_nobody_elses_slot(store: redis.Redis, tag: str) -> None:
+    # Three uses were taken, and the store has lost the last two of them.
+    store.set(f"{tag}n", "1:1:0")
+    assert results(commit(store, give_back(tag, "n", 3))) == [(3, 2, 1)]
+    assert [results(commit(store, use(tag, "n", 3)))[0] for _ in range(2)] == [(2, 3, 2), (3, 4, 3)]
+    assert commit(store, use(tag, "n", 3)) == [REFUSED, 1]
+
+
+def test_a_slot_that_is_free_is_not_given_back_again(store: redis.Redis, tag: str) -> None:
+    for _ in range(3):
+        commit(store, use(tag, "n", 3))
+    assert results(commit(store, give_back(tag, "n", 1), give_back(tag, "n", 1))) == [(1, 4, 2), (1, 5, 2)]
+    assert results(commit(store, give_back(tag, "n", 1))) == [(1, 6, 2)]
+    assert results(commit(store, use(tag, "n", 3))) == [(1, 7, 3)]
+    assert commit(store, use(tag, "n", 3)) == [REFUSED, 1]
+
+
+def test_a_counter_of_further_uses_without_any_counts_as_none(store: redis.Redis, tag: str) -> None:
+    store.set(f"{tag}c", "-3:4:0")
+    further = ("F", Other(f"{tag}p"), 1, 63, Text(f"{tag}c"), Other(f"{tag}f:c"), 2)
+    assert results(commit(store, further)) == [(1, 0, 1)]
+    assert results(commit(store, further)) == [(2, 5, 2)]
+    assert commit(store, further) == [REFUSED, 1]
+
+
 def test_guards_see_what_the_ones_before_them_took(store: redis.Redis, tag: str) -> None:
     money = ("M", Text(f"{tag}m"), 60, 100, 0)
     assert commit(store, money, money) == [REFUSED, 2]

@@ -113,7 +113,7 @@ def _state(limit: Limit, found: Iterator[bytes | int | None]) -> CounterState | 
     if not limit.further:
         return CounterState(first, 0)
     further = _parse(next(found) or b"1:0")
-    return CounterState(first + further.taken - 1, further.sequence)
+    return CounterState(first + max(further.taken, 1) - 1, further.sequence)
 
 
 def _parse(value: bytes | int) -> CounterState:

@@ -14,8 +14,9 @@
 --                               that tells where the records are, and the answer
 --              {2, value}       found: an earlier publication
 --              {-1}             stale: a definition has changed
---              {-2, number}     refused by operation `number`, from 1; with a
---                               third element 1 when a watched hold is overdue
+--              {-2, number}     refused by operation `number`, from 1, or by N,
+--                               where it is how many codes are left; with a third
+--                               element 1 when a watched hold is overdue
 --              {-3}             changed: a record is not as it was read
 --              {-4}             reused: the request id belongs to another request
 --              {-5, position}   moved: the cursor has left the given buckets

@@ -67,9 +67,23 @@ local function take_slot(counter)
   return lowest
 end
 
+-- Whether nobody has a slot: it is above all that were taken, or was given back.
+local function is_free(counter, slot)
+  if slot > counter.used + counter.free then
+    return true
+  end
+  for _, pushed in ipairs(counter.pushed or {}) do
+    if pushed == slot then return true end
+  end
+  for _, popped in ipairs(counter.popped or {}) do
+    if popped == slot then return false end
+  end
+  return counter.free > 0 and call('ZSCORE', counter.free_key, text(slot)) and true
+end
+
 local function give_slot(counter, slot)
   -- The use was lost in a failover: there is nothing to give back.
-  if counter.used == 0 then
+  if counter.used == 0 or is_free(counter, slot) then
     return
   end
   local highest = counter.used + counter.free

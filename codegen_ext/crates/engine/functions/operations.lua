@@ -182,7 +182,7 @@ guards.F = function(at, number)
   local page, offset, k = key_at(at + 1), ARGS[at + 2], ARGS[at + 4]
   local bit = load_bit(page, offset)
   local has_counter = VALUES[k] or COUNTERS[k]
-  local further = has_counter and load_counter(k).used - 1 or 0
+  local further = has_counter and math.max(load_counter(k).used, 1) - 1 or 0
   if bit + further >= ARGS[at + 6] then
     return { REFUSED, number }
   end
@@ -192,9 +192,7 @@ guards.F = function(at, number)
     return
   end
   local counter = load_counter(k)
-  if not has_counter then
-    counter.used = 1
-  end
+  counter.used = math.max(counter.used, 1)
   counter.free_key = key_at(at + 5)
   local slot = take_slot(counter)
   counter.used = counter.used + 1

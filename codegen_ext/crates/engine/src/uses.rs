@@ -112,7 +112,10 @@ fn stored_use(value: &Value) -> Result<i64, StoreError> {
         other => {
             let text = String::from_redis_value_ref(other).map_err(|_| malformed())?;
             let used = text.split(':').next().ok_or_else(malformed)?;
-            used.parse().map_err(|_| malformed())
+            // A store that lost writes may have less than nothing, which is nothing.
+            used.parse::<i64>()
+                .map(|used| used.max(0))
+                .map_err(|_| malformed())
         }
     }
 }
