@@ -114,7 +114,7 @@ pub async fn prepare(
     if !checkout.counted.swap(true, Relaxed) {
         let unknown = located.iter().filter(|one| one.is_err()).count();
         let (guard, store) = (&call.engine.guard, &call.engine.store);
-        guard.count(store, guesser, unknown, call.now_ms).await;
+        guard.count(store, guesser, unknown, call.now_ms).await?;
     }
     refuse_repeated(&located)?;
     let published = publication_times(call, &located).await?;

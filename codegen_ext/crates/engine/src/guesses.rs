@@ -66,23 +66,21 @@ impl Guard {
             .filter_map(|(name, _)| blocked.get(&name).copied())
             .filter(|until| *until > now_ms)
             .max();
-        match until {
-            None => Ok(()),
-            Some(until) => {
-                let left = until - now_ms;
-                let mut refusal = Refusal::new(Reason::CodeGuessing)
-                    .with("seconds", (left.max(0) / 1_000 + 1).to_string());
-                refusal.retry_after_ms = u64::try_from(left).ok();
-                Err(refusal)
-            }
-        }
+        until.map_or(Ok(()), |until| Err(refusal(until, now_ms)))
     }
 
-    /// Counts unknown codes. A store that does not answer counts nothing: the
-    /// call that asked has failed for that reason already.
-    pub async fn count(&self, store: &Store, guesser: Guesser<'_>, unknown: usize, now_ms: i64) {
+    /// Counts unknown codes, and refuses the call that goes beyond what is
+    /// allowed: what it found is not for its caller to know. A store that does
+    /// not answer counts nothing.
+    pub async fn count(
+        &self,
+        store: &Store,
+        guesser: Guesser<'_>,
+        unknown: usize,
+        now_ms: i64,
+    ) -> Result<(), Refusal> {
         if self.limit == 0 || unknown == 0 {
-            return;
+            return Ok(());
         }
         let window = now_ms.div_euclid(self.window_ms);
         let names: Vec<(String, u64)> = guesser.names(self.limit).collect();
@@ -100,11 +98,13 @@ impl Guard {
             Ok(counts) => counts,
             Err(error) => {
                 tracing::warn!(%error, "guesses.not_counted");
-                return;
+                return Ok(());
             }
         };
         let until = (window + 1) * self.window_ms;
+        let mut beyond = false;
         for ((name, limit), count) in names.into_iter().zip(counts) {
+            beyond |= count > limit;
             if count >= limit {
                 let mut blocked = self.blocked.write().unwrap_or_else(PoisonError::into_inner);
                 if blocked.len() >= MOST_BLOCKED {
@@ -115,6 +115,10 @@ impl Guard {
                 }
             }
         }
+        if beyond {
+            return Err(refusal(until, now_ms));
+        }
+        Ok(())
     }
 
     /// Forgets those whose window is over.
@@ -122,4 +126,12 @@ impl Guard {
         let mut blocked = self.blocked.write().unwrap_or_else(PoisonError::into_inner);
         blocked.retain(|_, until| *until > now_ms);
     }
+}
+
+fn refusal(until: i64, now_ms: i64) -> Refusal {
+    let left = (until - now_ms).max(0);
+    let mut refusal =
+        Refusal::new(Reason::CodeGuessing).with("seconds", (left / 1_000 + 1).to_string());
+    refusal.retry_after_ms = u64::try_from(left).ok();
+    refusal
 }

@@ -288,7 +288,7 @@ async fn locate(
         Some(Ok(located)) => Ok(located),
         other => {
             let (guard, store) = (&call.engine.guard, &call.engine.store);
-            guard.count(store, guesser, 1, call.now_ms).await;
+            guard.count(store, guesser, 1, call.now_ms).await?;
             Err(other.and_then(Result::err).unwrap_or_else(|| unknown(code)))
         }
     }
