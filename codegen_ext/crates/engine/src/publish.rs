@@ -37,7 +37,7 @@ const BUCKETS_AHEAD: u64 = 16;
 /// As many as a commit may ever look through. More are tried from round to round
 /// when others publish much at the same time, or when what comes next was used
 /// without having been published.
-const MOST_BUCKETS_AHEAD: u64 = 256;
+const MOST_BUCKETS_AHEAD: u64 = 2_048;
 
 /// Hands codes to a customer.
 pub async fn publish(
