@@ -71,9 +71,7 @@ pub(super) fn check(discount: &Discount, found: &mut Findings) {
                 ("discount.unit.product_id", product_id),
                 ("discount.unit.sku_id", sku_id),
             ] {
-                if id.len() > MAX_ID_BYTES {
-                    found.add(field, too_long());
-                }
+                check_id(field, id, found);
             }
             if !applies_to.is_empty() {
                 found.add(
@@ -120,11 +118,20 @@ fn check_ids(field: &str, ids: &[String], found: &mut Findings) {
         return;
     }
     for (index, id) in ids.iter().enumerate() {
+        let field = format!("{field}[{index}]");
         if id.is_empty() {
-            found.add(format!("{field}[{index}]"), "must not be empty");
-        } else if id.len() > MAX_ID_BYTES {
-            found.add(format!("{field}[{index}]"), too_long());
+            found.add(field, "must not be empty");
+        } else {
+            check_id(&field, id, found);
         }
+    }
+}
+
+fn check_id(field: &str, id: &str, found: &mut Findings) {
+    if id.len() > MAX_ID_BYTES {
+        found.add(field, too_long());
+    } else if id.chars().any(char::is_control) {
+        found.add(field, "has a control character");
     }
 }
 
