@@ -114,7 +114,7 @@ impl Runtime {
         self.layer.metrics()
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers and has definitions.
     fn healthy(&self) -> bool {
         self.engine.healthy()
     }

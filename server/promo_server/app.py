@@ -131,8 +131,9 @@ class Server:
         await self._bootstrap(use_cases)
         # Before gRPC is at work, which does not like to be forked.
         await self._start_archiving(store_url)
-        adapters = self._begin_adapters(store_url, master)
-        await self._start_control_plane(use_cases)
+        plans = adapter_plans(self._settings, store_url, master, self.state)
+        adapters = self._begin_adapters(plans)
+        await self._start_control_plane(use_cases, edges=1 + sum(plan.processes for plan in plans))
         runtime = await self._start_data_plane(store_url, master)
         workers = Workers(
             database,
@@ -224,8 +225,8 @@ class Server:
         for key_id in done.revoked:
             _log.warning("bootstrap.key_revoked", key=key_id, next_step=next_step)
 
-    async def _start_control_plane(self, use_cases: UseCases) -> None:
-        server = ControlPlaneServer(use_cases, self.state.control_socket, (CallTimer(self._metrics),))
+    async def _start_control_plane(self, use_cases: UseCases, edges: int) -> None:
+        server = ControlPlaneServer(use_cases, self.state.control_socket, (CallTimer(self._metrics),), edges)
         await server.start()
         self._stack.push_async_callback(server.stop, self._settings.grpc.drain_seconds)
 
@@ -249,9 +250,8 @@ class Server:
         except OSError as error:
             raise StartError(str(error)) from None
 
-    def _begin_adapters(self, store_url: str, master: bytes) -> asyncio.Task[None]:
+    def _begin_adapters(self, plans: list[AdapterPlan]) -> asyncio.Task[None]:
         """Return what ends when all adapters take requests; one that takes its time keeps no checkout waiting."""
-        plans = adapter_plans(self._settings, store_url, master, self.state)
         self._adapters = {plan.name: AdapterProcesses(plan) for plan in plans}
         self._stack.push_async_callback(self._stop_adapters)
         task = asyncio.create_task(self._start_adapters(plans))

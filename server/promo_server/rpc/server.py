@@ -34,6 +34,7 @@ from promo_server.rpc.vouchers import VoucherServicer
 from promo_server.services.use_cases import UseCases
 
 _CONCURRENT_CALLS = 256
+"""Of each process with an edge, which keeps some of them for what its engine asks."""
 _MESSAGE_BYTES = 64 * 1024 * 1024
 """The edge bounds the size of requests; this only has to be no less."""
 
@@ -46,12 +47,16 @@ class ControlPlaneServer:
         use_cases: UseCases,
         socket: Path,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        edges: int = 1,
     ) -> None:
-        """Prepare; `socket` must be in a folder that only its owner can enter. `interceptors` see every call first."""
+        """Prepare; `socket` must be in a folder that only its owner can enter.
+
+        `interceptors` see every call first; `edges` is how many processes forward calls to the socket.
+        """
         self._socket = socket
         self._server = grpc.aio.server(
             interceptors=[*interceptors, CallInterceptor()],
-            maximum_concurrent_rpcs=_CONCURRENT_CALLS,
+            maximum_concurrent_rpcs=_CONCURRENT_CALLS * edges,
             options=[("grpc.max_receive_message_length", _MESSAGE_BYTES)],
         )
         campaigns = CampaignServicer(use_cases.create_campaign, use_cases.change_campaign, use_cases.read_campaigns)
@@ -64,7 +69,9 @@ class ControlPlaneServer:
         orders = OrderServicer(use_cases.history)
         order_service_pb2_grpc.add_OrderServiceServicer_to_server(orders, self._server)
         # The data plane serves the other methods of these and never forwards them.
-        vouchers = VoucherServicer(use_cases.create_voucher, use_cases.list_vouchers)  # type: ignore[abstract]
+        vouchers = VoucherServicer(  # type: ignore[abstract]
+            use_cases.create_voucher, use_cases.list_vouchers, use_cases.list_standalone
+        )
         voucher_service_pb2_grpc.add_VoucherServiceServicer_to_server(vouchers, self._server)
         redemptions = ArchivedRedemptionServicer(use_cases.archive, use_cases.history)  # type: ignore[abstract]
         redemption_service_pb2_grpc.add_RedemptionServiceServicer_to_server(redemptions, self._server)

@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use promo_decision::reason::Reason;
 use tokio::{
+    sync::OwnedSemaphorePermit,
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
@@ -34,8 +35,11 @@ pub enum Answer {
     Message(Option<Bytes>, bool),
     /// Passed on from the control plane.
     Passing(Box<Passing>),
-    /// Health and reflection.
-    Tonic(tonic::body::Body),
+    /// Health and reflection, and the place that an open stream takes.
+    Tonic {
+        body: tonic::body::Body,
+        _place: Option<OwnedSemaphorePermit>,
+    },
 }
 
 impl Answer {
@@ -65,7 +69,7 @@ impl Body for Answer {
                 None => None,
             }),
             Self::Passing(passing) => passing.poll(context).map(|frame| frame.map(Ok)),
-            Self::Tonic(body) => {
+            Self::Tonic { body, .. } => {
                 let frame = ready!(Pin::new(body).poll_frame(context));
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
@@ -77,7 +81,7 @@ impl Body for Answer {
             Self::Empty => true,
             Self::Message(message, trailers) => message.is_none() && !trailers,
             Self::Passing(passing) => passing.is_end_stream(),
-            Self::Tonic(body) => body.is_end_stream(),
+            Self::Tonic { body, .. } => body.is_end_stream(),
         }
     }
 

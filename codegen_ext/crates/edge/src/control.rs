@@ -34,6 +34,7 @@ use crate::{
     failure::{self, Failure},
     frame::{self, Watch},
     plane::Caller,
+    share::{ASKED, Shares},
 };
 
 const KEY_ID: HeaderName = HeaderName::from_static("promo-key-id");
@@ -60,6 +61,7 @@ pub struct ControlPlane {
     probed: AtomicBool,
     answers: AtomicBool,
     hangs: AtomicBool,
+    asked: Arc<Shares>,
 }
 
 impl ControlPlane {
@@ -71,7 +73,13 @@ impl ControlPlane {
             probed: AtomicBool::new(false),
             answers: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
+            asked: Arc::new(Shares::new(ASKED)),
         }
+    }
+
+    /// The places of what the engine asks.
+    pub(crate) fn asked(&self) -> &Arc<Shares> {
+        &self.asked
     }
 
     /// What callers of a control plane that is not there are told.

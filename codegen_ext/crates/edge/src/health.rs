@@ -3,8 +3,12 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use promo_decision::{reason::Reason, refusal::Refusal};
 use promo_engine::protocol::FILE_DESCRIPTOR_SET;
-use tokio::{sync::watch, time::interval};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::interval,
+};
 use tonic::service::Routes;
 use tonic_health::{
     ServingStatus,
@@ -15,8 +19,42 @@ use crate::{layer::CallLayer, plane::Plane, server::Phase};
 
 const EVERY: Duration = Duration::from_millis(250);
 
+/// Streams of health and reflection that may be open at a time.
+const MOST_STREAMS: usize = 1_024;
+
+/// The one method of these services whose answer does not stream.
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+
 /// The health and reflection services, which need no key.
-pub fn utilities(reporter: &HealthReporter) -> Result<Routes, tonic_reflection::server::Error> {
+#[derive(Clone)]
+pub struct Utilities {
+    /// The services.
+    pub routes: Routes,
+    streams: Arc<Semaphore>,
+}
+
+impl Utilities {
+    /// Services that tell what is reported.
+    pub fn new(reporter: &HealthReporter) -> Result<Self, tonic_reflection::server::Error> {
+        Ok(Self {
+            routes: routes(reporter)?,
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+        })
+    }
+
+    /// Takes a place for a call, if it needs one; refuses when there is none.
+    pub fn enter(&self, path: &str) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+        if path == CHECK {
+            return Ok(None);
+        }
+        let place = Arc::clone(&self.streams).try_acquire_owned();
+        place
+            .map(Some)
+            .map_err(|_| Refusal::new(Reason::Overloaded).with("limit", MOST_STREAMS.to_string()))
+    }
+}
+
+fn routes(reporter: &HealthReporter) -> Result<Routes, tonic_reflection::server::Error> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

@@ -31,7 +31,7 @@ use crate::{
     metrics::{Flight, Metrics},
     plane::{Caller, Plane},
     rate::Rates,
-    share::Shares,
+    share::{FORWARDED, Shares},
     throttle::Throttle,
 };
 
@@ -80,7 +80,7 @@ impl<P: Plane> CallLayer<P> {
             control,
             draining: AtomicBool::new(false),
             call_ids: CallIds::new(),
-            shares: Arc::default(),
+            shares: Arc::new(Shares::new(FORWARDED)),
             limits: config.limits.clone(),
             methods,
         }
@@ -178,7 +178,7 @@ impl<P: Plane> CallLayer<P> {
             Err(refusal) => {
                 let wrong = refusal.reason == Reason::CredentialsInvalid;
                 if let Some(peer) = peer.filter(|_| wrong) {
-                    self.throttle.failed(peer, Instant::now());
+                    self.throttle.failed(peer, credentials, Instant::now());
                 }
                 return Err(refusal.into());
             }

@@ -53,6 +53,6 @@ pub trait Plane: Send + Sync + 'static {
         now_ms: i64,
     ) -> impl Future<Output = Result<u64, Refusal>> + Send;
 
-    /// Whether the store answers.
+    /// Whether the store answers and has definitions.
     fn healthy(&self) -> bool;
 }

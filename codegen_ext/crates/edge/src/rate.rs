@@ -166,13 +166,12 @@ fn take<P: Plane>(
 ) -> impl Future<Output = ()> + Send + 'static {
     let (key_id, bucket) = (Arc::clone(key_id), Arc::clone(bucket));
     async move {
+        let leased = plane.lease(&key_id, want, limit, now_ms).await;
+        let mut bucket = lock(&bucket);
         // Without the store every server allows what all together may: calls
         // that need the store fail by themselves, the others need not.
-        let granted = plane
-            .lease(&key_id, want, limit, now_ms)
-            .await
-            .unwrap_or(want);
-        lock(&bucket).receive(now_ms.div_euclid(1_000), want, granted);
+        let granted = leased.unwrap_or_else(|_| want.min(limit.saturating_sub(bucket.granted)));
+        bucket.receive(now_ms.div_euclid(1_000), want, granted);
     }
 }
 

@@ -4,13 +4,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tonic::service::Routes;
+use tokio::sync::OwnedSemaphorePermit;
 use tower_service::Service;
 
 use crate::{
     body::Answer,
     failure::Failure,
     forward, frame,
+    health::Utilities,
     layer::{CallLayer, Source},
     methods::Method,
     plane::Plane,
@@ -22,7 +23,7 @@ const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// Answers one request, whatever it is.
 pub async fn serve<P: Plane>(
     layer: Arc<CallLayer<P>>,
-    utilities: Routes,
+    utilities: Utilities,
     request: Request<Incoming>,
     peer: Option<IpAddr>,
 ) -> Response<Answer> {
@@ -33,7 +34,10 @@ pub async fn serve<P: Plane>(
     }
     // Health and reflection need no key; `grpc.` is theirs alone.
     if request.uri().path().starts_with("/grpc.") {
-        return Box::pin(utility(utilities, request)).await;
+        return match utilities.enter(request.uri().path()) {
+            Ok(place) => Box::pin(utility(utilities, request, place)).await,
+            Err(refusal) => fail(request.uri().path(), &refusal.into()),
+        };
     }
     let (parts, mut body) = request.into_parts();
     let method = match layer.find(parts.uri.path()) {
@@ -71,9 +75,16 @@ async fn hot<P: Plane>(
     Ok(response)
 }
 
-async fn utility(mut utilities: Routes, request: Request<Incoming>) -> Response<Answer> {
-    match utilities.call(request).await {
-        Ok(response) => response.map(Answer::Tonic),
+async fn utility(
+    mut utilities: Utilities,
+    request: Request<Incoming>,
+    place: Option<OwnedSemaphorePermit>,
+) -> Response<Answer> {
+    match utilities.routes.call(request).await {
+        Ok(response) => response.map(|body| Answer::Tonic {
+            body,
+            _place: place,
+        }),
         Err(never) => match never {},
     }
 }

@@ -21,14 +21,13 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
-use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::{
     config::EdgeConfig,
     connections::Connections,
     gathered::Gathered,
-    health,
+    health::{self, Utilities},
     layer::CallLayer,
     plane::Plane,
     serve::serve,
@@ -104,7 +103,7 @@ impl<P: Plane> Server<P> {
             error,
         })?;
         let reporter = HealthReporter::new();
-        let utilities = health::utilities(&reporter)?;
+        let utilities = Utilities::new(&reporter)?;
         let (phase, watched) = watch::channel(Phase::Serving);
         let (served, phases) = (Arc::clone(&layer), watched.clone());
         task::keep_running("edge.health", move || {
@@ -165,7 +164,7 @@ impl<P> Drop for Server<P> {
 struct Front<P> {
     connections: Arc<Connections>,
     layer: Arc<CallLayer<P>>,
-    utilities: Routes,
+    utilities: Utilities,
     tls: Option<TlsAcceptor>,
 }
 

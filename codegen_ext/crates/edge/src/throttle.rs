@@ -87,8 +87,14 @@ impl Throttle {
         }
     }
 
-    /// Counts a failure of a peer.
-    pub fn failed(&self, peer: IpAddr, now: Instant) {
+    /// Counts a failure of a peer; its credentials may be those of a key that was
+    /// revoked.
+    pub fn failed(&self, peer: IpAddr, credentials: &str, now: Instant) {
+        let hash = self.hasher.hash_one(credentials);
+        if self.has_worked(hash) {
+            let mut worked = self.worked.write().unwrap_or_else(PoisonError::into_inner);
+            worked.remove(&hash);
+        }
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         if peers.len() >= MOST_REMEMBERED {
             peers.retain(|_, peer| peer.failures_at(now) > 0.0);
@@ -149,7 +155,7 @@ mod tests {
         let now = Instant::now();
         for _ in 0..3 {
             assert!(throttle.check(PEER, "guess", now).is_ok());
-            throttle.failed(PEER, now);
+            throttle.failed(PEER, "guess", now);
         }
         assert!(throttle.check(PEER, "guess", now).is_err());
         let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -170,16 +176,25 @@ mod tests {
         let throttle = Throttle::new(1);
         let now = Instant::now();
         throttle.succeeded("good");
-        throttle.failed(PEER, now);
+        throttle.failed(PEER, "guess", now);
         assert!(throttle.check(PEER, "good", now).is_ok());
         assert!(throttle.check(PEER, "bad", now).is_err());
+    }
+
+    #[test]
+    fn credentials_that_work_no_longer_pass_no_longer() {
+        let throttle = Throttle::new(1);
+        let now = Instant::now();
+        throttle.succeeded("revoked");
+        throttle.failed(PEER, "revoked", now);
+        assert!(throttle.check(PEER, "revoked", now).is_err());
     }
 
     #[test]
     fn addresses_of_one_network_fail_together() {
         let throttle = Throttle::new(1);
         let now = Instant::now();
-        throttle.failed("2001:db8::1".parse().unwrap(), now);
+        throttle.failed("2001:db8::1".parse().unwrap(), "guess", now);
         assert!(
             throttle
                 .check("2001:db8::2".parse().unwrap(), "guess", now)
@@ -190,7 +205,7 @@ mod tests {
                 .check("2001:db8:0:1::1".parse().unwrap(), "guess", now)
                 .is_ok()
         );
-        throttle.failed("::ffff:127.0.0.1".parse().unwrap(), now);
+        throttle.failed("::ffff:127.0.0.1".parse().unwrap(), "guess", now);
         assert!(throttle.check(PEER, "guess", now).is_err());
     }
 
@@ -199,7 +214,7 @@ mod tests {
         let throttle = Throttle::new(1);
         let now = Instant::now();
         for number in 0..25_000_u32 {
-            throttle.failed(IpAddr::V4(Ipv4Addr::from_bits(number)), now);
+            throttle.failed(IpAddr::V4(Ipv4Addr::from_bits(number)), "guess", now);
             throttle.succeeded(&number.to_string());
         }
         assert!(throttle.failing.load(Relaxed) <= MOST_REMEMBERED);
