@@ -67,7 +67,7 @@ def running(directory: Path, durability: Durability, cores: Sequence[int]) -> It
         *HUGE_PAGES,
     ]
     log = directory / "store.log"
-    with started(command, cores, log, os.environ | dict([ALLOCATOR.split("=", 1)])) as process:
+    with started(command, cores, log, os.environ | ALLOCATOR) as process:
         client = redis.Redis(unix_socket_path=str(socket), decode_responses=True)
         deadline = time.monotonic() + 10.0
         while not answers(client):

@@ -1,6 +1,6 @@
 """Becomes another program, after arranging that it dies with the server.
 
-Run as a program of its own: `python -I launcher.py PARENT_PID [NAME=VALUE...] PROGRAM ARGUMENT...`, where names and
+Run as a program of its own: `python -I launcher.py PARENT_PID [NAME=VALUE...] -- PROGRAM ARGUMENT...`, where names and
 values are added to the program's environment. Setting the parent's death signal between fork and exec in the server
 itself would run Python in a copy of a process with many threads, which may hang.
 """
@@ -29,9 +29,10 @@ def main() -> None:
     # only has if it was started with one: the system shares the processor by session first, and by priority within it.
     if os.getsid(0) != os.getpid():
         os.setpgid(0, 0)
-    command = sys.argv[2:]
-    while "=" in command[0]:
-        os.putenv(*command.pop(0).split("=", 1))
+    split = sys.argv.index("--")
+    for added in sys.argv[2:split]:
+        os.putenv(*added.split("=", 1))
+    command = sys.argv[split + 1 :]
     os.execv(command[0], command)  # noqa: S606 - no shell is wanted, arguments are passed as they are
 
 

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -22,9 +23,10 @@ _STABLE_SECONDS = 30.0
 _log = structlog.get_logger(__name__)
 
 
-async def spawn(*command: str, **options: Any) -> Process:  # noqa: ANN401 - what asyncio takes
-    """Start a program that dies with the thread that this runs on; NAME=VALUE before it go into its environment."""
-    arguments = (sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), *command)
+async def spawn(*command: str, environment: Mapping[str, str] = MappingProxyType({}), **options: Any) -> Process:  # noqa: ANN401 - what asyncio takes
+    """Start a program that dies with the thread that this runs on, with some more in its environment."""
+    added = (f"{name}={value}" for name, value in environment.items())
+    arguments = (sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), *added, "--", *command)
     return await asyncio.create_subprocess_exec(*arguments, **options)
 
 

@@ -65,7 +65,6 @@ class EmbeddedStore:
         self._options.socket.unlink(missing_ok=True)
         with self._options.log.open("ab") as log:
             return await spawn(
-                ALLOCATOR,
                 str(find_server(self._options.server_path)),
                 *self._options.arguments(),
                 *HUGE_PAGES,
@@ -74,6 +73,7 @@ class EmbeddedStore:
                 stderr=log,
                 # Control-C in a terminal goes to the whole group; the store must outlive the server's drain.
                 start_new_session=True,
+                environment=ALLOCATOR,
                 pass_fds=(self._lock.descriptor,),
             )
 
