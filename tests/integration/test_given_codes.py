@@ -83,6 +83,34 @@ async def test_a_standalone_code_is_used_by_many_within_its_limits(server: Serve
     assert created.campaign_id not in [one.id async for one in client.campaigns.list()]
 
 
+async def test_standalone_vouchers_are_listed_by_age_and_filtered(client: PromoClient) -> None:
+    prefix = unused("ALONE")
+    terms = StandaloneTerms(currency_code="GBP", discount=amount_off(OFF), metadata={"team": "events"})
+    codes = [f"{prefix}-{number}" for number in range(5)]
+    created = [await client.vouchers.create(code, standalone=terms) for code in codes]
+    await client.vouchers.create(unused(), standalone=terms)
+    await client.redeem(codes=[codes[1]], order=CART)
+    await client.vouchers.disable(codes[2])
+    await client.vouchers.delete(codes[3])
+
+    async def listed(**wanted: bool) -> list[str]:
+        ours = VoucherFilter(code_prefix=prefix, **wanted)
+        return [one.code async for one in client.vouchers.list(filter=ours, page_size=2, require_fresh=True)]
+
+    assert await listed() == [codes[0], codes[1], codes[2], codes[4]]
+    assert await listed(redeemed=True) == [codes[1]]
+    assert await listed(redeemed=False) == [codes[0], codes[2], codes[4]]
+    assert await listed(disabled=True) == await listed(edited=True) == [codes[2]]
+    assert await listed(published=True) == []
+    found = {one.code: one async for one in client.vouchers.list()}
+    assert found[codes[0]] == created[0]
+    with pytest.raises(exceptions.FieldInvalid, match="first_position"):
+        await anext(client.vouchers.list(first_position=1).pages())
+    token = (await anext(client.vouchers.list(page_size=1).pages())).next_page_token
+    with pytest.raises(exceptions.PageTokenInvalid):
+        await anext(client.vouchers.list(created[0].campaign_id, page_token=token).pages())
+
+
 async def test_no_given_code_is_equal_to_another_of_the_project(client: PromoClient) -> None:
     campaign = await new_campaign(client, SINGLE)
     computed, deleted = await codes_of(client, campaign, 2)

@@ -102,10 +102,13 @@ terms of its own. No code of the project may be or have been equal to it.
 
 VOUCHERS_LIST = """List the vouchers of a campaign by position, also those that nobody has touched yet.
 
+Without a campaign, list the vouchers that stand alone.
+
     promo vouchers list SPRING --first 1000000 --limit 20
     promo vouchers list SPRING --holder 17850
     promo vouchers list SPRING --code-prefix K7XQ2MN
     promo vouchers list SPRING --redeemed --limit 0 --json
+    promo vouchers list --holder 17850
 """
 
 VOUCHERS_UPDATE = """Give one code something of its own: start, end, uses, discount, metadata.

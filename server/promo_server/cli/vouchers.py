@@ -64,7 +64,7 @@ def get(
 
 
 def list_vouchers(  # noqa: PLR0913 - one parameter for each option
-    campaign: str,
+    campaign: str = "",
     /,
     *,
     first: Annotated[int, Parameter(validator=Number(gte=0, lte=2**62))] = 0,
@@ -80,14 +80,14 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
-    """List the vouchers of a campaign by position.
+    """List the vouchers of a campaign by position, or those that stand alone.
 
     Parameters
     ----------
     campaign
-        Id or name.
+        Id or name; without, the vouchers that stand alone are listed, by age.
     first
-        Position to begin with.
+        Position in the campaign to begin with.
     code_prefix
         Only those whose code begins so. Of a large campaign with computed codes nearly the whole code is needed.
     holder

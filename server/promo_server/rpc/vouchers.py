@@ -16,7 +16,8 @@ from promo_server.rpc.mapping.campaigns import campaign_name
 from promo_server.rpc.mapping.checks import Checks
 from promo_server.rpc.mapping.repeats import repeat_of
 from promo_server.services.create_voucher import CreateVoucher
-from promo_server.services.list_vouchers import ListVouchers
+from promo_server.services.list_standalone import ListStandalone, StandalonePage
+from promo_server.services.list_vouchers import ListVouchers, VoucherPage
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 class VoucherServicer(voucher_service_pb2_grpc.VoucherServiceServicer):
     """Creates and lists vouchers."""
 
-    def __init__(self, create: CreateVoucher, list_vouchers: ListVouchers) -> None:
+    def __init__(self, create: CreateVoucher, list_vouchers: ListVouchers, list_standalone: ListStandalone) -> None:
         """Keep the use cases."""
         self._create = create
         self._list = list_vouchers
+        self._list_standalone = list_standalone
 
     async def CreateVoucher(
         self,
@@ -57,9 +59,15 @@ class VoucherServicer(voucher_service_pb2_grpc.VoucherServiceServicer):
     ) -> voucher_service_pb2.ListVouchersResponse:
         caller = identity.current()
         name, wanted, page, scope = mapping.list_request(request, caller.project)
-        found = await self._list(caller, name, wanted, page)
+        found: VoucherPage | StandalonePage
+        if name:
+            found = await self._list(caller, name, wanted, page)
+            vouchers = mapping.vouchers(found.campaign, found.vouchers)
+        else:
+            found = await self._list_standalone(caller, wanted, page)
+            vouchers = [mapping.standalone(one) for one in found.vouchers]
         return voucher_service_pb2.ListVouchersResponse(
-            vouchers=mapping.vouchers(found.campaign, found.vouchers),
+            vouchers=vouchers,
             next_page_token=encode_token(mapping.LIST, scope, found.last),
             stale_since=None if found.stale_since is None else times.timestamp(found.stale_since),
         )

@@ -23,6 +23,7 @@ from promo_server.services.freshness import Freshness, Outboxes
 from promo_server.services.given_codes import GivenCodes
 from promo_server.services.grow_campaign import GrowCampaign
 from promo_server.services.import_codes import ImportCodes
+from promo_server.services.list_standalone import ListStandalone
 from promo_server.services.list_vouchers import ListVouchers
 from promo_server.services.operations import FailureLog, OperationRunner, Operations
 from promo_server.services.ports import (
@@ -80,6 +81,7 @@ class UseCases:
     history: ReadHistory
     auto_grow: AutoGrow
     list_vouchers: ListVouchers
+    list_standalone: ListStandalone
     create_voucher: CreateVoucher
     import_codes: ImportCodes
     verification_keys: VerificationKeys
@@ -116,6 +118,7 @@ def wire(ports: Ports) -> UseCases:
         ),
         auto_grow=AutoGrow(changes, grow),
         list_vouchers=ListVouchers(ports.database, codecs, freshness, ports.named_from),
+        list_standalone=ListStandalone(ports.database, freshness),
         create_voucher=CreateVoucher(changes, given, ports.definition_kernel, ports.entropy, ports.named_from),
         import_codes=ImportCodes(ports.database, ports.store, changes, publisher, given, ports.clock, ports.entropy),
         verification_keys=VerificationKeys(ports.database, ports.code_kernel, ports.clock),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from promo_server.domain.campaign import Campaign
+from promo_server.domain.paging import Page, PageOf
 from promo_server.services.archive_ports import EditedVoucher, Row
 
 
@@ -51,6 +53,15 @@ class VoucherFilter:
         return all(wanted is None or wanted == actual for wanted, actual in facts)
 
 
+@dataclass(frozen=True, slots=True)
+class StandaloneVoucher:
+    """A voucher that stands alone, with the campaign that it is kept as."""
+
+    campaign: Campaign
+    code: str
+    state: VoucherState
+
+
 class VoucherRows(Protocol):
     """Vouchers that something has happened to."""
 
@@ -79,6 +90,10 @@ class VoucherRows(Protocol):
         count: int,
     ) -> Sequence[VoucherState]:
         """Return up to `count` vouchers that something has happened to and that match, from a position on."""
+        ...
+
+    async def standalone(self, project_id: str, wanted: VoucherFilter, page: Page) -> PageOf[StandaloneVoucher]:
+        """Return a page of vouchers that stand alone and match, by the number of their campaign."""
         ...
 
     async def edited(self, project_id: str, after: tuple[str, int], count: int) -> Sequence[EditedVoucher]:

@@ -164,7 +164,7 @@ Global___StandaloneTerms: _TypeAlias = StandaloneTerms  # noqa: Y015
 
 @_typing.final
 class ListVouchersRequest(_message.Message):
-    """Asks for a page of the vouchers of a campaign."""
+    """Asks for a page of the vouchers of a campaign, or of those that stand alone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -174,7 +174,7 @@ class ListVouchersRequest(_message.Message):
     FIRST_POSITION_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     campaign: _builtins.str
-    """Required. Id or name of the campaign."""
+    """Optional. Id or name of the campaign; without, the vouchers that stand alone."""
     page_size: _builtins.int
     """Optional. 1 to 1,000; 100 when absent. A page can be shorter where a filter
     leaves out what most vouchers are.
@@ -184,8 +184,8 @@ class ListVouchersRequest(_message.Message):
     filter.
     """
     first_position: _builtins.int
-    """Optional. Position of the voucher to begin with, from 0; not together with
-    `page_token`.
+    """Optional. Position of the voucher to begin with, from 0; only of a campaign,
+    and not together with `page_token`.
     """
     @_builtins.property
     def filter(self) -> Global___VoucherFilter:
@@ -210,7 +210,7 @@ Global___ListVouchersRequest: _TypeAlias = ListVouchersRequest  # noqa: Y015
 
 @_typing.final
 class VoucherFilter(_message.Message):
-    """Which vouchers of a campaign are wanted. Every part that is set must hold."""
+    """Which vouchers are wanted. Every part that is set must hold."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -288,7 +288,7 @@ class ListVouchersResponse(_message.Message):
     """Token of the next page; empty on the last."""
     @_builtins.property
     def vouchers(self) -> _containers.RepeatedCompositeFieldContainer[_voucher_pb2.Voucher]:
-        """The vouchers, by position. `redeemed_count` has no expired holds, and of a
+        """The vouchers, by position or age. `redeemed_count` has no expired holds, and of a
         code without a limit it counts every redemption.
         """
 

@@ -101,7 +101,8 @@ class VoucherServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListVouchers(self, request, context):
-        """Lists the vouchers of a campaign by position, from the archive. Fails with
+        """Lists the vouchers of a campaign by position, or those that stand alone in
+        the order in which they were made, from the archive. Fails with
         CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
         Scope: vouchers.read.
         """

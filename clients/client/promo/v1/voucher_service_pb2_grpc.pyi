@@ -49,7 +49,8 @@ class VoucherServiceStub:
     REQUEST_ID_REUSED. Scope: vouchers.write.
     """
     ListVouchers: _grpc.UnaryUnaryMultiCallable[_voucher_service_pb2.ListVouchersRequest, _voucher_service_pb2.ListVouchersResponse]
-    """Lists the vouchers of a campaign by position, from the archive. Fails with
+    """Lists the vouchers of a campaign by position, or those that stand alone in
+    the order in which they were made, from the archive. Fails with
     CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
     Scope: vouchers.read.
     """
@@ -95,7 +96,8 @@ class VoucherServiceAsyncStub(VoucherServiceStub):
     REQUEST_ID_REUSED. Scope: vouchers.write.
     """
     ListVouchers: _aio.UnaryUnaryMultiCallable[_voucher_service_pb2.ListVouchersRequest, _voucher_service_pb2.ListVouchersResponse]  # type: ignore[assignment]
-    """Lists the vouchers of a campaign by position, from the archive. Fails with
+    """Lists the vouchers of a campaign by position, or those that stand alone in
+    the order in which they were made, from the archive. Fails with
     CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
     Scope: vouchers.read.
     """
@@ -156,7 +158,8 @@ class VoucherServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _voucher_service_pb2.ListVouchersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_voucher_service_pb2.ListVouchersResponse, _abc.Awaitable[_voucher_service_pb2.ListVouchersResponse]]:
-        """Lists the vouchers of a campaign by position, from the archive. Fails with
+        """Lists the vouchers of a campaign by position, or those that stand alone in
+        the order in which they were made, from the archive. Fails with
         CAMPAIGN_NOT_FOUND, PAGE_TOKEN_INVALID or DATABASE_UNAVAILABLE.
         Scope: vouchers.read.
         """

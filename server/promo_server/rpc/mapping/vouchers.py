@@ -15,7 +15,7 @@ from promo_server.rpc.mapping.campaigns import campaign_name
 from promo_server.rpc.mapping.checks import Checks
 from promo_server.services.create_voucher import CreatedVoucher, StandaloneTerms
 from promo_server.services.list_vouchers import ListedVoucher
-from promo_server.services.voucher_ports import VoucherFilter, VoucherState
+from promo_server.services.voucher_ports import StandaloneVoucher, VoucherFilter, VoucherState
 from promo_server.store import ids
 
 LIST = "vouchers"
@@ -29,12 +29,17 @@ def list_request(
     request: voucher_service_pb2.ListVouchersRequest,
     project_id: str,
 ) -> tuple[str, VoucherFilter, Page, str]:
-    """Return the campaign's name, which of its vouchers are wanted, the page, and what its tokens are bound to."""
-    name, wanted = campaign_name(request.campaign), _filter(request.filter)
+    """Return the campaign's name, which of its vouchers are wanted, the page, and what its tokens are bound to.
+
+    Without a name the vouchers that stand alone are wanted.
+    """
+    name, wanted = request.campaign and campaign_name(request.campaign), _filter(request.filter)
     checks = Checks()
     checks.text("filter.holder", wanted.holder, _CUSTOMER_BYTES)
     checks.text("filter.code_prefix", wanted.code_prefix, LONGEST_CODE)
     checks.number("first_position", request.first_position, 0, _MOST_POSITIONS)
+    if request.first_position and not name:
+        checks.add("first_position", "needs a campaign")
     if request.first_position and request.page_token:
         checks.add("first_position", "cannot be given together with page_token")
     scope = f"{project_id}/{name}/{request.filter.SerializeToString(deterministic=True).hex()}"
@@ -82,6 +87,11 @@ def vouchers(campaign: Campaign, listed: Iterable[ListedVoucher]) -> list[vouche
     """Return the messages of vouchers of a campaign."""
     discount = definitions.discount_to(campaign.definition.discount)
     return [_voucher(campaign, discount, one) for one in listed]
+
+
+def standalone(found: StandaloneVoucher) -> voucher_pb2.Voucher:
+    """Return the message of a voucher that stands alone."""
+    return vouchers(found.campaign, [ListedVoucher(found.code, found.state)])[0]
 
 
 def _voucher(campaign: Campaign, discount: discount_pb2.Discount, listed: ListedVoucher) -> voucher_pb2.Voucher:

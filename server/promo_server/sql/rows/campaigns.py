@@ -14,7 +14,8 @@ from promo_server.sql.rows.base import Rows
 from promo_server.sql.tables.definitions import CAMPAIGNS
 
 
-def _campaign(row: RowMapping) -> Campaign:
+def campaign_of(row: RowMapping) -> Campaign:
+    """Return the campaign that a row of its table is."""
     return Campaign(
         id=row["id"],
         number=row["number"],
@@ -100,20 +101,20 @@ class SqlCampaigns(Rows):
     async def find(self, project_id: str, id_or_name: str) -> Campaign | None:
         """Return the campaign with that id, else the one with that name."""
         row = await self._one(_FIND, {"project": project_id, "asked": id_or_name})
-        return None if row is None else _campaign(row)
+        return None if row is None else campaign_of(row)
 
     async def by_number(self, project_id: str, number: int) -> Campaign | None:
         """Return a campaign, deleted or not."""
         row = await self._one(
             select(CAMPAIGNS).where(CAMPAIGNS.c.project_id == project_id, CAMPAIGNS.c.number == number),
         )
-        return None if row is None else _campaign(row)
+        return None if row is None else campaign_of(row)
 
     async def by_ids(self, project_id: str, ids: Collection[str]) -> Mapping[str, Campaign]:
         """Return campaigns by id, deleted or not."""
         query = select(CAMPAIGNS).where(CAMPAIGNS.c.project_id == project_id, CAMPAIGNS.c.id.in_(ids))
         rows = (await self._connection.execute(query)).mappings()
-        return {row["id"]: _campaign(row) for row in rows}
+        return {row["id"]: campaign_of(row) for row in rows}
 
     async def names(self, project_id: str) -> Sequence[tuple[int, str, str]]:
         """Return (number, id, name) of every campaign that callers name, those that were deleted left out."""
@@ -135,7 +136,7 @@ class SqlCampaigns(Rows):
             CAMPAIGNS.c.deleted == false(),
             CAMPAIGNS.c.standalone == false(),
         )
-        return await self._page(query, CAMPAIGNS.c.sequence, page, _campaign)
+        return await self._page(query, CAMPAIGNS.c.sequence, page, campaign_of)
 
     async def single_use(self, project_id: str) -> set[int]:
         """Return the numbers of campaigns whose codes are single-use, deleted ones included."""

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import BigInteger, ColumnElement, RowMapping, and_, delete, func, insert, literal, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from promo_server.domain.campaign import CodeBatch, CodeMode
 from promo_server.domain.layout import CodeLayout
@@ -33,6 +46,15 @@ def _batch(row: RowMapping) -> CodeBatch:
         first_position=row["first_position"],
         create_ms=row["create_ms"],
     )
+
+
+def code_begins(dialect: Dialect, text: str) -> ColumnElement[bool]:
+    """Return the condition that a stored code begins with a text, in the form that the database has an index for."""
+    code = STORED_CODES.c.code
+    if dialect.name != "sqlite":
+        return func.starts_with(code, text)
+    # SQLite compares bytes, and LIKE would ignore case. No text of UTF-8 has this character after its beginning.
+    return and_(code >= text, code < text + _LAST_CHARACTER)
 
 
 class SqlCodeBatches(Rows):
@@ -132,7 +154,7 @@ class SqlStoredCodes(Rows):
         """
         first, end = positions
         by_code = select(STORED_CODES.c.campaign_id, STORED_CODES.c.position).where(
-            STORED_CODES.c.project_id == project_id, self._begins(text)
+            STORED_CODES.c.project_id == project_id, code_begins(self._connection.dialect, text)
         )
         few = (await self._connection.execute(by_code.limit(_FEW + 1))).all()
         if len(few) <= _FEW:
@@ -143,20 +165,12 @@ class SqlStoredCodes(Rows):
                 STORED_CODES.c.campaign_id == campaign_id,
                 STORED_CODES.c.position >= first,
                 STORED_CODES.c.position < end,
-                self._begins(text),
+                code_begins(self._connection.dialect, text),
             )
             .order_by(STORED_CODES.c.position)
             .limit(count)
         )
         return (await self._connection.scalars(by_position)).all()
-
-    def _begins(self, text: str) -> ColumnElement[bool]:
-        """Return the condition that a code begins with a text, in the form that the database has an index for."""
-        code = STORED_CODES.c.code
-        if self._connection.dialect.name != "sqlite":
-            return func.starts_with(code, text)
-        # SQLite compares bytes, and LIKE would ignore case. No text of UTF-8 has this character after its beginning.
-        return and_(code >= text, code < text + _LAST_CHARACTER)
 
     async def layouts_in_use(self, project_id: str) -> Sequence[tuple[str, CodeLayout | None]]:
         """Return (campaign id, layout) of every campaign that has stored codes, deleted ones included.

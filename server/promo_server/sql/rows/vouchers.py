@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, false, func, or_, select, true, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
+from promo_server.domain.paging import Page, PageOf
 from promo_server.services.archive_ports import EditedVoucher, Row
-from promo_server.services.voucher_ports import VoucherFilter, VoucherState
+from promo_server.services.voucher_ports import StandaloneVoucher, VoucherFilter, VoucherState
 from promo_server.sql.rows.base import Rows
+from promo_server.sql.rows.campaigns import campaign_of
+from promo_server.sql.rows.codes import code_begins
 from promo_server.sql.tables.archive import REDEMPTION_ITEMS, VOUCHER_STATES
+from promo_server.sql.tables.definitions import CAMPAIGNS, STORED_CODES
 
 _ASK = 1_000
 
@@ -29,6 +33,7 @@ def _state(row: RowMapping) -> VoucherState:
 
 
 def _condition(wanted: VoucherFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on a row, or on the absence of one in an outer join."""
     table = VOUCHER_STATES.c
     conditions: list[ColumnElement[bool]] = [or_(table.deleted.is_(None), table.deleted == false())]
     if wanted.holder:
@@ -36,7 +41,8 @@ def _condition(wanted: VoucherFilter) -> list[ColumnElement[bool]]:
     if wanted.published is not None:
         conditions.append(table.holder.is_not(None) if wanted.published else table.holder.is_(None))
     if wanted.redeemed is not None:
-        conditions.append(table.redeemed_count > 0 if wanted.redeemed else table.redeemed_count <= 0)
+        uses = table.redeemed_count
+        conditions.append(uses > 0 if wanted.redeemed else func.coalesce(uses, 0) <= 0)
     if wanted.disabled is not None:
         # Only what was edited is disabled, and of that there is an index.
         off = and_(table.disabled == true(), table.record.is_not(None))
@@ -121,6 +127,39 @@ class SqlVouchers(Rows):
         """Return up to `count` vouchers that something has happened to and that match, from a position on."""
         query = _from_position(project_id, campaign_id, first).where(*_condition(wanted)).limit(count)
         return [_state(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def standalone(self, project_id: str, wanted: VoucherFilter, page: Page) -> PageOf[StandaloneVoucher]:
+        """Return a page of vouchers that stand alone and match, by the number of their campaign."""
+        own, states = CAMPAIGNS.c, VOUCHER_STATES.c
+        joined = CAMPAIGNS.join(STORED_CODES, STORED_CODES.c.campaign_id == own.id).outerjoin(
+            VOUCHER_STATES,
+            and_(states.project_id == own.project_id, states.campaign_id == own.id, states.position == 0),
+        )
+        query = (
+            select(CAMPAIGNS, STORED_CODES.c.code)
+            .select_from(joined)
+            .where(own.project_id == project_id, own.standalone == true(), own.deleted == false(), *_condition(wanted))
+        )
+        if wanted.code_prefix:
+            query = query.where(code_begins(self._connection.dialect, wanted.code_prefix))
+        found = await self._page(
+            query, own.number, page, lambda row: (campaign_of(row), row["code"]), newest_first=False
+        )
+        known = await self._first_of(project_id, [campaign.id for campaign, _ in found.rows])
+        rows = [
+            StandaloneVoucher(campaign, code, known.get(campaign.id, VoucherState(0))) for campaign, code in found.rows
+        ]
+        return PageOf(tuple(rows), found.last)
+
+    async def _first_of(self, project_id: str, campaign_ids: Sequence[str]) -> Mapping[str, VoucherState]:
+        """Return what is known of the first voucher of campaigns, by their ids."""
+        query = select(VOUCHER_STATES).where(
+            VOUCHER_STATES.c.project_id == project_id,
+            VOUCHER_STATES.c.campaign_id.in_(campaign_ids),
+            VOUCHER_STATES.c.position == 0,
+        )
+        rows = (await self._connection.execute(query)).mappings()
+        return {row["campaign_id"]: _state(row) for row in rows}
 
     async def edited(self, project_id: str, after: tuple[str, int], count: int) -> Sequence[EditedVoucher]:
         """Return vouchers that were edited, those that follow (campaign id, position), up to `count` of them."""

@@ -59,7 +59,7 @@ class Vouchers:
 
     def list(
         self,
-        campaign: str,
+        campaign: str = "",
         *,
         filter: VoucherFilter | None = None,  # noqa: A002  the contract's name
         first_position: int = 0,
@@ -68,7 +68,7 @@ class Vouchers:
         require_fresh: bool = False,
         timeout: float | None = None,
     ) -> Listing[Voucher]:
-        """Return the vouchers of a campaign by position, from `first_position` on.
+        """Return the vouchers of a campaign by position, from `first_position` on; without one, those that stand alone.
 
         With `require_fresh` a page raises ArchiveBehind where it could lack something that happened before the call;
         `timeout` is that of each page. Raises CampaignNotFound, FieldInvalid, PageTokenInvalid.
