@@ -11,12 +11,18 @@ from rich.table import Table
 from benchmarks import machine
 from benchmarks.store import Durability
 
+UNBOUNDED = 200
+"""Width of what nobody looks at while it is written."""
+
 
 class Output:
     """Prints what a bench finds; with `--json` only the object goes to standard output."""
 
     def __init__(self, *, json_only: bool) -> None:
+        # Into a file or a pipe tables are written whole.
         self.console = Console(stderr=json_only, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = UNBOUNDED
 
     def introduce(self, title: str, **conditions: object) -> None:
         """Says what is measured and on what."""

@@ -44,6 +44,11 @@ class Store:
         settings = cast("dict[str, str]", self.client.config_get("append*"))
         return f"appendonly {settings['appendonly']}, appendfsync {settings['appendfsync']}"
 
+    def function_calls(self) -> int:
+        """How many functions it has run so far."""
+        stats = cast("dict[str, dict[str, int]]", self.client.info("commandstats"))
+        return sum(stats[name]["calls"] for name in ("cmdstat_fcall", "cmdstat_fcall_ro") if name in stats)
+
     def script_microseconds(self) -> float:
         """Time that the store has spent inside functions and scripts so far."""
         stats = cast("dict[str, dict[str, float]]", self.client.info("commandstats"))
