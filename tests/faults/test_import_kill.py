@@ -17,7 +17,7 @@ from promo.client import Limits, PromoClient
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(240)]
 
-ROWS = 250_000
+ROWS = 150_000
 
 
 def importer(server: ServerProcess, *arguments: str) -> subprocess.Popen[str]:
@@ -43,7 +43,7 @@ async def test_an_import_that_was_killed_goes_on_and_has_every_code_once(
     resume, kills = False, 0
     while True:
         process = importer(own_server, *arguments, *(["--resume"] if resume else []))
-        if kills < 4:
+        if kills < 3:
             await asyncio.sleep(random.uniform(0.8, 2.0))
             if process.poll() is None:
                 kills += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
 import shlex
@@ -123,6 +124,7 @@ def links(page: Path) -> Iterator[str]:
                 yield str(child.attrs["href"])
 
 
+@functools.cache
 def anchors(page: Path) -> set[str]:
     """Return the names of a page's headings, as sites make them."""
     tokens = MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
