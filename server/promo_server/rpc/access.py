@@ -62,10 +62,10 @@ class AccessServicer(access_service_pb2_grpc.AccessServiceServicer):
         request: access_service_pb2.ListApiKeysRequest,
         _context: Context,
     ) -> access_service_pb2.ListApiKeysResponse:
-        caller = identity.current()
-        scope = request.project_id or caller.project
+        caller, project = identity.current(), mapping.listed_project(request)
+        scope = project or caller.project
         page = Checks().page("api_keys", scope, request.page_size, request.page_token)
-        found = await self._access.list_keys(caller, request.project_id, page)
+        found = await self._access.list_keys(caller, project, page)
         return access_service_pb2.ListApiKeysResponse(
             api_keys=[mapping.api_key(key) for key in found.rows],
             next_page_token=encode_token("api_keys", scope, found.last),

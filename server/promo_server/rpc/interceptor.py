@@ -13,14 +13,20 @@ from grpc_status import rpc_status
 from promo_server.domain.errors import DomainError, FieldsInvalidError, Violation
 from promo_server.domain.reasons import Reason
 from promo_server.rpc import health, identity, status
+from promo_server.services.ports import DataRefusedError
 
 _LOG = structlog.get_logger(__name__)
+_REFUSED_DATA = Violation("request", "has a value that the database does not take, a NUL character for instance")
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], method: str, call_id: str, error: Exception) -> None:
     """End the call: a refusal with its reason, anything else as INTERNAL with no more than the call's id."""
     if isinstance(error, DomainError):
         refusal = status.status_of(error)
+    elif isinstance(error, DataRefusedError):
+        # A check is missing where the value came in; it is the caller's all the same, and a repeat fails too.
+        _LOG.error("call.data_refused", method=method, call=call_id, error=str(error))
+        refusal = status.status_of(FieldsInvalidError((_REFUSED_DATA,)))
     else:
         _LOG.error("call.failed", method=method, call=call_id, exc_info=error)
         refusal = status.build(Reason.INTERNAL, {"request": call_id})

@@ -27,6 +27,7 @@ from promo.v1 import (
     redemption_service_pb2_grpc,
 )
 from promo_server.domain.operation import Operation, OperationState
+from promo_server.services.ports import DataRefusedError
 
 pytestmark = pytest.mark.asyncio
 
@@ -225,6 +226,35 @@ async def test_a_defect_tells_the_caller_nothing_but_the_calls_id(
         await stub.GetCampaign(request, metadata=served.metadata)
     assert refused.value.code() is grpc.StatusCode.INTERNAL
     assert refused.value.details() == "internal error; quote call-7"
+
+
+async def test_a_value_that_the_database_refuses_is_the_callers(
+    served: Served,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(*_arguments: object) -> None:
+        raise DataRefusedError("what the database says")
+
+    monkeypatch.setattr(type(served.plane.use_cases.read_campaigns), "get", refuse)
+    stub = campaign_service_pb2_grpc.CampaignServiceStub(served.channel)
+    request = campaign_service_pb2.GetCampaignRequest(campaign="x")
+    code, info, fields = await refusal(stub.GetCampaign(request, metadata=served.metadata))
+    assert (code, info.reason, fields) == (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID", ["request"])
+    assert "what the database says" not in str(info)
+
+
+async def test_a_nul_never_reaches_the_database(served: Served) -> None:
+    campaigns = campaign_service_pb2_grpc.CampaignServiceStub(served.channel)
+    update = campaign_service_pb2.UpdateCampaignRequest(
+        campaign=campaign_pb2.Campaign(id="a\0", name="b\0"),
+        update_mask=field_mask_pb2.FieldMask(paths=["description"]),
+    )
+    _, info, fields = await refusal(campaigns.UpdateCampaign(update, metadata=served.metadata))
+    assert (info.reason, fields) == ("FIELD_INVALID", ["campaign.id", "campaign.name"])
+    keys = access_service_pb2_grpc.AccessServiceStub(served.channel)
+    listing = access_service_pb2.ListApiKeysRequest(project_id="a\0")
+    _, info, fields = await refusal(keys.ListApiKeys(listing, metadata=served.metadata))
+    assert (info.reason, fields) == ("FIELD_INVALID", ["project_id"])
 
 
 async def test_an_unknown_archived_redemption_is_not_found(served: Served) -> None:

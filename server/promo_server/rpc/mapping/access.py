@@ -50,6 +50,14 @@ def new_key(request: access_service_pb2.CreateApiKeyRequest) -> tuple[str, str, 
     return request.project_id, request.api_key.name, tuple(roles)
 
 
+def listed_project(request: access_service_pb2.ListApiKeysRequest) -> str:
+    """Return the id of the project whose keys are wanted; empty stands for the caller's."""
+    checks = Checks()
+    checks.text("project_id", request.project_id, _ID_BYTES)
+    checks.finish()
+    return request.project_id
+
+
 def key_id(request: access_service_pb2.RevokeApiKeyRequest) -> str:
     """Return the id of the key to end."""
     checks = Checks()

@@ -93,6 +93,8 @@ def update(request: campaign_service_pb2.UpdateCampaignRequest) -> tuple[Campaig
         checks.add("update_mask", f"names {path}, which is not one of {', '.join(_UPDATABLE)}")
     if not message.id and not message.name:
         checks.add("campaign.id", "this or the name is required")
+    checks.text("campaign.id", message.id, _NAME_BYTES)
+    checks.text("campaign.name", message.name, _NAME_BYTES)
     checks.text("campaign.description", message.description, _DESCRIPTION_BYTES)
     plain: dict[str, Any] = {name: getattr(message, name) for name in ("description", "join_once", "auto_grow")}
     plain["metadata"] = checks.metadata("campaign.metadata", message.metadata)
