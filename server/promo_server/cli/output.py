@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table
+from rich.text import Text
 
 from promo_server.cli.command_error import CommandError
 
@@ -31,7 +32,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print rows under column names; text of others is never markup.
+    """Print rows under column names.
 
     In a terminal long texts go on in a second line, from word to word: an id, a code or a number is never broken, and
     rather leaves the terminal. In a pipe a row is one line.
@@ -41,18 +42,18 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column, width=width, overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*row)
     _wide_console(widths).print(table)
 
 
 def print_line(text: str) -> None:
     """Print one line for people."""
-    _Console(highlight=False, soft_wrap=True).print(text, markup=False)
+    plain_console().print(text, soft_wrap=True)
 
 
 def print_hint(text: str) -> None:
     """Print one line that is no part of the answer, on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    plain_console(stderr=True).print(text, soft_wrap=True)
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
@@ -63,7 +64,7 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     for style, width in zip(("bold", None), widths, strict=True):
         table.add_column(style=style, width=width, overflow="fold")
     for name, value in shown:
-        table.add_row(name, value.replace("[", r"\["))
+        table.add_row(name, value)
     _wide_console(widths).print(table)
 
 
@@ -73,8 +74,18 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise CommandError(f"{question} cannot be undone; add --yes")
-    if not Confirm.ask(f"{question}? It cannot be undone", default=False, console=Console(stderr=True)):
+    asked = Text(f"{question}? It cannot be undone", style="prompt")
+    if not Confirm.ask(asked, default=False, console=plain_console(stderr=True)):
         raise CommandError("nothing was changed")
+
+
+def plain_console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """Return a console that shows each text as it is.
+
+    What others wrote can look like markup, or have an emoji's name in it: a code such as `SAVE:100:OFF`.
+    """
+    kind = Console if stderr else _Console
+    return kind(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
 def spell_time(moment: Timestamp) -> str:
@@ -116,4 +127,4 @@ def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
 
 def _wide_console(widths: Sequence[int]) -> Console:
     """Return a console that has room for columns, whatever a terminal has."""
-    return _Console(width=max(sum(widths) + _GAP * len(widths), Console().width), highlight=False)
+    return plain_console(width=max(sum(widths) + _GAP * len(widths), Console().width))

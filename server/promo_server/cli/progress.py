@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from promo_server.cli.output import plain_console
+
 _LINE_SECONDS = 2.0
 """Least time between two plain lines."""
 
@@ -34,7 +36,7 @@ class Progress:
         """Prepare; nothing is shown before the context is entered."""
         self._label = label
         self._total = total
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or plain_console(stderr=True)
         self._bar: Bar | None = None
         self._task = TaskID(0)
         self.done = 0
@@ -47,7 +49,7 @@ class Progress:
         """Begin to show."""
         if self._console.is_terminal:
             self._bar = _NotedBar(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
