@@ -26,7 +26,10 @@ def configure_logs(level: str, form: Literal["auto", "console", "json"]) -> None
         redact,
     ]
     renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+        # The default one prints the variables of every frame: keys, profiles, URLs with passwords.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer()
     )
     exceptions: list[structlog.types.Processor] = [] if console else [structlog.processors.format_exc_info]
     structlog.configure(

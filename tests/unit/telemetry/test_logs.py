@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -60,3 +61,18 @@ def test_exception_is_part_of_the_same_line(capsys: pytest.CaptureFixture[str]) 
         structlog.get_logger("promo_server.x").exception("call.failed")
     entry = json.loads(capsys.readouterr().err)
     assert "ValueError: invalid literal" in entry["exception"]
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_traceback_has_no_values_of_variables(
+    form: Literal["console", "json"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info", form)
+    store_url = "redis://:" + "hid" + "den@store"
+    try:
+        store_url.index("nothing")
+    except ValueError:
+        structlog.get_logger("promo_server.x").exception("call.failed")
+    text = capsys.readouterr().err
+    assert "ValueError: substring not found" in text
+    assert "hidden" not in text
