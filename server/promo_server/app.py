@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from promo_server.adapters.processes import AdapterPlan, AdapterProcesses
-from promo_server.backends import EMBEDDED, embedded_store, sql_url
+from promo_server.backends import embedded_store, sql_url
 from promo_server.child import Child
 from promo_server.data_plane import adapter_plans, archive_config, runtime_config
 from promo_server.domain.errors import DomainError
@@ -40,6 +40,7 @@ from promo_server.store.client import connect
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.publications import RedisPublications
+from promo_server.store_url import EMBEDDED
 from promo_server.telemetry.endpoint import TelemetryEndpoint
 from promo_server.telemetry.interceptor import CallTimer
 from promo_server.telemetry.metrics import ControlPlaneMetrics, health_page, metrics_page

@@ -6,9 +6,6 @@ from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
 from promo_server.settings import Settings
 from promo_server.state import StateDir
 
-EMBEDDED = "embedded:"
-"""The `store.url` that stands for the bundled store."""
-
 
 def embedded_store(settings: Settings, state: StateDir) -> EmbeddedStore:
     """Return the bundled store of a state directory, not started."""

@@ -1,4 +1,4 @@
-"""Forms of the secrets that people write down: the master secret, and keys as `id:token`."""
+"""Forms of the secrets that people write down: the master secret, keys as `id:token`, and URLs with passwords."""
 
 from __future__ import annotations
 
@@ -64,3 +64,11 @@ def parse_bootstrap_keys(text: str) -> tuple[BootstrapKey, ...]:
     if len({key.id for key in keys}) != len(keys):
         raise SecretValueError("two keys have the same id")
     return keys
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without what can be a password: who connects, and the options behind the ?."""
+    address, asked, _ = url.partition("?")
+    scheme, _, rest = address.partition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}://{'***@' if at else ''}{place}{'?***' if asked else ''}"

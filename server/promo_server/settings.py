@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from promo_server.secret_values import BootstrapKey, parse_bootstrap_keys, parse_master_secret
+from promo_server.store_url import EMBEDDED, check_store_url
 
 Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
 """`host:port`; an IPv6 host stands in brackets."""
@@ -131,9 +132,11 @@ class StoreSettings(_Group):
     """The store, where everything that happens is decided."""
 
     url: str = Field(
-        "embedded:",
-        pattern=r"^(embedded:|(redis|rediss|unix)://.+)$",
-        description="`embedded:` starts the bundled Valkey; else the redis://, rediss:// or unix:// URL of one.",
+        EMBEDDED,
+        # It may have a password. `promo doctor` shows the rest of it.
+        repr=False,
+        description="`embedded:` starts the bundled Valkey; else the URL of one: "
+        "redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// for TLS, or unix:///PATH?db=DATABASE.",
     )
     partitions: int = Field(
         64,
@@ -181,6 +184,8 @@ class StoreSettings(_Group):
         ge=1000,
         description="Archived entries that a partition of the ledger keeps at most, however young they are.",
     )
+
+    _url_is_usable = field_validator("url")(check_store_url)
 
 
 class EmbeddedSettings(_Group):

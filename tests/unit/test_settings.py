@@ -109,10 +109,60 @@ def test_secrets_are_hidden_in_the_text_of_settings(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PROMO_CODES__MASTER_SECRET", SECRET)
     monkeypatch.setenv("PROMO_AUTH__BOOTSTRAP_KEYS", "admin:abcdefghijklmnopqrstuvwxyz")
     monkeypatch.setenv("PROMO_SQL__URL", "postgresql+asyncpg://u:sql-word@h/d")
+    monkeypatch.setenv("PROMO_STORE__URL", "redis://u:store-word@h")
     settings = load().settings
     assert [key.pair for key in settings.auth.parsed_keys()] == ["admin:abcdefghijklmnopqrstuvwxyz"]
     text = repr(settings) + repr(settings.auth.parsed_keys())
-    assert not any(secret in text for secret in (SECRET, "abcdefghijklmnopqrstuvwxyz", "sql-word"))
+    assert not any(secret in text for secret in (SECRET, "abcdefghijklmnopqrstuvwxyz", "sql-word", "store-word"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://store",
+        "redis://store:6379/",
+        "redis://user:p%40%2Fss@store:6379/3",
+        "rediss://:word@[::1]:6380/0",
+        "unix:///run/store.sock",
+        "unix:///run/store.sock?db=2",
+    ],
+)
+def test_url_of_a_store_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PROMO_STORE__URL", url)
+    assert load().settings.store.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hidden@",
+        "redis://:hidden@h:99999",
+        "redis://:hidden@h:0",
+        "redis://:hidden@h:port",
+        "redis://user:hid/hidden@h:6379",
+        "redis://user:12/hidden@h:6379",
+        "redis://user:hid#hidden@h:6379",
+        "redis://user:hid?hidden@h:6379",
+        "redis://user:hidden@h:6379/x",
+        "redis://user:hidden@h:6379?db=1",
+        "redis://user:hidden@h:6379?db=x",
+        "redis://h/0?password=hidden",
+        "redis://user:hidden@h 1/0",
+        "redis://user:hidden@[::1/0",
+        f"redis://user:hidden@{'h' * 64}",
+        "rediss://user:hidden@h#insecure",
+        "rediss://user:hidden@h?ssl_cert_reqs=none",
+        "unix://user:hidden@/run/store.sock",
+        "unix:///run/store.sock?password=hidden",
+        "unix:///run/store.sock?db=hidden",
+        "unix://",
+    ],
+)
+def test_url_that_no_store_has_is_refused_and_never_quoted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PROMO_STORE__URL", url)
+    with pytest.raises(SettingsError, match=r"^PROMO_STORE__URL: must be embedded:, redis://") as caught:
+        load()
+    assert "hidden" not in str(caught.value)
 
 
 def test_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from promo_server.backends import EMBEDDED, embedded_store, sql_url
+from promo_server.backends import embedded_store, sql_url
 from promo_server.cli.command_error import CommandError
 from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase
@@ -18,6 +18,7 @@ from promo_server.state import StateDir
 from promo_server.store.client import connect
 from promo_server.store.counters import RedisCounters
 from promo_server.store.ledger import RedisLedger
+from promo_server.store_url import EMBEDDED
 from promo_server.workers.verification import LedgerVerification, Report
 
 _LOOK_SECONDS = 0.05

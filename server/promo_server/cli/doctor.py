@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 from promo_server.cli.checks import Severity, run_checks
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line, print_table
+from promo_server.secret_values import without_secrets
 from promo_server.settings import LoadedSettings
 
 _MARKS = {Severity.OK: "ok", Severity.NOTE: "note", Severity.FAILED: "FAILED"}
@@ -68,12 +69,4 @@ def _text(value: object) -> str:
     if isinstance(value, SecretStr):
         return "***"
     text = str(value)
-    return _without_secrets(text) if "://" in text else text
-
-
-def _without_secrets(url: str) -> str:
-    """Return a URL without what can be a password: who connects, and the options behind the ?."""
-    address, asked, _ = url.partition("?")
-    scheme, _, rest = address.partition("://")
-    _, at, place = rest.rpartition("@")
-    return f"{scheme}://{'***@' if at else ''}{place}{'?***' if asked else ''}"
+    return without_secrets(text) if "://" in text else text

@@ -18,6 +18,7 @@ from promo_server.cli.output import Json, print_json, print_line
 from promo_server.cli.own_command import own_command, reachable
 from promo_server.cli.replay.invoices import read_invoices
 from promo_server.settings import GrpcSettings, LoadedSettings, default_state_dir
+from promo_server.store_url import EMBEDDED
 from promo_server.telemetry.logs import configure_logs
 
 _INTERRUPTED = 130
@@ -90,7 +91,7 @@ def _document(server: app.Server) -> dict[str, object]:
 
 def _greeting(loaded: LoadedSettings, server: app.Server) -> str:
     settings = loaded.settings
-    store = f"embedded, in {server.state.store}" if settings.store.url == "embedded:" else "external (store.url)"
+    store = f"embedded, in {server.state.store}" if settings.store.url == EMBEDDED else "external (store.url)"
     database = "given by sql.url" if settings.sql.url else str(server.state.database)
     ids = ", ".join(server.key_ids) or "REVOKED; the log says what to do"
     if settings.auth.bootstrap_keys is not None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import uvloop
 from redis.asyncio import Redis
 
-from promo_server.backends import EMBEDDED, embedded_store, sql_url
+from promo_server.backends import embedded_store, sql_url
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_fields, print_hint, print_json
@@ -28,6 +28,7 @@ from promo_server.store.counters import RedisCounters
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.restore import RedisRestore
+from promo_server.store_url import EMBEDDED
 from promo_server.workers.rebuild import RebuildTimes, Rebuilt, StoreNotEmptyError, StoreRebuild
 
 _DAY_MS = 86_400_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -14,8 +13,10 @@ from redis.exceptions import RedisError
 from promo_server.cli.checks.finding import Finding, failed, note, ok
 from promo_server.embedded import EmbeddedStoreError
 from promo_server.embedded.binary import find_server
+from promo_server.secret_values import without_secrets
 from promo_server.settings import Settings
 from promo_server.state import StateDir
+from promo_server.store_url import EMBEDDED
 
 _LEAST_VERSION = 7
 _SECONDS = 3.0
@@ -24,8 +25,8 @@ _EVICTING = "the store evicts keys when its memory is full, and would forget lim
 
 async def check_store(settings: Settings) -> list[Finding]:
     """Return what is to be said about the store."""
-    if settings.store.url != "embedded:":
-        return await _check_server(settings.store.url, urlsplit(settings.store.url).hostname or settings.store.url)
+    if settings.store.url != EMBEDDED:
+        return await _check_server(settings.store.url, without_secrets(settings.store.url))
     state = StateDir(settings.state_dir)
     if await asyncio.to_thread(state.store_socket.exists):
         findings = await _check_server(f"unix://{state.store_socket}", "embedded")
