@@ -13,8 +13,8 @@ from promo_server.domain.errors import DomainError
 from promo_server.embedded import EmbeddedStoreError
 from promo_server.secret_values import SecretValueError
 from promo_server.settings import SettingsError
-from promo_server.sql.database import DatabaseUrlError
 from promo_server.sql.migrate import NewerDatabaseError
+from promo_server.sql.url import DatabaseUrlError
 from promo_server.state import StateError
 
 _UNAVAILABLE = 14

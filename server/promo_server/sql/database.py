@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,6 +19,7 @@ from promo_server.domain.reasons import Reason
 from promo_server.services.ports import DataRefusedError
 from promo_server.sql.statements import Statements, finish
 from promo_server.sql.unit import Unit
+from promo_server.sql.url import DatabaseUrlError, normalised_url
 
 _LOG = structlog.get_logger(__name__)
 
@@ -34,31 +35,11 @@ _CONNECT_SECONDS = 5.0
 _STATEMENT_SECONDS = 30.0
 """How long PostgreSQL may take for one statement; whoever asked has given up before."""
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-
 
 def cause_of(error: Exception) -> str:
     """Return what a database or its driver said, in one line."""
     said = str(error.orig if isinstance(error, DBAPIError) else error)
     return said.splitlines()[0] if said else f"no answer in time ({type(error).__name__})"
-
-
-class DatabaseUrlError(ValueError):
-    """A URL that names no database of a kind that is known here; the text says what would be right."""
-
-
-def normalised_url(url: str) -> URL:
-    """Return the URL with the asyncio driver of its database."""
-    # What is wrong is not repeated: it may have a password.
-    right = "sql.url must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise DatabaseUrlError(right) from None
-    driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
-    if driver not in _DRIVERS.values():
-        raise DatabaseUrlError(right)
-    return parsed.set(drivername=driver)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
@@ -112,6 +93,8 @@ def create_engine(url: str, *, patient: bool = False) -> AsyncEngine:
         times = {"timeout": _CONNECT_SECONDS, "command_timeout": None if patient else _STATEMENT_SECONDS}
         try:
             engine = create_async_engine(target, pool_pre_ping=True, pool_timeout=_CONNECT_SECONDS, connect_args=times)
+        except ArgumentError:
+            raise DatabaseUrlError("sql.url has options host and port that do not fit together") from None
         except ModuleNotFoundError:
             message = "sql.url names PostgreSQL, which needs a driver: pip install 'promo-core[postgresql]'"
             raise DatabaseUrlError(message) from None

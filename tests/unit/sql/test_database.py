@@ -12,14 +12,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
 from support.databases import locked
+from support.postgresql import PostgresServer
 
 from promo_server.domain.access import Project
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
 from promo_server.services import pending
-from promo_server.sql.database import DatabaseUrlError, SqlDatabase, normalised_url
+from promo_server.sql.database import SqlDatabase
 from promo_server.sql.migrate import NewerDatabaseError, migrate
 from promo_server.sql.tables import METADATA
+from promo_server.sql.url import DatabaseUrlError, normalised_url
 
 pytestmark = pytest.mark.asyncio
 
@@ -235,11 +237,44 @@ async def test_urls_get_the_asyncio_driver(url: str, driver: str) -> None:
     assert normalised_url(url).drivername == driver
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "mysql://u:word@h/d", "postgresql://u:word@h:port/d"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "mysql://u:word@h/d", "postgresql://u:word@h:port/d", "postgresql://u:word@h:99999/d"]
+)
 async def test_a_url_of_no_database_that_is_known_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(DatabaseUrlError, match="sqlite:///FILE or postgresql://") as refused:
         SqlDatabase(url)
     assert "word@" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["ssl", "sslmode"])
+async def test_sslmode_reaches_the_driver_by_its_own_name(name: str) -> None:
+    assert normalised_url(f"postgresql://u:p@h/d?{name}=verify-full&host=/run").query == {
+        "ssl": "verify-full",
+        "host": "/run",
+    }
+
+
+async def test_sslmode_of_a_real_server(postgresql: PostgresServer) -> None:
+    with postgresql.database() as url:
+        database = SqlDatabase(f"{url}&sslmode=disable")
+        async with database.connection() as connection:
+            assert (await connection.exec_driver_sql("SELECT 1")).scalar() == 1
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["sslmode=word", "sslmode=require&ssl=require", "sslmode=require&sslmode=require", "word=1", "host=a,b&port=word"],
+)
+async def test_options_that_no_driver_takes_are_refused_and_never_quoted(options: str) -> None:
+    with pytest.raises(DatabaseUrlError, match=r"^sql.url has ") as refused:
+        SqlDatabase(f"postgresql://u:word@h/d?{options}")
+    assert "word" not in str(refused.value).replace("password", "")
+
+
+async def test_a_file_has_no_options() -> None:
+    with pytest.raises(DatabaseUrlError, match="without options"):
+        SqlDatabase("sqlite:///a.db?mode=ro")
 
 
 async def test_a_missing_driver_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

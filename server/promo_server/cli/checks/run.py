@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from promo_server.cli.checks.finding import Finding, failed, note, ok
 from promo_server.cli.checks.store import check_store
 from promo_server.settings import Settings
-from promo_server.sql.database import DatabaseUrlError, cause_of, create_engine
+from promo_server.sql.database import cause_of, create_engine
+from promo_server.sql.url import DatabaseUrlError
 from promo_server.state import StateDir, StateError
 
 _SECONDS = 3.0
