@@ -41,8 +41,6 @@ async def listen(setting: str, address: str) -> socket.socket:
     while True:
         try:
             return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
-        except OverflowError:
-            raise AddressError(setting, address, OSError("the port is above 65535")) from None
         except OSError as error:
             if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > deadline:
                 raise AddressError(setting, address, error) from None

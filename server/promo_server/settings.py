@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -27,11 +27,13 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from promo.client.address import checked_address
 from promo_server.secret_values import BootstrapKey, parse_bootstrap_keys, parse_master_secret
 from promo_server.store_url import EMBEDDED, check_store_url
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
-"""`host:port`; an IPv6 host stands in brackets."""
+Address = Annotated[str, AfterValidator(checked_address)]
+AddressOrNone = Annotated[str, AfterValidator(lambda text: checked_address(text) if text else text)]
+"""An empty text stands for no address."""
 
 
 def default_state_dir() -> Path:
@@ -87,7 +89,7 @@ class GrpcSettings(_Group):
 class HttpSettings(_Group):
     """The REST API, which runs in processes of its own."""
 
-    listen: Address | Literal[""] = Field(
+    listen: AddressOrNone = Field(
         "127.0.0.1:50680",
         description="Address of the REST API; port 0 takes a free one, an empty text turns it off.",
     )

@@ -235,4 +235,7 @@ async def test_the_command_teaches_and_refuses_what_is_no_address() -> None:
     assert "X-App-Id" in text
     assert "--target" in text
     done = promo_rest("--listen", "nowhere")
-    assert (done.returncode, done.stderr) == (1, "promo-rest: --listen nowhere is not host:port\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "promo-rest: --listen nowhere: must be host:port, the port 0 to 65535; an IPv6 host stands in brackets\n",
+    )

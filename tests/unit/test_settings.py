@@ -165,6 +165,25 @@ def test_url_that_no_store_has_is_refused_and_never_quoted(monkeypatch: pytest.M
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["PROMO_GRPC__LISTEN", "PROMO_HTTP__LISTEN", "PROMO_TELEMETRY__LISTEN"])
+@pytest.mark.parametrize("address", ["host", "host:", ":1", "host:65536", "host:99999", "::1:1", "a b:1", "host:\u0661"])
+def test_address_is_host_and_port(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
+    monkeypatch.setenv(name, address)
+    with pytest.raises(SettingsError, match=f"^{name}: must be host:port, the port 0 to 65535"):
+        load()
+    for right in ("host:0", "[::1]:65535", "0.0.0.0:1"):
+        monkeypatch.setenv(name, right)
+        load()
+
+
+def test_only_rest_can_have_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMO_HTTP__LISTEN", "")
+    assert load().settings.http.listen == ""
+    monkeypatch.setenv("PROMO_GRPC__LISTEN", "")
+    with pytest.raises(SettingsError, match="must be host:port"):
+        load()
+
+
 def test_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.toml: cannot be read"):
         load(tmp_path / "missing.toml")

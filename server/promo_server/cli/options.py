@@ -18,7 +18,7 @@ from rich.console import Console
 from promo.client import PromoClient, Timeouts, Tls
 from promo_server.cli.command_error import CommandError
 from promo_server.secret_values import BootstrapKey, parse_key
-from promo_server.settings import ClientSettings, LoadedSettings, Settings, load
+from promo_server.settings import ClientSettings, LoadedSettings, Settings, environment_name, load
 from promo_server.state import StateDir
 
 Answer = TypeVar("Answer")
@@ -64,16 +64,24 @@ class ServerOptions:
 async def connect(settings_options: SettingsOptions, server_options: ServerOptions) -> AsyncIterator[PromoClient]:
     """Yield a client of the server, with PROMO_KEY or else an admin key of the server of this machine."""
     settings = settings_options.load().settings
-    try:
-        caller = ClientSettings()
-    except ValidationError as error:
-        name = "PROMO_" + str(error.errors()[0]["loc"][0]).upper()
-        raise CommandError(f"{name}: {error.errors()[0]['msg']}") from None
+    caller = _caller(server_options)
     key = parse_key(caller.key.get_secret_value()) if caller.key else _own_key(settings)
     tls = Tls(root_certificates=caller.tls_ca.read_bytes()) if caller.tls_ca else caller.tls
-    target = server_options.target or caller.target or settings.grpc.listen
+    target = caller.target or settings.grpc.listen
     async with PromoClient.connect(target, key=key.pair, tls=tls, timeout=_PATIENCE) as client:
         yield client
+
+
+def _caller(options: ServerOptions) -> ClientSettings:
+    """Return what a call needs, of the options or else of the environment."""
+    given = {} if options.target is None else {"target": options.target}
+    try:
+        return ClientSettings.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        origin = f"--{name}" if name in given else environment_name(name)
+        raise CommandError(f"{origin}: {problem['msg'].removeprefix('Value error, ')}") from None
 
 
 def _own_key(settings: Settings) -> BootstrapKey:

@@ -74,6 +74,8 @@ def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
         ('database = "d"\n' + WEBHOOK + '[braze]\nendpoint = "https://b"\nbatch_objects = 76\n', "braze.batch_objects"),
         ('database = "d"\n' + WEBHOOK + 'path = "/hook?business=6"\n', "webhook.path"),
         ('database = "d"\n' + WEBHOOK + 'path = "/{name}"\n', "webhook.path"),
+        ('database = "d"\nlisten = "h:99999"\n' + WEBHOOK, "listen: must be host:port"),
+        ('database = "d"\n' + WEBHOOK + '[engine]\ntarget = "h"\n', "engine.target: must be host:port"),
         ("database = ", "is not TOML"),
     ],
 )

@@ -123,6 +123,19 @@ def test_command_without_a_server_says_how_to_start_one(
     assert "promo serve" in text
 
 
+def test_address_of_no_server_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PROMO_KEY", "admin:abcdefghijklmnopqrst")
+    right = "must be host:port, the port 0 to 65535; an IPv6 host stands in brackets"
+    assert run(["keys", "list", "--target", "h:99999"]) == 1
+    assert capsys.readouterr().err == f"promo: --target: {right}\n"
+    monkeypatch.setenv("PROMO_TARGET", "h")
+    assert run(["keys", "list"]) == 1
+    assert capsys.readouterr().err == f"promo: PROMO_TARGET: {right}\n"
+
+
 def test_doctor_shows_each_setting_with_its_origin_and_no_secret(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

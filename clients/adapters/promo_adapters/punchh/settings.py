@@ -10,14 +10,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from promo.client import Tls
+from promo.client.address import checked_address
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
-"""`host:port`; an IPv6 host stands in brackets."""
+Address = Annotated[str, AfterValidator(checked_address)]
 AuthMode = Literal["basic", "bearer", "hmac-sha1", "hmac-sha256"]
 
 

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from prometheus_client import CollectorRegistry
 
 from promo.client import ChannelTransport, Tls
+from promo.client.address import checked_address
 from promo_adapters.base.engine import remote_health
 from promo_adapters.base.metrics import RequestMetrics
 from promo_adapters.base.serving import address_of, bind, serve
@@ -51,13 +52,16 @@ def run(
 ) -> int:
     """Serve until SIGTERM or control-C."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for option, address in (("--target", target), ("--listen", listen)):
+        try:
+            checked_address(address)
+        except ValueError as error:
+            return _fail(f"{option} {address}: {error}")
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal():
-        return _fail(f"--listen {listen} is not host:port")
     try:
         options = Tls(root_certificates=tls_ca.read_bytes() if tls_ca is not None else None)
         listener = bind(host.strip("[]"), int(port))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         return _fail(str(error))
 
     async def work() -> None:
