@@ -86,6 +86,15 @@ def test_wrong_settings_are_named_without_their_values(tmp_path: Path, text: str
     assert "SECRET" not in str(refused.value)
 
 
+def test_a_key_that_no_header_can_have_is_refused(tmp_path: Path) -> None:
+    for group in ("engine", "braze"):
+        endpoint = 'endpoint = "https://b"\n' if group == "braze" else ""
+        file = written(tmp_path, f'database = "d"\n{WEBHOOK}[{group}]\n{endpoint}key = "SECRÉT"\n')
+        settings = getattr(load(file, {}), group)
+        with pytest.raises(SettingsError, match=rf"^{group}\.key has characters that no key has"):
+            settings.api_key()
+
+
 def test_a_start_without_what_it_needs_is_one_line(tmp_path: Path) -> None:
     adapter = AdapterProcess(tmp_path / "a", "127.0.0.1:1", None)
     del adapter.environment["PROMO_PUNCHH_WEBHOOK__SECRET"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
@@ -38,8 +37,6 @@ _TIDY_SECONDS: Final = 3_600.0
 _MEASURE_SECONDS: Final = 2.0
 _GRACE_SECONDS: Final = 35.0
 """Longer than a request to Braze takes by default: its answer is worth waiting for."""
-
-_log = logging.getLogger(__name__)
 
 
 class PunchhAdapter:
@@ -85,8 +82,6 @@ class PunchhAdapter:
             await opening.enter_async_context(self._database)
             self._open = opening.pop_all()
         self._tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
-        for task in self._tasks:
-            task.add_done_callback(_report)
         return self
 
     async def __aexit__(
@@ -129,8 +124,8 @@ class PunchhAdapter:
         return _MEASURE_SECONDS
 
     async def _healthz(self, _request: Request) -> Response:
-        working = all(not task.done() for task in self._tasks)
-        return json_answer({"status": "ok" if working else "stopped"}, 200 if working else 503)
+        failing = any(worker.failing for worker in self._workers)
+        return json_answer({"status": "failing" if failing else "ok"}, 503 if failing else 200)
 
 
 def create_app(
@@ -152,9 +147,3 @@ def _processor_options(settings: Settings) -> ProcessorOptions:
         backoff=Backoff(processing.first_wait_seconds, processing.longest_wait_seconds),
         event_names=None if settings.braze is None else settings.braze.event_names,
     )
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    """Say that a worker has ended by an error that nobody foresaw; /healthz says so from then on."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("punchh.worker_failed", exc_info=error)

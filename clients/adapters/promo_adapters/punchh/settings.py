@@ -49,6 +49,14 @@ def _secret(value: SecretStr | None, file: Path | None, name: str) -> str:
     return text
 
 
+def _sent_secret(value: SecretStr | None, file: Path | None, name: str) -> str:
+    """Return a secret that is sent in a header."""
+    text = _secret(value, file, name)
+    if not (text.isascii() and text.isprintable()):
+        raise SettingsError(f"{name} has characters that no key has; copy it again")
+    return text
+
+
 class EngineSettings(_Group):
     """The engine that hands out codes."""
 
@@ -69,7 +77,7 @@ class EngineSettings(_Group):
 
     def api_key(self) -> str:
         """Return the API key. Raises SettingsError."""
-        return _secret(self.key, self.key_file, "engine.key")
+        return _sent_secret(self.key, self.key_file, "engine.key")
 
 
 class WebhookSettings(_Group):
@@ -139,7 +147,7 @@ class BrazeSettings(_Group):
 
     def api_key(self) -> str:
         """Return the REST API key. Raises SettingsError."""
-        return _secret(self.key, self.key_file, "braze.key")
+        return _sent_secret(self.key, self.key_file, "braze.key")
 
 
 class ProcessingSettings(_Group):
