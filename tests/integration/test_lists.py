@@ -183,6 +183,10 @@ async def test_code_that_the_project_never_had_lets_nothing_through(client: Prom
         quoted = text.replace("'", "\\'")
         for found in (client.redemptions.list(f"code = '{quoted}'"), client.publications.list(f"code = '{quoted}'")):
             assert await all_of(aiter(found)) == [], text
+    beginning = (await client.vouchers.get(code)).id.rpartition("_")[0]
+    # Positions around and above the largest number of SQL.
+    for position in ("1y2p0ij32e8e7", "1y2p0ij32e8e8", "3w5e11264sgsf"):
+        assert await all_of(aiter(client.publications.list(f"voucher = {beginning}_{position}"))) == []
     assert await all_of(aiter(client.publications.list("voucher = nonsense"))) == []
     with pytest.raises(exceptions.FieldInvalid, match="code has more than 256 bytes"):
         await all_of(aiter(client.redemptions.list(f"code = {'A' * 257}")))

@@ -17,7 +17,8 @@ from promo_server.domain.reasons import Reason
 DEFAULT_PAGE_SIZE = 100
 MAXIMUM_PAGE_SIZE = 1_000
 _DIGEST_BYTES = 6
-_LARGEST = 2**63 - 1
+_LARGEST = 2**63 - 2
+"""The page after it begins at a key that SQL can still have."""
 
 Row = TypeVar("Row")
 
@@ -56,7 +57,6 @@ def decode_token(list_name: str, scope: str, token: str) -> int | None:
         return None
     raw = tokens.read(token)
     last = int.from_bytes(raw[_DIGEST_BYTES:], "big")
-    # No row has a key that SQL cannot have.
     if len(raw) != _DIGEST_BYTES + 8 or raw[:_DIGEST_BYTES] != _digest(list_name, scope) or last > _LARGEST:
         raise DomainError(Reason.PAGE_TOKEN_INVALID)
     return last

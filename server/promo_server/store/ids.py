@@ -5,6 +5,9 @@ from __future__ import annotations
 from promo_server import _native
 from promo_server.domain.ledger import StreamId
 
+_LARGEST_POSITION = 2**63 - 1
+"""No campaign has more, and SQL has no larger number."""
+
 
 def whole_entry(partition: int, place: StreamId, blob: bytes, results: str) -> tuple[bytes, list[int]]:
     """Return a ledger entry, serialized, with its ids and results filled in, and the positions handed out."""
@@ -23,7 +26,8 @@ def voucher_id(campaign_number: int, position: int) -> str:
 
 def place_of_voucher(voucher_id: str) -> tuple[int, int] | None:
     """Return the number of the campaign of the voucher with this id and its position there; None for no voucher's."""
-    return _native.parse_voucher_id(voucher_id)
+    found = _native.parse_voucher_id(voucher_id)
+    return None if found is None or found[1] > _LARGEST_POSITION else found
 
 
 def customer_id(project: str, source_id: str) -> str:
