@@ -112,6 +112,8 @@ def test_campaign_is_changed_in_what_was_named_only(server: ServerProcess, tmp_p
     assert changed["discount"] == first["discount"]
     file = tmp_path / "change.toml"
     file.write_text('description = "told"\nvalidity = {}\n')
+    camel = document(server, "campaigns", "update", "cli-change", "--file", "-", stdin='{"joinOnce": true}')
+    assert camel["join_once"] is True
     changed = document(server, "campaigns", "update", "cli-change", "--file", str(file))
     assert changed["description"] == "told"
     assert "expire_time" not in changed.get("validity", {})

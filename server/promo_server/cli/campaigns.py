@@ -76,7 +76,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
 
     """
     campaign = Campaign()
-    document = fill(campaign, file) if file is not None else {}
+    given = fill(campaign, file) if file is not None else frozenset()
     if name:
         campaign.name = name
     if currency:
@@ -87,7 +87,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
     validity.apply(campaign)
     limits.apply(campaign)
     layout.apply(campaign)
-    _require(campaign, counted=codes is not None or not {"code_count", "codeCount"}.isdisjoint(document))
+    _require(campaign, counted=codes is not None or "code_count" in given)
     made = call(
         settings,
         server,
@@ -179,7 +179,7 @@ def update(  # noqa: PLR0913 - one parameter for each option
 
     """
     change = Campaign()
-    named = set(fill(change, file)) & set(_CHANGEABLE) if file is not None else set()
+    named = fill(change, file) & set(_CHANGEABLE) if file is not None else frozenset()
 
     async def work(client: PromoClient) -> Campaign:
         # Read, changed and written under its etag: a change by somebody else in between is refused, not lost.

@@ -16,15 +16,16 @@ from promo_server.cli.documents import Document, from_document
 _STANDARD_INPUT = "-"
 
 
-def fill(message: Message, path: Path) -> Document:
-    """Fill a message with what a file has, and return that.
+def fill(message: Message, path: Path) -> frozenset[str]:
+    """Fill a message with what a file has, and return the names of the fields that it has, however they are spelled.
 
     The file is read as its name ends, .json or .toml; `-` is JSON from standard input.
     """
     name = "standard input" if str(path) == _STANDARD_INPUT else str(path)
     document = _read(path, name)
     from_document(document, message, name)
-    return document
+    fields = message.DESCRIPTOR.fields
+    return frozenset(field.name for field in fields if not {field.name, field.json_name}.isdisjoint(document))
 
 
 def _read(path: Path, name: str) -> Document:

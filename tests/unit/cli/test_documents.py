@@ -109,3 +109,10 @@ def test_time_without_a_zone_is_refused(tmp_path: Path) -> None:
         fill(Campaign(), file)
     with pytest.raises(CommandError, match="does not exist"):
         fill(Campaign(), tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("text", ['{"auto_grow": false, "code_count": 0}', '{"autoGrow": false, "codeCount": 0}'])
+def test_fields_of_a_file_are_named_however_they_are_spelled(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "campaign.json"
+    file.write_text(text)
+    assert fill(Campaign(), file) == {"auto_grow", "code_count"}
