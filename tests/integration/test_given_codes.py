@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import stat
 import subprocess
 import sys
 import uuid
@@ -274,6 +275,7 @@ async def test_the_command_imports_a_file_and_reports_its_bad_lines(
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     assert (told["rows"], told["accepted"], told["refused"]) == (6, 4, 2)
+    assert stat.S_IMODE(Path(told["refused_file"]).stat().st_mode) == 0o600
     with Path(told["refused_file"]).open() as report:
         refused = list(csv.DictReader(report))
     first = 1 if format_ == "csv" else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import re
 import time
 from array import array
@@ -202,7 +203,9 @@ def _chunks(file: Path, format_: RowFormat, lines: array[int]) -> Iterator[_Chun
 
 
 async def _write_refused(path: Path, lines: Sequence[int], refused: AsyncIterable[RefusedRow]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    # A code that was refused may be one of a voucher that the project has: only their owner can read the file.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("line", "code", "reason", "problem"))
         async for row in refused:
