@@ -72,8 +72,6 @@ class Seen:
     """What was shown of one kind: enough to show nothing twice and to miss nothing."""
 
     newest: datetime | None = None
-    floor: datetime | None = None
-    """What is not later than this was there before the first look."""
     times: dict[str, datetime] = field(default_factory=dict)
 
     def condition(self, time_field: str) -> str:
@@ -85,18 +83,20 @@ class Seen:
 
     def take(self, identifier: str, time: datetime) -> bool:
         """Return whether an entry is new, and remember it."""
-        if identifier in self.times or (self.floor is not None and time <= self.floor):
+        if identifier in self.times:
             return False
         self.times[identifier] = time
         self.newest = max(self.newest or time, time)
         return True
 
+    def reaches(self, time: datetime) -> bool:
+        """Return whether a further look can find what has this time."""
+        # One overlap more: filters have milliseconds, times have more.
+        return self.newest is None or time >= self.newest - 2 * _OVERLAP
+
     def forget(self) -> None:
         """Drop what no further look can find."""
-        if self.newest is not None:
-            # One overlap more: filters have milliseconds, times have more.
-            oldest = self.newest - 2 * _OVERLAP
-            self.times = {identifier: time for identifier, time in self.times.items() if time >= oldest}
+        self.times = {identifier: time for identifier, time in self.times.items() if self.reaches(time)}
 
 
 def tail(
@@ -150,16 +150,21 @@ async def _tail(
 
 
 async def _last(client: PromoClient, seen: dict[Kind, Seen], last: int) -> list[tuple[Kind, Entry]]:
+    """Return the last entries of each kind, and remember all that a further look finds again.
+
+    What a call in progress commits later can be older than some of them: it is new all the same.
+    """
     entries: list[tuple[Kind, Entry]] = []
     for kind, known in seen.items():
-        source = _SOURCES[kind]
-        # One at least: it says from when on entries are new.
-        page = await anext(source.read(client, "", max(last, 1)).pages())
-        for entry in page.items:
-            known.take(entry.id, source.time(entry).ToDatetime(UTC))
-            entries.append((kind, entry))
-        if page.next_page_token:
-            known.floor = source.time(page.items[-1]).ToDatetime(UTC)
+        source, shown = _SOURCES[kind], 0
+        async for entry in source.read(client, "", _PAGE):
+            time = source.time(entry).ToDatetime(UTC)
+            if shown == last and not known.reaches(time):
+                break
+            known.take(entry.id, time)
+            if shown < last:
+                entries.append((kind, entry))
+                shown += 1
     return entries
 
 
