@@ -147,7 +147,10 @@ async def test_what_happened_with_a_code_is_found_by_the_code_as_typed(client: P
     await check()
     mine = f'code = "{second}" AND customer = "{customer}"'
     assert await redeemed(mine) == [used[second][0].id]
-    assert await redeemed(f'code = "{second}" AND code = "{alone}"') == []
+    for two in (f'code = "{second}" AND code = "{alone}"', f"campaign = {computed.name} AND campaign = {stored.id}"):
+        with pytest.raises(exceptions.FieldInvalid, match="filter: names two c"):
+            await redeemed(two)
+    assert await redeemed(f'code = "{second}" AND {mine}') == await redeemed(mine)
     assert await redeemed(f'{mine} AND campaign = "{stored.name}"') == []
     pages = client.redemptions.list(f"code = {alone}", page_size=1, order_by="redeem_time")
     assert [[one.id for one in page.items] async for page in pages.pages()] == [[one.id] for one in used[alone][::-1]]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
+from promo_server.domain.errors import FieldsInvalidError, Violation
 from promo_server.domain.filters import Condition, Operator
 from promo_server.domain.lists import ListQuery
 from promo_server.services.find_code import FindCode, FoundCode
@@ -36,8 +37,16 @@ class SpokenConditions:
         self._ids = voucher_ids
 
     async def of_redemptions(self, unit: UnitOfWork, project_id: str, query: ListQuery) -> ListQuery | None:
-        """Return the query with ids in the place of names of campaigns and of codes."""
-        return await _translated(unit, project_id, query, {"campaign": _campaign, "code": self._voucher})
+        """Return the query with ids in the place of names of campaigns and of codes.
+
+        Refuse two campaigns or two codes with FIELD_INVALID: conditions are compared with one use of a redemption.
+        """
+        asked = await _translated(unit, project_id, query, {"campaign": _campaign, "code": self._voucher})
+        for field, what in (("campaign", "campaigns"), ("voucher", "codes")):
+            if asked is not None and len({one.value for one in asked.conditions if one.field == field}) > 1:
+                problem = f"names two {what}; uses are looked at one by one, so name one and pick among its redemptions"
+                raise FieldsInvalidError((Violation("filter", problem),))
+        return asked
 
     async def of_publications(self, unit: UnitOfWork, project_id: str, query: ListQuery) -> ListQuery | None:
         """Return the query with ids in the place of names of campaigns, and with publications in that of vouchers."""
