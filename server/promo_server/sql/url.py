@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -46,6 +48,14 @@ def normalised_url(url: str) -> URL:
     if known.query:
         raise DatabaseUrlError("sql.url of SQLite is sqlite:///FILE, without options behind the file")
     return known
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a database of SQLite; None for one in memory and for other databases."""
+    found = normalised_url(url)
+    if found.get_backend_name() != "sqlite" or found.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(found.database))
 
 
 def _with_driver_options(url: URL) -> URL:

@@ -123,6 +123,19 @@ def test_command_without_a_server_says_how_to_start_one(
     assert "promo serve" in text
 
 
+def test_doctor_makes_no_database(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "mistyped" / "promo.sqlite"
+    monkeypatch.setenv("PROMO_SQL__URL", f"sqlite:///{file}")
+    run(["doctor", "--json"])
+    [check] = [check for check in json.loads(capsys.readouterr().out)["checks"] if check["check"] == "sql"]
+    assert (check["result"], check["detail"]) == ("note", f"{file} is made on the first start")
+    assert not file.parent.exists()
+
+
 def test_address_of_no_server_is_refused_in_words(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

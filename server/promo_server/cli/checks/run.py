@@ -10,11 +10,12 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from promo_server.backends import sql_url
 from promo_server.cli.checks.finding import Finding, failed, note, ok
 from promo_server.cli.checks.store import check_store
 from promo_server.settings import Settings
 from promo_server.sql.database import cause_of, create_engine
-from promo_server.sql.url import DatabaseUrlError
+from promo_server.sql.url import DatabaseUrlError, sqlite_file
 from promo_server.state import StateDir, StateError
 
 _SECONDS = 3.0
@@ -80,11 +81,11 @@ def _check_file(path: Path) -> Finding:
 
 
 async def _check_sql(settings: Settings) -> Finding:
-    database = StateDir(settings.state_dir).database
-    if settings.sql.url is None and not database.exists():
-        return note("sql", f"{database} is made on the first start")
-    url = settings.sql.url.get_secret_value() if settings.sql.url else f"sqlite:///{database}"
+    url = sql_url(settings, StateDir(settings.state_dir))
     try:
+        file = sqlite_file(url)
+        if file is not None and not file.exists():
+            return note("sql", f"{file} is made on the first start")
         engine = create_engine(url)
         # A password can also stand among the options.
         name = engine.url.set(query={}).render_as_string(hide_password=True)
