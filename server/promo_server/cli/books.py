@@ -14,6 +14,7 @@ from promo_server.backends import embedded_store, sql_url
 from promo_server.cli.command_error import CommandError
 from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase
+from promo_server.sql.url import sqlite_file
 from promo_server.state import StateDir
 from promo_server.store.client import connect
 from promo_server.store.counters import RedisCounters
@@ -46,16 +47,24 @@ async def connect_store(settings: Settings) -> Redis:
     return connect(url, timeout_seconds=settings.store.timeout_ms / 1000)
 
 
+async def existing_database(settings: Settings, state: StateDir) -> str:
+    """Return the URL of the server's database; refuse a file that is not there, which opening it would make."""
+    url = sql_url(settings, state)
+    file = sqlite_file(url)
+    if file is not None and not await asyncio.to_thread(file.exists):
+        raise CommandError(f"{file} does not exist; give --state-dir, or set PROMO_SQL__URL")
+    return url
+
+
 @asynccontextmanager
 async def open_books(settings: Settings) -> AsyncIterator[Books]:
     """Yield the books of the server that runs with these settings."""
     state = StateDir(settings.state_dir)
     store = await connect_store(settings)
-    if settings.sql.url is None and not await asyncio.to_thread(state.database.exists):
-        raise CommandError(f"{state.database} does not exist; give --state-dir, or set PROMO_SQL__URL")
+    url = await existing_database(settings, state)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.aclose)
-        database = SqlDatabase(sql_url(settings, state))
+        database = SqlDatabase(url)
         stack.push_async_callback(database.close)
         partitions = settings.store.partitions
         yield Books(database, store, RedisLedger(store, partitions), RedisCounters(store, partitions))

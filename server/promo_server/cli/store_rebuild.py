@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +11,8 @@ from datetime import UTC, datetime
 import uvloop
 from redis.asyncio import Redis
 
-from promo_server.backends import embedded_store, sql_url
+from promo_server.backends import embedded_store
+from promo_server.cli.books import existing_database
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_fields, print_hint, print_json
@@ -117,8 +117,7 @@ async def _rebuild(settings: Settings) -> tuple[Rebuilt, list[_ProjectTimes]]:
 async def _open(settings: Settings) -> AsyncIterator[tuple[SqlDatabase, Redis]]:
     """Yield database and store; the bundled store runs for as long, which a server that runs does not allow."""
     state = StateDir(settings.state_dir)
-    if settings.sql.url is None and not await asyncio.to_thread(state.database.exists):
-        raise CommandError(f"{state.database} does not exist; give --state-dir, or set PROMO_SQL__URL")
+    database_url = await existing_database(settings, state)
     async with AsyncExitStack() as stack:
         url = settings.store.url
         if url == EMBEDDED:
@@ -129,7 +128,7 @@ async def _open(settings: Settings) -> AsyncIterator[tuple[SqlDatabase, Redis]]:
             url = bundled.url
         store = connect(url, timeout_seconds=settings.store.timeout_ms / 1000)
         stack.push_async_callback(store.aclose)
-        database = SqlDatabase(sql_url(settings, state))
+        database = SqlDatabase(database_url)
         stack.push_async_callback(database.close)
         yield database, store
 

@@ -136,6 +136,21 @@ def test_doctor_makes_no_database(
     assert not file.parent.exists()
 
 
+@pytest.mark.parametrize("command", [["store", "rebuild"], ["ledger", "verify"]])
+def test_command_that_reads_a_database_makes_none(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "mistyped" / "promo.sqlite"
+    monkeypatch.setenv("PROMO_SQL__URL", f"sqlite:///{file}")
+    monkeypatch.setenv("PROMO_STORE__URL", "redis://127.0.0.1:1")
+    assert run(command) == 1
+    assert capsys.readouterr().err.startswith(f"promo: {file} does not exist; ")
+    assert not file.parent.exists()
+
+
 def test_address_of_no_server_is_refused_in_words(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
