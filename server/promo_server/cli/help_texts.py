@@ -225,6 +225,9 @@ Stop every server first. Definitions, keys, counters, budgets, single-use codes,
 come back as far as the archive has them. Open sessions and the answers kept for request ids do not: only the store has
 those. A store that has any history is refused and stays as it is. What was interrupted can be run again.
 
+Entries that the archive could not take are tried once more. While some are left the rebuild is refused, since the store
+would give back what they used; --without-set-aside rebuilds all the same.
+
     promo store rebuild
     promo store rebuild --config /etc/promo.toml --json
 """

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
 
 import uvloop
+from cyclopts import Parameter
 from redis.asyncio import Redis
 
 from promo_server.backends import embedded_store
@@ -29,7 +31,7 @@ from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.restore import RedisRestore
 from promo_server.store_url import EMBEDDED
-from promo_server.workers.rebuild import RebuildTimes, Rebuilt, StoreNotEmptyError, StoreRebuild
+from promo_server.workers.rebuild import EntriesSetAsideError, RebuildTimes, Rebuilt, StoreNotEmptyError, StoreRebuild
 
 _DAY_MS = 86_400_000
 
@@ -39,6 +41,7 @@ _LOST = {
     "guesses": "failed guesses and rates: they count from nothing",
     "after_archive": "what happened after the archive's last entry",
 }
+_SET_ASIDE = "set_aside"
 """What no rebuild can bring back, by its name in JSON."""
 
 
@@ -52,11 +55,22 @@ class _ProjectTimes:
 
 def rebuild(
     *,
+    without_set_aside: Annotated[bool, Parameter(negative=())] = False,
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     json: Json = False,
 ) -> None:
-    """Write into an empty store what the database knows. No server may run on it meanwhile."""
-    done, projects = uvloop.run(_rebuild(settings.load().settings))
+    """Write into an empty store what the database knows. No server may run on it meanwhile.
+
+    Parameters
+    ----------
+    without_set_aside
+        Rebuild also when the archive could not take entries: what they used can be used again.
+
+    """
+    done, projects = uvloop.run(_rebuild(settings.load().settings, without_set_aside=without_set_aside))
+    lost = dict(_LOST)
+    if done.set_aside:
+        lost[_SET_ASIDE] = f"{done.set_aside:,} entries that the archive could not take: what they used is free again"
     if json:
         print_json(
             {
@@ -66,7 +80,7 @@ def rebuild(
                 "rolled_back": done.rolled_back,
                 "edited_vouchers": done.vouchers,
                 "archived_until": {one.name: _spell(one.archived_ms) for one in projects},
-                "not_restored": list(_LOST),
+                "not_restored": list(lost),
             }
         )
         return
@@ -81,12 +95,12 @@ def rebuild(
         )
     )
     print_hint("\nNot restored, since only the store had it:")
-    for text in _LOST.values():
+    for text in lost.values():
         print_hint(f"  {text}")
     print_hint("\nNext: promo serve, then: promo ledger verify")
 
 
-async def _rebuild(settings: Settings) -> tuple[Rebuilt, list[_ProjectTimes]]:
+async def _rebuild(settings: Settings, *, without_set_aside: bool) -> tuple[Rebuilt, list[_ProjectTimes]]:
     async with _open(settings) as (database, store):
         await migrate(database)
         partitions, kept = settings.store.partitions, settings.store
@@ -102,11 +116,18 @@ async def _rebuild(settings: Settings) -> tuple[Rebuilt, list[_ProjectTimes]]:
                 lambda rebuilt: progress.update(rebuilt.things, _note(rebuilt)),
             )
             try:
-                done = await run()
+                done = await run(without_set_aside=without_set_aside)
             except StoreNotEmptyError as error:
                 raise CommandError(
                     f"the store has a history of project {error}, and nothing was changed: only an empty store can be "
                     "rebuilt. Compare it with the database: promo ledger verify"
+                ) from None
+            except EntriesSetAsideError as error:
+                raise CommandError(
+                    f"{error.count:,} entries of project {error.project_id} are not in the archive, which could not "
+                    "take them; what they used could be used again, so the store was not changed. Another release may "
+                    f"take them. The first is {error.first.id}: {error.first.problem}. To rebuild without them: "
+                    "promo store rebuild --without-set-aside"
                 ) from None
         async with database.read() as unit:
             found = [await unit.projects.by_id(project_id) for project_id in await unit.projects.all_ids()]

@@ -11,6 +11,9 @@ from promo_server.domain.ledger import Checkpoint, StreamId
 Row = dict[str, Any]
 """One row of a table of the archive, by column."""
 
+ROLLED_BACK = "rolled_back"
+"""State of a redemption of which everything was undone: it has no other one any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Undone:
@@ -120,10 +123,21 @@ class EditedVoucher:
 
 @dataclass(frozen=True, slots=True)
 class SetAsideEntry:
-    """A ledger entry that the archive could not take, by its own id, and why."""
+    """A ledger entry that the archive could not take: where it is in the ledger, the entry, serialized, and why.
 
-    id: str
+    A publication has the positions handed out. What the store itself could not read is as the store had it.
+    """
+
+    partition: int
+    place: StreamId
+    entry: bytes
+    positions: tuple[int, ...]
     problem: str
+
+    @property
+    def id(self) -> str:
+        """The entry's own id."""
+        return f"{self.partition:02x}:{self.place}"
 
 
 class ArchiveRows(Protocol):
@@ -149,20 +163,16 @@ class ArchiveRows(Protocol):
         """Keep uses whose slot was active already."""
         ...
 
-    async def set_aside(self, row: Row) -> None:
-        """Keep an entry that the archive cannot take."""
-        ...
-
-    async def set_aside_entries(self, project_id: str, count: int) -> Sequence[SetAsideEntry]:
-        """Return entries that the archive could not take, oldest first, up to `count` of them."""
-        ...
-
     async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:
         """Return a redemption."""
         ...
 
     async def entry(self, project_id: str, name: str) -> bytes | None:
         """Return a whole ledger entry, serialized, by the id of its redemption or rollback, or by its own id."""
+        ...
+
+    async def rollbacks_of(self, project_id: str, redemption_ids: Sequence[str]) -> Sequence[bytes]:
+        """Return the ledger entries of the rollbacks of redemptions, serialized, in the order of their ids."""
         ...
 
     async def movements(
@@ -207,4 +217,24 @@ class ArchiveRows(Protocol):
 
     async def conflict_count(self, project_id: str) -> int:
         """Return how many uses had a slot that was active already."""
+        ...
+
+
+class SetAsideRows(Protocol):
+    """Ledger entries that the archive could not take."""
+
+    async def add(self, project_id: str, entry: SetAsideEntry, now_ms: int) -> None:
+        """Keep an entry."""
+        ...
+
+    async def count(self, project_id: str) -> int:
+        """Return how many there are."""
+        ...
+
+    async def page(self, project_id: str, after: SetAsideEntry | None, count: int) -> Sequence[SetAsideEntry]:
+        """Return entries in the order in which they happened, those that follow one, up to `count` of them."""
+        ...
+
+    async def take(self, project_id: str, entries: Sequence[SetAsideEntry]) -> Sequence[SetAsideEntry]:
+        """Remove those of the entries that are still there, and return them as they are, in order."""
         ...

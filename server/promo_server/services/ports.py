@@ -12,7 +12,7 @@ from typing import Protocol
 
 from promo_server.domain.code_space import Shortage
 from promo_server.domain.layout import CodeLayout, RegisteredLayout
-from promo_server.services.archive_ports import ArchiveRows
+from promo_server.services.archive_ports import ArchiveRows, SetAsideRows
 from promo_server.services.history_ports import ErasureRows, HistoryRows
 from promo_server.services.row_ports import (
     ApiKeyRows,
@@ -72,6 +72,8 @@ class UnitOfWork(Protocol):
     def pending(self) -> PendingRows: ...  # noqa: D102
     @property
     def archive(self) -> ArchiveRows: ...  # noqa: D102
+    @property
+    def set_aside(self) -> SetAsideRows: ...  # noqa: D102
     @property
     def history(self) -> HistoryRows: ...  # noqa: D102
     @property

@@ -16,6 +16,7 @@ from promo_server.sql.rows.layouts import SqlLayouts
 from promo_server.sql.rows.operations import SqlOperations
 from promo_server.sql.rows.pending import SqlPending
 from promo_server.sql.rows.projects import SqlProjects
+from promo_server.sql.rows.set_aside import SqlSetAside
 from promo_server.sql.rows.totals import SqlTotals
 from promo_server.sql.rows.vouchers import SqlVouchers
 from promo_server.sql.statements import Statements
@@ -77,6 +78,11 @@ class Unit:
     def archive(self) -> SqlArchive:
         """What happened."""
         return SqlArchive(self._connection)
+
+    @cached_property
+    def set_aside(self) -> SqlSetAside:
+        """Entries that the archive could not take."""
+        return SqlSetAside(self._connection)
 
     @cached_property
     def history(self) -> SqlHistory:

@@ -12,11 +12,12 @@ from promo_server.store.ledger import RedisLedger
 from promo_server.workers.loop import WorkerLoop
 from promo_server.workers.metrics import ArchiveMetrics
 from promo_server.workers.projection import Projection
-from promo_server.workers.rounds import LedgerRetention, ProjectionRounds, TrimRounds
+from promo_server.workers.rounds import LedgerRetention, ProjectionRounds, SetAsideRounds, TrimRounds
+from promo_server.workers.set_aside import SetAsideEntries
 
 
 class Archiver:
-    """Projection and trimming, each in rounds.
+    """Projection and trimming, each in rounds; what was set aside is tried once more.
 
     Any number of processes may run one: each round takes what is there and leaves what another one did.
     """
@@ -34,14 +35,16 @@ class Archiver:
         """Set when one of them has ended although nobody stopped it: the process is to be replaced."""
         metrics = ArchiveMetrics(registry)
         projection = ProjectionRounds(database, Projection(database, ledger, clock, metrics))
+        set_aside = SetAsideRounds(database, SetAsideEntries(database))
         trim = TrimRounds(database, ledger, clock, metrics, retention or LedgerRetention())
         self._loops = (
             WorkerLoop("projection", projection, 0.02, metrics.failures, self.ended.set),
+            WorkerLoop("set_aside", set_aside, 60.0, metrics.failures, self.ended.set),
             WorkerLoop("trim", trim, 10.0, metrics.failures, self.ended.set),
         )
 
     def start(self) -> None:
-        """Begin both."""
+        """Begin all."""
         for loop in self._loops:
             loop.start()
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promo.v1 import customer_pb2, event_pb2, order_pb2, redeemable_pb2, redemption_pb2
-from promo_server.services.archive_ports import ArchiveBatch, CustomerFact, Row, Undone
+from promo.v1 import customer_pb2, event_pb2, order_pb2, redeemable_pb2, redemption_pb2, voucher_pb2
+from promo_server.services.archive_ports import ROLLED_BACK, ArchiveBatch, CustomerFact, Row, Undone
 from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
 from promo_server.workers.entries import read_entry
 
 _STATES = {
     redemption_pb2.REDEMPTION_STATE_PARTIALLY_ROLLED_BACK: "partially_rolled_back",
-    redemption_pb2.REDEMPTION_STATE_ROLLED_BACK: "rolled_back",
+    redemption_pb2.REDEMPTION_STATE_ROLLED_BACK: ROLLED_BACK,
 }
 SUCCEEDED = "succeeded"
 
@@ -26,7 +26,7 @@ def _milliseconds(time: Timestamp) -> int:
 
 
 class UnreadableEntryError(ValueError):
-    """The store has something in the ledger that is no entry; the text says why."""
+    """There is something in the ledger that is no entry, or none that is known here; the text says why."""
 
 
 class BatchBuilder:
@@ -69,7 +69,8 @@ class BatchBuilder:
                 self._add_voucher_change(entry)
                 return
             case _:
-                return
+                # The engine can be newer than this, and tell of what is not known here.
+                raise UnreadableEntryError("it says nothing that is known here")
         if entry.HasField("customer") and entry.customer.source_id:
             self._add_customer(entry.customer, at_ms)
         self._add_movements(partition, fact, entry, redemption_id)
@@ -133,13 +134,13 @@ class BatchBuilder:
             self._orders[order.source_id] = known = row
         known["create_ms"] = create_ms
 
-    def _add_rollback(self, entry: event_pb2.LedgerEntry, blob: bytes) -> None:
-        rollback = entry.rollback
+    def undo(self, rollback: redemption_pb2.Rollback) -> None:
+        """Take back what a rollback has undone, whether or not it is of this batch itself."""
         state = _STATES.get(rollback.redemption_state, SUCCEEDED)
         known = self._redemptions.get(rollback.redemption_id)
         if known is None:
             self._batch.states[rollback.redemption_id] = state
-        else:
+        elif known["state"] != ROLLED_BACK:
             known["state"] = state
         for item_id in rollback.rolled_back_ids:
             place = int(item_id.rpartition(".")[2])
@@ -151,6 +152,10 @@ class BatchBuilder:
                 self._count_use(item["campaign_id"], item["voucher_id"], -1)
                 for movement in self._taken.get((rollback.redemption_id, place), ()):
                     movement["active"] = False
+
+    def _add_rollback(self, entry: event_pb2.LedgerEntry, blob: bytes) -> None:
+        rollback = entry.rollback
+        self.undo(rollback)
         self._batch.rollbacks.append(
             {
                 "project_id": self._project_id,
@@ -290,6 +295,27 @@ class BatchBuilder:
             self._batch.movements.append(row)
             if takes:
                 self._taken.setdefault((redemption_id, movement.redeemable), []).append(row)
+
+    @property
+    def redemption_ids(self) -> list[str]:
+        """Ids of the redemptions of the batch."""
+        return list(self._redemptions)
+
+    @property
+    def edits(self) -> Mapping[str, Sequence[int]]:
+        """Positions of the vouchers that were edited, ascending, by campaign id."""
+        found: dict[str, list[int]] = {}
+        edited = (place for place, row in self._vouchers.items() if row["record"] is not None)
+        for campaign_id, position in sorted(edited):
+            found.setdefault(campaign_id, []).append(position)
+        return found
+
+    def keep_later_edit(self, campaign_id: str, position: int, record: bytes) -> None:
+        """Let what a voucher has of its own stay as it is in the archive, unless the batch has a later edit."""
+        row = self._vouchers[campaign_id, position]
+        archived, said = (voucher_pb2.VoucherOverride.FromString(one) for one in (record, row["record"]))
+        if archived.revision >= said.revision:
+            row.update(disabled=None, deleted=None, record=None)
 
     @property
     def published_campaigns(self) -> set[str]:

@@ -37,7 +37,7 @@ class ArchiveMetrics:
         )
         self.failures = Counter(
             "promo_archive_failures_total",
-            "Rounds of the projection or the trimming that failed and are tried again.",
+            "Rounds of the archive's workers that failed and are tried again.",
             ["worker"],
             registry=registry,
         )

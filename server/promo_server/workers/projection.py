@@ -13,10 +13,10 @@ import structlog
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.ledger import Checkpoint, StreamId
-from promo_server.domain.reasons import Reason
-from promo_server.services.archive_ports import ArchiveBatch, Row
-from promo_server.services.ports import Clock, Database, UnitOfWork
+from promo_server.services.archive_ports import ArchiveBatch, Row, SetAsideEntry
+from promo_server.services.ports import Clock, Database
 from promo_server.store.ledger import LedgerFact, Notice, RedisLedger
+from promo_server.workers.batches import finish, passes
 from promo_server.workers.facts import BatchBuilder
 from promo_server.workers.metrics import ArchiveMetrics
 
@@ -58,7 +58,7 @@ class Projection:
             written = await self._write(project_id, notices, progress)
         except Exception as error:
             self._checkpoints.pop(project_id, None)
-            if _passes(error):
+            if passes(error):
                 raise
             unread = {
                 partition: some[-1].ledger
@@ -111,7 +111,7 @@ class Projection:
             if any(current.get(partition) != expected.get(partition) for partition in progress):
                 # Another server has projected some of it meanwhile.
                 builder = _build(project_id, progress, current)
-            await unit.archive.write(project_id, await self._finish(unit, project_id, builder))
+            await unit.archive.write(project_id, await finish(unit, project_id, builder, self._numbers_of(project_id)))
             reached = {
                 partition: max(checkpoint, current.get(partition, Checkpoint()), key=lambda one: one.ledger)
                 for partition, checkpoint in reached.items()
@@ -120,13 +120,8 @@ class Projection:
         self._checkpoints.setdefault(project_id, {}).update(reached)
         return reached
 
-    async def _finish(self, unit: UnitOfWork, project_id: str, builder: BatchBuilder) -> ArchiveBatch:
-        numbers = self._numbers.setdefault(project_id, {})
-        if builder.published_campaigns.difference(numbers):
-            numbers.update(await unit.campaigns.numbers(project_id))
-        if builder.undone_items:
-            builder.return_uses(await unit.vouchers.items(project_id, builder.undone_items))
-        return builder.finish(numbers)
+    def _numbers_of(self, project_id: str) -> dict[str, int]:
+        return self._numbers.setdefault(project_id, {})
 
     async def _write_one_by_one(
         self,
@@ -154,7 +149,7 @@ class Projection:
             try:
                 written |= await self._write(project_id, {partition: [notice]}, {partition: [(notice, fact)]})
             except Exception as error:
-                if _passes(error):
+                if passes(error):
                     raise
                 if isinstance(error, DomainError):
                     blocked[partition] = (notice, fact)
@@ -169,7 +164,7 @@ class Projection:
                 try:
                     written |= await self._write_conflict(project_id, partition, notice, fact)
                 except Exception as error:
-                    if _passes(error):
+                    if passes(error):
                         raise
                     # Not the slot: there is another row with its id.
                     written |= await self._set_aside(project_id, partition, notice, fact, error)
@@ -191,7 +186,7 @@ class Projection:
             if current.get(partition, Checkpoint()).ledger >= notice.ledger:
                 # Another server has written it meanwhile.
                 return {partition: current[partition]}
-            batch = await self._finish(unit, project_id, builder)
+            batch = await finish(unit, project_id, builder, self._numbers_of(project_id))
             slots = [(row["limit_name"], row["slot"]) for row in batch.movements if row["active"] and row["slot"]]
             taken = await unit.archive.active_slots(project_id, slots)
             conflicts = _deactivate(batch, taken, self._clock())
@@ -213,35 +208,22 @@ class Projection:
         fact: LedgerFact,
         error: Exception,
     ) -> Mapping[int, Checkpoint]:
-        """Keep an entry apart that the archive cannot take."""
+        """Keep an entry apart that the archive cannot take, see set_aside."""
         reached = {partition: Checkpoint(notice.outbox, notice.ledger)}
-        row: Row = {
-            "project_id": project_id,
-            "partition": partition,
-            "ledger_id": fact.place.sortable,
-            "entry": fact.entry,
-            "positions": fact.positions,
-            "problem": f"{type(error).__name__}: {error}".replace("\0", "\ufffd")[:_LONGEST_PROBLEM],
-            "set_aside_ms": self._clock(),
-        }
+        problem = f"{type(error).__name__}: {error}".replace("\0", "\ufffd")[:_LONGEST_PROBLEM]
+        entry = SetAsideEntry(partition, fact.place, fact.entry, tuple(fact.positions), problem)
         async with self._database.write() as unit:
             current = await unit.archive.checkpoints(project_id, lock=True)
             if current.get(partition, Checkpoint()).ledger >= notice.ledger:
                 # Another server has dealt with it meanwhile.
                 return {partition: current[partition]}
-            await unit.archive.set_aside(row)
+            await unit.set_aside.add(project_id, entry, self._clock())
             await unit.archive.advance(project_id, reached, self._clock())
         self._metrics.set_aside.inc()
         # What exactly is wrong can name a person; it is kept with the entry, and promo ledger verify tells it.
-        entry = f"{partition:02x}:{fact.place}"
-        _LOG.error("projection.entry_set_aside", project=project_id, entry=entry, kind=type(error).__name__)
+        _LOG.error("projection.entry_set_aside", project=project_id, entry=entry.id, kind=type(error).__name__)
         self._checkpoints.setdefault(project_id, {}).update(reached)
         return reached
-
-
-def _passes(error: Exception) -> bool:
-    """Return whether the same may succeed later; what is no refusal is a defect of the entry, or of ours."""
-    return isinstance(error, DomainError) and error.reason is not Reason.CONFLICT
 
 
 def _cut(read: Mapping[int, Sequence[Notice]]) -> Mapping[int, Sequence[Notice]]:

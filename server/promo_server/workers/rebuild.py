@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promo.v1 import event_pb2
-from promo_server.services.archive_ports import ArchivedPublication, LimitUse
+from promo_server.services.archive_ports import ArchivedPublication, LimitUse, SetAsideEntry
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.ports import Clock, Database
 from promo_server.store.counters import Limit, RedisCounters, RestoredCounter
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.restore import RedisRestore, RestoredPublication, RestoredVoucher
 from promo_server.workers.redaction import holder_record
+from promo_server.workers.set_aside import SetAsideEntries
 from promo_server.workers.verification import PERIODS, limit_of
 
 _AT_ONCE = 1_000
@@ -29,6 +30,16 @@ class StoreNotEmptyError(Exception):
     """The store has a ledger of the project: rebuilding would overwrite what it knows better."""
 
 
+class EntriesSetAsideError(Exception):
+    """The archive could not take entries of a project: a rebuilt store would give back what they used."""
+
+    def __init__(self, project_id: str, count: int, first: SetAsideEntry) -> None:
+        super().__init__(f"{count} entries of {project_id} are not in the archive")
+        self.project_id = project_id
+        self.count = count
+        self.first = first
+
+
 @dataclass(slots=True)
 class Rebuilt:
     """How much was written, and by project until when the archive knows what happened: its last entry's time."""
@@ -38,6 +49,8 @@ class Rebuilt:
     publications: int = 0
     rolled_back: int = 0
     vouchers: int = 0
+    set_aside: int = 0
+    """Entries that the archive could not take, and the store so lacks."""
     archived_ms: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -70,6 +83,7 @@ class StoreRebuild:
     ) -> None:
         """Keep what rebuilding needs; `on_progress` is called now and then with what is done so far."""
         self._database = database
+        self._set_aside = SetAsideEntries(database)
         self._publisher = publisher
         self._counters = counters
         self._restore = restore
@@ -78,14 +92,20 @@ class StoreRebuild:
         self._times = times
         self._on_progress = on_progress
 
-    async def __call__(self) -> Rebuilt:
-        """Return how much was written; raise StoreNotEmptyError before anything is when the store is not empty."""
+    async def __call__(self, *, without_set_aside: bool = False) -> Rebuilt:
+        """Return how much was written.
+
+        Raise StoreNotEmptyError before anything is when the store is not empty, and EntriesSetAsideError when there
+        are entries that the archive does not take, unless it is to be done `without_set_aside`.
+        """
         async with self._database.read() as unit:
             projects = await unit.projects.all_ids()
         for project_id in projects:
             if not await self._restore.is_empty(project_id):
                 raise StoreNotEmptyError(project_id)
         rebuilt = Rebuilt()
+        for project_id in projects:
+            rebuilt.set_aside += await self._not_archived(project_id, refused=not without_set_aside)
         for project_id in projects:
             await self._limits(project_id, rebuilt)
             await self._publications(project_id, rebuilt)
@@ -99,6 +119,15 @@ class StoreRebuild:
         rebuilt.definitions = await self._publisher.publish(rebuilding=True)
         self._on_progress(rebuilt)
         return rebuilt
+
+    async def _not_archived(self, project_id: str, *, refused: bool) -> int:
+        """Return how many entries the archive does not take."""
+        left = await self._set_aside(project_id)
+        if left and refused:
+            async with self._database.read() as unit:
+                first = await unit.set_aside.page(project_id, None, 1)
+            raise EntriesSetAsideError(project_id, left, first[0])
+        return left
 
     async def _streams(self, project_id: str, rebuilt: Rebuilt) -> None:
         async with self._database.read() as unit:

@@ -11,6 +11,7 @@ from promo_server.services.ports import Clock, Database
 from promo_server.store.ledger import RedisLedger
 from promo_server.workers.metrics import ArchiveMetrics, WorkerMetrics
 from promo_server.workers.projection import Projection
+from promo_server.workers.set_aside import SetAsideEntries
 
 _EXPIRED_AT_ONCE = 10_000
 _BLOCK_MS = 500
@@ -53,6 +54,25 @@ class ProjectionRounds:
             if failures:
                 raise failures[0]
             busy = any(counts)
+
+
+class SetAsideRounds:
+    """Tries the entries of each project that were set aside once more, when the process begins."""
+
+    def __init__(self, database: Database, set_aside: SetAsideEntries) -> None:
+        """Keep what the rounds need."""
+        self._database = database
+        self._set_aside = set_aside
+        self._tried: set[str] = set()
+
+    async def __call__(self) -> None:
+        """Try those of every project that had no turn yet; a project that is new has none."""
+        async with self._database.read() as unit:
+            projects = await unit.projects.all_ids()
+        for project_id in projects:
+            if project_id not in self._tried:
+                await self._set_aside(project_id)
+                self._tried.add(project_id)
 
 
 class TrimRounds:

@@ -77,7 +77,7 @@ class LedgerVerification:
         report.live_holds = await self._counters.live_holds(project_id)
         async with self._database.read() as unit:
             report.slot_conflicts = await unit.archive.conflict_count(project_id)
-            for one in await unit.archive.set_aside_entries(project_id, _MOST_DIFFERENCES):
+            for one in await unit.set_aside.page(project_id, None, _MOST_DIFFERENCES):
                 report.add(one.id, f"the archive could not take this entry and has set it aside: {one.problem}")
             single_use = await unit.campaigns.single_use(project_id)
         async for uses in self._limits(project_id):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Sequence
 
@@ -423,8 +422,9 @@ async def test_nothing_is_set_aside_while_the_database_is_away(
     assert await projection.run_round(plane.project) == 1
 
 
-@pytest.mark.skipif("PROMO_TEST_DATABASE_URL" not in os.environ, reason="SQLite indexes texts of any length")
 async def test_an_entry_with_a_text_too_long_for_an_index_is_set_aside(plane: ControlPlane) -> None:
+    if plane.database.url.startswith("sqlite"):
+        pytest.skip("SQLite indexes texts of any length")
     await redeem(plane, 1, 1, customer="".join(secrets.token_hex(16) for _ in range(2_000)))
     good = await redeem(plane, 1, 2)
     while await plane.projection().run_round(plane.project):

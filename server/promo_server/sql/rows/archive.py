@@ -9,13 +9,13 @@ from sqlalchemy import and_, bindparam, case, func, insert, select, true, tuple_
 
 from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.services.archive_ports import (
+    ROLLED_BACK,
     ArchiveBatch,
     ArchivedPublication,
     ArchivedRedemption,
     EditedVoucher,
     LimitUse,
     Row,
-    SetAsideEntry,
 )
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.rows.customers import SqlCustomers
@@ -28,7 +28,6 @@ from promo_server.sql.tables.archive import (
     REDEMPTION_ITEMS,
     REDEMPTIONS,
     ROLLBACKS,
-    SET_ASIDE_ENTRIES,
     SLOT_CONFLICTS,
 )
 
@@ -113,7 +112,11 @@ class SqlArchive(Rows):
         if batch.states:
             await self._connection.execute(
                 update(REDEMPTIONS)
-                .where(REDEMPTIONS.c.project_id == project_id, REDEMPTIONS.c.id == bindparam("redemption"))
+                .where(
+                    REDEMPTIONS.c.project_id == project_id,
+                    REDEMPTIONS.c.id == bindparam("redemption"),
+                    REDEMPTIONS.c.state != ROLLED_BACK,
+                )
                 .values(state=bindparam("new_state")),
                 [{"redemption": id_, "new_state": state} for id_, state in batch.states.items()],
             )
@@ -148,17 +151,6 @@ class SqlArchive(Rows):
         """Keep uses whose slot was active already."""
         await self._connection.execute(insert(SLOT_CONFLICTS), rows)
 
-    async def set_aside(self, row: Row) -> None:
-        """Keep an entry that the archive cannot take."""
-        await self._connection.execute(insert(SET_ASIDE_ENTRIES), row)
-
-    async def set_aside_entries(self, project_id: str, count: int) -> Sequence[SetAsideEntry]:
-        """Return entries that the archive could not take, oldest first, up to `count` of them."""
-        table = SET_ASIDE_ENTRIES.c
-        query = select(table.partition, table.ledger_id, table.problem).where(table.project_id == project_id)
-        rows = await self._connection.execute(query.order_by(table.ledger_id, table.partition).limit(count))
-        return [SetAsideEntry(f"{row[0]:02x}:{StreamId.parse(row[1])}", row[2]) for row in rows]
-
     async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:
         """Return a redemption."""
         row = await self._one(
@@ -191,6 +183,22 @@ class SqlArchive(Rows):
             )
         row = await self._one(select(table.c.entry).where(table.c.project_id == project_id, condition))
         return None if row is None else bytes(row["entry"])
+
+    async def rollbacks_of(self, project_id: str, redemption_ids: Sequence[str]) -> Sequence[bytes]:
+        """Return the ledger entries of the rollbacks of redemptions, serialized, in the order of their ids."""
+        found: list[bytes] = []
+        for start in range(0, len(redemption_ids), _ASK):
+            query = (
+                select(ROLLBACKS.c.entry)
+                .where(
+                    ROLLBACKS.c.project_id == project_id,
+                    ROLLBACKS.c.redemption_id.in_(redemption_ids[start : start + _ASK]),
+                )
+                # In which those of a redemption happened, since they are in one partition.
+                .order_by(ROLLBACKS.c.id)
+            )
+            found.extend(bytes(entry) for entry in await self._connection.scalars(query))
+        return found
 
     async def movements(
         self,

@@ -1,0 +1,67 @@
+"""Queries on ledger entries that the archive could not take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, tuple_
+
+from promo_server.domain.ledger import StreamId
+from promo_server.services.archive_ports import SetAsideEntry
+from promo_server.sql.rows.base import Rows
+from promo_server.sql.tables.archive import SET_ASIDE_ENTRIES
+
+_ORDER = (SET_ASIDE_ENTRIES.c.ledger_id, SET_ASIDE_ENTRIES.c.partition)
+_COLUMNS = (
+    SET_ASIDE_ENTRIES.c.partition,
+    SET_ASIDE_ENTRIES.c.ledger_id,
+    SET_ASIDE_ENTRIES.c.entry,
+    SET_ASIDE_ENTRIES.c.positions,
+    SET_ASIDE_ENTRIES.c.problem,
+)
+
+
+class SqlSetAside(Rows):
+    """The port `SetAsideRows`."""
+
+    async def add(self, project_id: str, entry: SetAsideEntry, now_ms: int) -> None:
+        """Keep an entry."""
+        row = {
+            "project_id": project_id,
+            "partition": entry.partition,
+            "ledger_id": entry.place.sortable,
+            "entry": entry.entry,
+            "positions": list(entry.positions),
+            "problem": entry.problem,
+            "set_aside_ms": now_ms,
+        }
+        await self._connection.execute(insert(SET_ASIDE_ENTRIES), row)
+
+    async def count(self, project_id: str) -> int:
+        """Return how many there are."""
+        query = select(func.count()).where(SET_ASIDE_ENTRIES.c.project_id == project_id)
+        return int(await self._connection.scalar(query))
+
+    async def page(self, project_id: str, after: SetAsideEntry | None, count: int) -> Sequence[SetAsideEntry]:
+        """Return entries in the order in which they happened, those that follow one, up to `count` of them."""
+        query = select(*_COLUMNS).where(SET_ASIDE_ENTRIES.c.project_id == project_id).order_by(*_ORDER).limit(count)
+        if after is not None:
+            query = query.where(tuple_(*_ORDER) > (after.place.sortable, after.partition))
+        return [_entry(row) for row in await self._connection.execute(query)]
+
+    async def take(self, project_id: str, entries: Sequence[SetAsideEntry]) -> Sequence[SetAsideEntry]:
+        """Remove those of the entries that are still there, and return them as they are, in order."""
+        places = [(one.place.sortable, one.partition) for one in entries]
+        statement = (
+            delete(SET_ASIDE_ENTRIES)
+            .where(SET_ASIDE_ENTRIES.c.project_id == project_id, tuple_(*_ORDER).in_(places))
+            .returning(*_COLUMNS)
+        )
+        taken = [_entry(row) for row in await self._connection.execute(statement)]
+        return sorted(taken, key=lambda one: (one.place, one.partition))
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> SetAsideEntry:
+    partition, place, entry, positions, problem = row
+    return SetAsideEntry(partition, StreamId.parse(place), bytes(entry), tuple(positions), problem)
