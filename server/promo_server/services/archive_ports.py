@@ -238,3 +238,7 @@ class SetAsideRows(Protocol):
     async def take(self, project_id: str, entries: Sequence[SetAsideEntry]) -> Sequence[SetAsideEntry]:
         """Remove those of the entries that are still there, and return them as they are, in order."""
         ...
+
+    async def rewrite(self, project_id: str, entries: Sequence[SetAsideEntry]) -> None:
+        """Put these in the place of those of the entries that are still there."""
+        ...

@@ -1,8 +1,8 @@
 """Rewrites what the archive and the store keep of persons who were erased.
 
 The projection empties the customer's own row at once and notes the person; here their redemptions, publications and
-edited vouchers are rewritten, some at a time, until none is left. A round that dies is done again from the start:
-redacting twice is redacting once.
+edited vouchers are rewritten, and entries that the archive could not take, some at a time, until none is left. A round
+that dies is done again from the start: redacting twice is redacting once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from promo_server.services.history_ports import ArchivedEntry, Erasure
 from promo_server.services.ports import Clock, Database
 from promo_server.store.publications import PublishedRecord, RedisPublications
 from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override
+from promo_server.workers.set_aside_erasure import SetAsideErasure
 
 _LOG = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class ErasureRounds:
         self._database = database
         self._freshness = freshness
         self._publications = publications
+        self._set_aside = SetAsideErasure(database, publications)
         self._clock = clock
 
     async def __call__(self) -> None:
@@ -72,6 +74,7 @@ class ErasureRounds:
             # An entry from before an erasure can still be on its way to the archive, in another partition.
             if not waiting or await self._freshness.stale_since(project_id) is not None:
                 return
+            await self._set_aside(project_id, waiting)
             for one in waiting:
                 await self._erase(one)
             last = waiting[-1]

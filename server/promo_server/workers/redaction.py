@@ -22,6 +22,12 @@ def redacted_entry(entry: bytes) -> bytes:
                 item.ClearField("metadata")
         case "publication":
             message.publication.ClearField("metadata")
+        case "customer_change":
+            change = message.customer_change
+            change.customer.CopyFrom(customer_pb2.Customer(source_id=change.customer.source_id))
+            change.ClearField("fields")
+        case "voucher":
+            message.voucher.override.ClearField("metadata")
         case _:
             pass
     return message.SerializeToString()

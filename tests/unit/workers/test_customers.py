@@ -14,6 +14,7 @@ from support.control_plane import PARTITIONS, ControlPlane
 from promo.v1 import event_pb2, publication_pb2
 from promo.v1.voucher_pb2 import VoucherOverride
 from promo_server.domain.lists import CUSTOMERS, ListQuery
+from promo_server.services.archive_ports import SetAsideEntry
 from promo_server.services.freshness import Freshness
 from promo_server.services.history_ports import ArchivedCustomer
 from promo_server.sql.tables import archive
@@ -21,6 +22,8 @@ from promo_server.store import keys
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.publications import RedisPublications, holder_value
 from promo_server.workers.erasure import ErasureRounds
+from promo_server.workers.facts import BatchBuilder
+from promo_server.workers.set_aside import SetAsideEntries
 
 pytestmark = pytest.mark.asyncio
 
@@ -253,6 +256,65 @@ async def test_vouchers_of_an_erased_person_have_no_metadata_and_keep_their_term
         VoucherOverride(revision=2),
         before[2],
     ]
+
+
+async def set_aside(plane: ControlPlane) -> list[SetAsideEntry]:
+    async with plane.database.read() as unit:
+        return list(await unit.set_aside.page(plane.project, None, 100))
+
+
+def refuse(*_arguments: object) -> None:
+    raise ValueError("secret of Ada")
+
+
+@pytest.mark.parametrize("done", [False, True])
+async def test_entries_that_the_archive_could_not_take_are_erased_and_can_still_be_taken(
+    plane: ControlPlane, *, done: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        for kind in ("redemption", "publication", "voucher_change", "change"):
+            patched.setattr(BatchBuilder, f"_add_{kind}", refuse)
+        used, _ = await personal_entries(plane)
+        campaign_id = used.redemption.results[0].campaign_id
+        # A voucher of theirs, which only the publication that waits itself can tell, and one of nobody.
+        theirs, nobodys = [await edit(plane, campaign_id, position) for position in (35, 37)]
+        await append(plane, change(AT, name="Ada", email="ada@example.com"), partition=1)
+        other = ledger.redemption("c2", "CODE", "n:2", order="o2")
+        other.redemption.metadata["secret"] = "kept"
+        await append(plane, other, results="1:1:1,0:1:500")
+        for blob in (b"\xff c1 secret", b"\xff c3 unreadable"):
+            place = await plane.client.xadd(keys.ledger(plane.project, 2), {"b": blob, "o": ""})
+            await plane.client.xadd(keys.outbox(plane.project, 2), {"l": place})
+        await plane.projection().run_round(plane.project)
+    assert len(await set_aside(plane)) == 8
+    await project(plane, change(AT + 5, erased=True))
+    if done:
+        await rounds(plane)()
+        waiting = await set_aside(plane)
+        assert len(waiting) == 8
+        told = [one for one in waiting if b"secret" in one.entry or b"Ada" in one.entry or b"ada@" in one.entry]
+        assert {one.problem for one in waiting} == {"ValueError", "ValueError: secret of Ada", *unreadable(waiting)}
+        assert sorted(one.entry for one in unreadable(waiting).values()) == [b"", b"\xff c3 unreadable"]
+        # Somebody else's redemption and nobody's voucher are as they were.
+        assert {one.problem for one in told} == {"ValueError: secret of Ada"}
+        assert len(told) == 2
+        bucket = keys.holders(plane.project, 1, 0, PARTITIONS)
+        assert b"secret" not in await plane.client.hget(bucket, "35")  # type: ignore[misc]
+    # Whether they are taken in before or after the person is erased, nothing of the person is left.
+    await SetAsideEntries(plane.database)(plane.project)
+    await rounds(plane)()
+    assert len(await set_aside(plane)) == 2
+    archived = b"".join(bytes(one) for one in await column(plane, archive.REDEMPTIONS, "entry"))  # type: ignore[call-overload]
+    assert archived.count(b"secret") == 1
+    assert b"ada@" not in archived
+    assert await column(plane, archive.CUSTOMERS, "email") == ["", ""]
+    assert await overrides(plane, 35, 37) == [VoucherOverride(revision=1, disabled=True), nobodys]
+    assert theirs.metadata
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+
+
+def unreadable(waiting: list[SetAsideEntry]) -> dict[str, SetAsideEntry]:
+    return {one.problem: one for one in waiting if one.problem.startswith("UnreadableEntryError")}
 
 
 async def test_what_comes_after_an_erasure_is_not_touched(plane: ControlPlane) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, tuple_
+from sqlalchemy import Row, bindparam, delete, func, insert, select, tuple_, update
 
 from promo_server.domain.ledger import StreamId
 from promo_server.services.archive_ports import SetAsideEntry
@@ -60,6 +60,23 @@ class SqlSetAside(Rows):
         )
         taken = [_entry(row) for row in await self._connection.execute(statement)]
         return sorted(taken, key=lambda one: (one.place, one.partition))
+
+    async def rewrite(self, project_id: str, entries: Sequence[SetAsideEntry]) -> None:
+        """Put these in the place of those of the entries that are still there."""
+        if entries:
+            await self._connection.execute(
+                update(SET_ASIDE_ENTRIES)
+                .where(
+                    SET_ASIDE_ENTRIES.c.project_id == project_id,
+                    SET_ASIDE_ENTRIES.c.partition == bindparam("of"),
+                    SET_ASIDE_ENTRIES.c.ledger_id == bindparam("place"),
+                )
+                .values(entry=bindparam("other"), problem=bindparam("why")),
+                [
+                    {"of": one.partition, "place": one.place.sortable, "other": one.entry, "why": one.problem}
+                    for one in entries
+                ],
+            )
 
 
 def _entry(row: Row[*tuple[Any, ...]]) -> SetAsideEntry:

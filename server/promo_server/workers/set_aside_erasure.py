@@ -1,0 +1,168 @@
+"""Rewrites what entries that the archive could not take say of persons who were erased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from google.protobuf.message import DecodeError
+
+from promo.v1 import event_pb2
+from promo_server.services.archive_ports import SetAsideEntry
+from promo_server.services.history_ports import Erasure
+from promo_server.services.ports import Database, UnitOfWork
+from promo_server.store.publications import PublishedRecord, RedisPublications
+from promo_server.workers.entries import read_entry
+from promo_server.workers.redaction import holder_record, redacted_entry
+
+_AT_ONCE = 200
+"""Entries in one transaction: other writers wait for its end."""
+
+_Place = tuple[str, int]
+"""A voucher: id of its campaign, and its position there."""
+
+
+class SetAsideErasure:
+    """Erases persons from entries that were set aside, and from what the store has of those.
+
+    To be done before the archive's own entries are looked at: what is taken into the archive meanwhile is there then.
+    """
+
+    def __init__(self, database: Database, publications: RedisPublications) -> None:
+        """Keep what erasing needs."""
+        self._database = database
+        self._publications = publications
+
+    async def __call__(self, project_id: str, erasures: Sequence[Erasure]) -> None:
+        """Erase persons of a project from all of its entries."""
+        persons = {one.source_id: one.erase_ms for one in erasures}
+        held: set[_Place] = set()
+        last: SetAsideEntry | None = None
+        while True:
+            async with self._database.read() as unit:
+                entries = await unit.set_aside.page(project_id, last, _AT_ONCE)
+                if not entries:
+                    return
+                holders = await _holders(unit, project_id, entries)
+                numbers = await unit.campaigns.numbers(project_id)
+            rewritten = []
+            for one in entries:
+                other = _redacted(one, persons, held, holders)
+                if other != one:
+                    # The store first: the entry is what tells that there is something to do.
+                    await self._rewrite_store(project_id, numbers, one, other, holders)
+                    rewritten.append(other)
+            async with self._database.write() as unit:
+                await unit.set_aside.rewrite(project_id, rewritten)
+            last = entries[-1]
+
+    async def _rewrite_store(
+        self,
+        project_id: str,
+        numbers: Mapping[str, int],
+        before: SetAsideEntry,
+        after: SetAsideEntry,
+        holders: Mapping[_Place, tuple[str, int]],
+    ) -> None:
+        was, now = _read(before), _read(after)
+        if was is None or now is None:
+            return
+        if was.HasField("publication") and was.publication.campaign_id in numbers and before.positions:
+            campaign_id = was.publication.campaign_id
+            # A store that was rebuilt without this entry can have given the code to somebody else.
+            holder, _ = holders.get((campaign_id, before.positions[0]), (was.publication.customer, 0))
+            if holder == was.publication.customer:
+                record = PublishedRecord(numbers[campaign_id], before.positions, holder_record(after.entry))
+                await self._publications.rewrite(project_id, [record])
+        if was.HasField("voucher") and was.voucher.campaign_id in numbers:
+            # Should the store have something else, then from a later change, which is erased where that is.
+            await self._publications.rewrite_voucher(
+                project_id,
+                numbers[was.voucher.campaign_id],
+                was.voucher.position,
+                was.voucher.override.SerializeToString(),
+                now.voucher.override.SerializeToString(),
+            )
+
+
+async def _holders(
+    unit: UnitOfWork, project_id: str, entries: Sequence[SetAsideEntry]
+) -> Mapping[_Place, tuple[str, int]]:
+    """Return whom the archive knows to hold the vouchers that entries are about, and since when."""
+    asked: dict[str, set[int]] = {}
+    for one in entries:
+        entry = _read(one)
+        if entry is not None and entry.HasField("voucher"):
+            asked.setdefault(entry.voucher.campaign_id, set()).add(entry.voucher.position)
+        if entry is not None and entry.HasField("publication"):
+            asked.setdefault(entry.publication.campaign_id, set()).update(one.positions)
+    return {
+        (campaign_id, state.position): (state.holder, state.publish_ms or 0)
+        for campaign_id, positions in asked.items()
+        for state in await unit.vouchers.at(project_id, campaign_id, sorted(positions))
+        if state.holder is not None
+    }
+
+
+def _redacted(
+    one: SetAsideEntry,
+    persons: Mapping[str, int],
+    held: set[_Place],
+    holders: Mapping[_Place, tuple[str, int]],
+) -> SetAsideEntry:
+    """Return an entry without what it says of the persons, by the times up to which they are erased.
+
+    Vouchers that it hands out to them are added to those `held`; `holders` are those that the archive knows. An entry
+    that cannot be read and in which a person's id is found keeps its place only. What was wrong with an entry can be
+    told in its own words, so that goes too.
+    """
+    entry = _read(one)
+    if entry is None:
+        told = any(source_id.encode() in one.entry for source_id in persons)
+        return _without_words(one, b"") if told else one
+    if entry.HasField("voucher"):
+        place = (entry.voucher.campaign_id, entry.voucher.position)
+        holder, publish_ms = holders.get(place, ("", 0))
+        theirs = place in held or publish_ms <= persons.get(holder, -1)
+    else:
+        theirs = any(_time_ms(entry) <= persons.get(name, -1) for name in _names(entry))
+    if theirs and entry.HasField("publication"):
+        held.update((entry.publication.campaign_id, position) for position in one.positions)
+    return _without_words(one, redacted_entry(one.entry)) if theirs else one
+
+
+def _without_words(one: SetAsideEntry, entry: bytes) -> SetAsideEntry:
+    return replace(one, entry=entry, problem=one.problem.partition(":")[0])
+
+
+def _read(one: SetAsideEntry) -> event_pb2.LedgerEntry | None:
+    """Return the entry, None when it cannot be read or is of a kind that is not known here."""
+    try:
+        entry = read_entry(one.entry)
+    except DecodeError:
+        return None
+    return entry if entry.WhichOneof("fact") else None
+
+
+def _names(entry: event_pb2.LedgerEntry) -> set[str]:
+    """Return the customers whom an entry names."""
+    return {
+        entry.customer.source_id,
+        entry.redemption.customer,
+        entry.publication.customer,
+        entry.customer_change.customer.source_id,
+    } - {""}
+
+
+def _time_ms(entry: event_pb2.LedgerEntry) -> int:
+    """Return when it happened."""
+    match entry.WhichOneof("fact"):
+        case "redemption":
+            time = entry.redemption.redeem_time
+        case "rollback":
+            time = entry.rollback.rollback_time
+        case "publication":
+            time = entry.publication.publish_time
+        case _:
+            time = entry.customer_change.change_time
+    return time.ToMilliseconds()
