@@ -27,6 +27,7 @@ from promo_server.services.bundles import BundlePublisher
 from promo_server.services.changes import Changes
 from promo_server.services.documents import CODE_IMPORT
 from promo_server.services.given_codes import GivenCodes
+from promo_server.services.late_codes import take_back
 from promo_server.services.open_imports import require_no_import
 from promo_server.services.ports import Clock, Database, DefinitionStore, Entropy, UnitOfWork
 from promo_server.services.read_campaigns import find_campaign
@@ -161,8 +162,25 @@ class ImportCodes:
         return current, refused
 
     async def _put(self, current: CodeImport, first: int, codes: Sequence[str]) -> None:
-        await self._store.put_stored_codes(current.project_id, current.campaign_number, first, codes)
-        self._stored[current.id] = first + len(codes) - current.first_position
+        try:
+            await self._store.put_stored_codes(current.project_id, current.campaign_number, first, codes)
+            self._stored[current.id] = first + len(codes) - current.first_position
+        finally:
+            # Whatever the store did with them: it can have them.
+            await self._look_whether_aborted(current, first, codes)
+
+    async def _look_whether_aborted(self, put: CodeImport, first: int, codes: Sequence[str]) -> None:
+        """Take codes out of the store again when another server has aborted their import before they were there."""
+        async with self._database.read() as unit:
+            current = await _find(unit, put.project_id, put.id)
+        # An abort that begins from now on finds them there.
+        if current.state in {ImportState.RUNNING, ImportState.FINISHED}:
+            return
+        self._stored.pop(put.id, None)
+        async with self._database.write() as unit:
+            # Held until the store is right: neither the abort goes on meanwhile nor another import begins.
+            await unit.projects.lock(put.project_id)
+            await take_back(unit, self._store, put, first, codes)
 
     async def _settle(self, import_id: str) -> None:
         """Return when no rows of an import are on their way to the store; `finish` puts what did not get there."""

@@ -135,6 +135,41 @@ async def test_an_import_aborted_at_both_takes_nothing_from_the_next_one(
         assert await plane.client.exists(keys.stored_code(plane.project, code, 4)) == there
 
 
+@pytest.mark.parametrize(
+    "following",
+    [[], ["OLD-0", "OLD-1", "OLD-2"], ["OLD-2", "NEW-1", "OLD-0", "NEW-2", "OLD-1"], ["NEW-1", "NEW-2"]],
+)
+async def test_codes_on_their_way_to_the_store_while_another_server_aborts_do_not_stay_there(
+    plane: ControlPlane, other: ControlPlane, following: list[str]
+) -> None:
+    campaign = await plane.campaign(code_count=0)
+    imports = plane.use_cases.import_codes
+    first = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
+    real, late = imports._store.put_stored_codes, asyncio.Event()
+
+    async def slow(project: str, number: int, position: int, codes: list[str]) -> None:
+        await late.wait()
+        await real(project, number, position, codes)
+
+    imports._store.put_stored_codes = slow  # type: ignore[method-assign, assignment]
+    old = [f"OLD-{number}" for number in range(4)]
+    await imports.append(plane.caller, first.id, 0, old)
+    ending = other.use_cases.import_codes
+    assert (await ending.abort(other.caller, first.id)).state is ImportState.ABORTED
+    if following:
+        second = await ending.start(other.caller, campaign.id, "b.csv", Repeat("t"))
+        await ending.append(other.caller, second.id, 0, following)
+        assert (await ending.finish(other.caller, second.id)).accepted_count == len(following)
+    late.set()
+    await imports._settle(first.id)
+    found = {code: await plane.client.get(keys.stored_code(plane.project, code, 4)) for code in {*old, *following}}
+    assert {code: place for code, place in found.items() if place is not None} == {
+        code: f"{campaign.number}:{position}".encode() for position, code in enumerate(following)
+    }
+    bucket = await plane.client.hgetall(keys.stored_codes(plane.project, campaign.number, 0, 4))  # type: ignore[misc]
+    assert bucket == {str(position).encode(): code.encode() for position, code in enumerate(following)}
+
+
 async def test_servers_that_start_at_once_make_one_project_and_each_key_once(
     plane: ControlPlane, other: ControlPlane
 ) -> None:
