@@ -195,8 +195,7 @@ class Server:
     async def _refuse_a_lost_store(self, database: SqlDatabase, store: RedisDefinitionStore) -> None:
         """Refuse a store that has nothing of what the database defines: every limit would count from nothing."""
         try:
-            async with database.read() as unit:
-                lost = await has_lost_everything(unit, store)
+            lost = await has_lost_everything(database, store)
         except DomainError as error:
             if error.reason is not Reason.STORE_UNAVAILABLE:
                 raise

@@ -75,10 +75,10 @@ class BundlePublisher:
         async with self._database.read() as unit:
             waiting = await unit.pending.all(project_id, _AT_ONCE)
             changes = _publishable(waiting, codes)
-            if changes and not rebuilding:
-                await self._require_memory(unit, project_id)
             documents = [(change, *await self._document(unit, change)) for change in changes if change.kind in _BUNDLES]
-        # No transaction is open while the store is waited for: others write meanwhile.
+        # No transaction is open while the store is waited for: others read and write meanwhile.
+        if changes and not rebuilding:
+            await self._require_memory(project_id)
         refused = [
             (change, version)
             for change, version, document in documents
@@ -117,9 +117,9 @@ class BundlePublisher:
             for key_id, key in found.items()
         }
 
-    async def _require_memory(self, unit: UnitOfWork, project_id: str) -> None:
+    async def _require_memory(self, project_id: str) -> None:
         # Nearly always the project is known, which one look tells.
-        if await self._store.is_blank([project_id]) and await has_lost_everything(unit, self._store):
+        if await self._store.is_blank([project_id]) and await has_lost_everything(self._database, self._store):
             _LOG.error("store.lost", next_step="stop every server, then run: promo store rebuild")
             raise DomainError(Reason.STORE_UNAVAILABLE)
 

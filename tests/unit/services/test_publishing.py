@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from promo_server.domain.requests import Repeat
 from promo_server.services import pending
 from promo_server.services.change_campaign import CampaignTarget
 from promo_server.sql.tables.definitions import CAMPAIGNS, PROJECTS
+from promo_server.sql.unit import Unit
 from promo_server.store import keys
 from promo_server.store.definitions import RedisDefinitionStore
 
@@ -76,6 +78,38 @@ async def test_a_store_that_hangs_keeps_nobody_from_writing(
         await unit.projects.update(replace(project, version=project.version + 1))
     goes_on.set()
     await creating
+
+
+@pytest.mark.parametrize("blank", [False, True])
+async def test_a_store_that_hangs_keeps_no_transaction_open(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, *, blank: bool
+) -> None:
+    await plane.campaign()
+    store, open_units = plane.use_cases.publisher._store, list[object]()
+    real = plane.database.read
+
+    @asynccontextmanager
+    async def read() -> AsyncIterator[Unit]:
+        async with real() as unit:
+            open_units.append(unit)
+            try:
+                yield unit
+            finally:
+                open_units.remove(unit)
+
+    looked = list[int]()
+
+    async def hang(_projects: Sequence[str]) -> bool:
+        looked.append(len(open_units))
+        if blank and len(looked) == 1:
+            return True
+        raise DomainError(Reason.STORE_UNAVAILABLE)
+
+    monkeypatch.setattr(plane.database, "read", read)
+    monkeypatch.setattr(store, "is_blank", hang)
+    with pytest.raises(DomainError):
+        await plane.campaign()
+    assert looked == [0, 0][: 1 + blank]
 
 
 async def test_a_change_that_comes_while_another_is_published_is_not_forgotten(
