@@ -151,6 +151,9 @@ class Access:
             if key is None or (key.project_id != caller.project and not caller.admin):
                 raise DomainError(Reason.API_KEY_NOT_FOUND, key=key_id)
             _require_reach(caller, key.roles)
+            # A server that starts can be giving it another token at the same moment: that must not bring it back.
+            await unit.projects.lock(key.project_id)
+            key = await unit.keys.by_id(key_id) or key
             if key.revoke_ms is None:
                 key = replace(key, revoke_ms=self._clock())
                 await unit.keys.update(key)

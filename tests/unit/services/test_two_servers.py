@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ import pytest_asyncio
 from sqlalchemy import select
 from support.control_plane import ControlPlane, control_plane
 
+from promo_server.domain.access import ApiKey
 from promo_server.domain.campaign import Campaign
 from promo_server.domain.code_import import ImportState
 from promo_server.domain.errors import DomainError
@@ -22,6 +24,7 @@ from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import Repeat
 from promo_server.embedded import EmbeddedStore
 from promo_server.services.change_campaign import CampaignTarget
+from promo_server.sql.rows.keys import SqlApiKeys
 from promo_server.sql.tables.definitions import CODE_RANGES
 from promo_server.store import keys
 
@@ -180,6 +183,32 @@ async def test_servers_that_start_at_once_make_one_project_and_each_key_once(
         replace(plane.caller, project=made[0].project.id), made[0].project.id, Page(10, None)
     )
     assert sorted(key.id for key in listed.rows) == ["k1", "k2"]
+
+
+async def test_a_key_that_is_revoked_while_a_server_starts_with_another_token_stays_revoked(
+    plane: ControlPlane, other: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plane.use_cases.bootstrap("default", [("k1", "before")])
+    real, starting, revoked = SqlApiKeys.update, asyncio.Event(), asyncio.Event()
+
+    async def slow(rows: SqlApiKeys, key: ApiKey) -> None:
+        if key.revoke_ms is None:
+            starting.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(revoked.wait(), 0.5)
+        await real(rows, key)
+
+    monkeypatch.setattr(SqlApiKeys, "update", slow)
+    start = asyncio.create_task(other.use_cases.bootstrap("default", [("k1", "after")]))
+    await starting.wait()
+    await plane.use_cases.access.revoke_key(plane.caller, "k1")
+    revoked.set()
+    await start
+    async with plane.database.read() as unit:
+        key = await unit.keys.by_id("k1")
+    assert key is not None
+    assert key.revoke_ms is not None
+    assert not await plane.client.hexists(keys.auth(), "k1")  # type: ignore[misc]
 
 
 async def test_definitions_that_both_publish_at_once_leave_nothing_waiting(
