@@ -86,13 +86,20 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN40
 def create_engine(url: str, *, patient: bool = False) -> AsyncEngine:
     """Return an engine for the URL; for SQLite the file's folder is made.
 
-    A patient one waits for PostgreSQL's locks and statements as long as they take.
+    A patient one waits for PostgreSQL's locks and statements as long as they take. Errors do not tell the parameters of
+    a statement, which have hashes of tokens and what is known of persons: they get into logs.
     """
     target = normalised_url(url)
     if target.get_backend_name() != "sqlite":
         times = {"timeout": _CONNECT_SECONDS, "command_timeout": None if patient else _STATEMENT_SECONDS}
         try:
-            engine = create_async_engine(target, pool_pre_ping=True, pool_timeout=_CONNECT_SECONDS, connect_args=times)
+            engine = create_async_engine(
+                target,
+                pool_pre_ping=True,
+                pool_timeout=_CONNECT_SECONDS,
+                connect_args=times,
+                hide_parameters=True,
+            )
         except ArgumentError:
             raise DatabaseUrlError("sql.url has options host and port that do not fit together") from None
         except ModuleNotFoundError:
@@ -105,7 +112,12 @@ def create_engine(url: str, *, patient: bool = False) -> AsyncEngine:
         Path(target.database).parent.mkdir(parents=True, exist_ok=True)
     # The driver must not begin transactions of its own: `_begin_sqlite` does.
     # Every transaction is ended here, so the pool need not roll back once more.
-    engine = create_async_engine(target, connect_args={"isolation_level": None}, pool_reset_on_return=None)
+    engine = create_async_engine(
+        target,
+        connect_args={"isolation_level": None},
+        pool_reset_on_return=None,
+        hide_parameters=True,
+    )
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

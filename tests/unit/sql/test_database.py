@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
+import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,26 @@ async def test_a_race_for_a_name_is_a_conflict(database: SqlDatabase) -> None:
         async with database.write() as unit:
             await unit.projects.insert(Project("p2", "a", "UTC", 1))
     assert refused.value.reason is Reason.CONFLICT
+
+
+async def test_an_error_does_not_tell_what_was_to_be_written(database: SqlDatabase) -> None:
+    secret = secrets.token_hex(16)
+
+    async def conflict() -> None:
+        async with database.write() as unit:
+            for _ in range(2):
+                await unit.projects.insert(Project("p1", "a", secret, 1))
+
+    async def unavailable() -> None:
+        async with database.read() as unit:
+            await unit.projects._connection.execute(text("SELECT nothing WHERE :said = ''"), {"said": secret})
+
+    for fail in (conflict, unavailable):
+        with pytest.raises(DomainError) as refused:
+            await fail()
+        told = "".join(traceback.format_exception(refused.value))
+        assert "parameters hidden" in told
+        assert secret not in told
 
 
 async def test_a_locked_database_is_unavailable_and_works_again_afterwards(
