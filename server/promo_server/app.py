@@ -23,6 +23,7 @@ from promo_server.domain.errors import DomainError
 from promo_server.domain.operation import Operation
 from promo_server.domain.reasons import Reason
 from promo_server.listening import AddressError, require_free
+from promo_server.operator_error import OperatorError
 from promo_server.rpc.server import ControlPlaneServer
 from promo_server.runtime import Runtime
 from promo_server.secret_values import parse_master_secret
@@ -57,7 +58,7 @@ Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
 
 
-class StartError(Exception):
+class StartError(OperatorError):
     """A server that cannot start; the text says why."""
 
 

@@ -7,6 +7,8 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
+from promo_server.operator_error import OperatorError
+
 MASTER_SECRET_BYTES = 32
 """An AES-256 key."""
 
@@ -17,7 +19,7 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[!-+\--~]+")  # printable, neither space nor comma
 
 
-class SecretValueError(ValueError):
+class SecretValueError(OperatorError, ValueError):
     """A secret that is not written as it should be; the text never quotes it."""
 
 

@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from promo.client.address import checked_address
+from promo_server.operator_error import OperatorError
 from promo_server.secret_values import BootstrapKey, parse_bootstrap_keys, parse_master_secret
 from promo_server.store_url import EMBEDDED, check_store_url
 
@@ -370,7 +371,7 @@ class ClientSettings(BaseSettings):
     tls_ca: Path | None = Field(None, description="PEM file with the authorities to trust instead of the system's.")
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """Settings that cannot be used; the text names the setting, where it came from and what is wrong."""
 
 

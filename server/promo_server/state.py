@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from promo_server.operator_error import OperatorError
 from promo_server.secret_values import MASTER_SECRET_BYTES, BootstrapKey, parse_key, parse_master_secret
 
 MAX_SOCKET_PATH = 100
 """Longest path of a unix socket, in bytes; the system's limit is 104 to 108."""
 
 
-class StateError(Exception):
+class StateError(OperatorError):
     """A state directory that cannot be used; the text says what to do."""
 
 

@@ -1,7 +1,9 @@
-"""The exception with which a command stops; apart from `failure`, which knows the exceptions of everything."""
+"""The exception with which a command stops."""
 
 from __future__ import annotations
 
+from promo_server.operator_error import OperatorError
 
-class CommandError(Exception):
+
+class CommandError(OperatorError):
     """A command that cannot go on; the text ends with the next step."""

@@ -7,35 +7,15 @@ import traceback
 
 from promo.client import PromoError
 from promo.client.reasons import Reason
-from promo_server.app import StartError
-from promo_server.cli.command_error import CommandError
 from promo_server.domain.errors import DomainError
-from promo_server.embedded import EmbeddedStoreError
-from promo_server.secret_values import SecretValueError
-from promo_server.settings import SettingsError
-from promo_server.sql.migrate import NewerDatabaseError
-from promo_server.sql.url import DatabaseUrlError
-from promo_server.state import StateError
+from promo_server.operator_error import OperatorError
 
 _UNAVAILABLE = 14
 
 
-_PLAIN = (
-    CommandError,
-    DatabaseUrlError,
-    EmbeddedStoreError,
-    NewerDatabaseError,
-    SecretValueError,
-    SettingsError,
-    StartError,
-    StateError,
-)
-"""Exceptions whose text is written for people."""
-
-
 def explain(error: Exception) -> str:
     """Return one line for a failure; what nobody has foreseen goes into a file, for a report."""
-    if isinstance(error, _PLAIN):
+    if isinstance(error, OperatorError):
         return _line(str(error))
     if isinstance(error, PromoError):
         return _answer(error)

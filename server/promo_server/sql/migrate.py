@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from promo_server.operator_error import OperatorError
 from promo_server.sql.database import SqlDatabase
 
 _LOCK = 0x70726F6D6F  # "promo": the advisory lock of PostgreSQL that migrations take
@@ -34,7 +35,7 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-class NewerDatabaseError(RuntimeError):
+class NewerDatabaseError(OperatorError):
     """The database belongs to a newer release, whose tables this one does not know."""
 
     def __init__(self, revision: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from promo_server.operator_error import OperatorError
+
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _LARGEST_PORT = 65_535
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -26,7 +28,7 @@ _POSTGRESQL_OPTIONS = (
 """What can stand behind the ? of a URL: all that the driver takes as a text."""
 
 
-class DatabaseUrlError(ValueError):
+class DatabaseUrlError(OperatorError, ValueError):
     """A URL that names no database of a kind that is known here; the text says what would be right."""
 
 
