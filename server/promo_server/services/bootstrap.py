@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from promo_server.domain.access import ApiKey, Project, Role
 from promo_server.domain.errors import DomainError
 from promo_server.domain.identifiers import RANDOM_BYTES, project_id
@@ -13,6 +15,8 @@ from promo_server.services import pending
 from promo_server.services.access import token_hash
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.ports import Clock, Database, Entropy, UnitOfWork
+
+_LOG = structlog.get_logger(__name__)
 
 
 class ForeignKeyIdError(Exception):
@@ -49,6 +53,10 @@ class Bootstrap:
         A key whose id exists gets the token given now, so that a changed setting counts. One that was revoked stays
         so: who revokes a key does not expect it back with the next start. Raise ForeignKeyIdError, and change
         nothing, when an id is that of another project's key.
+
+        A store that is away gets what has changed once it is back. It is needed, and the call fails with
+        STORE_UNAVAILABLE, only while there is no campaign: one that never had anything could not be told from one that
+        has lost everything.
         """
         pairs = tuple(pairs)
         try:
@@ -58,8 +66,17 @@ class Bootstrap:
                 raise
             # Another server has started at the same moment and was first: now its rows are there.
             done = await self._ensure(project_name, pairs)
-        await self._publisher.publish(done.project.id)
+        try:
+            await self._publisher.publish(done.project.id)
+        except DomainError as error:
+            if error.reason is not Reason.STORE_UNAVAILABLE or not await self._any_campaign():
+                raise
+            _LOG.warning("bootstrap.store_unavailable", project=done.project.id)
         return done
+
+    async def _any_campaign(self) -> bool:
+        async with self._database.read() as unit:
+            return await unit.campaigns.any()
 
     async def _ensure(self, project_name: str, pairs: Sequence[tuple[str, str]]) -> Bootstrapped:
         async with self._database.write() as unit:

@@ -100,6 +100,30 @@ async def test_the_bootstrap_can_run_again_and_takes_a_changed_token(plane: Cont
     assert (document["hash"], document["admin"]) == (token_hash("other"), True)
 
 
+@pytest.mark.parametrize("name", ["default", "new"])
+async def test_a_server_starts_with_changes_while_the_store_is_away_once_there_are_campaigns(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def away(*_arguments: object) -> bool:
+        raise DomainError(Reason.STORE_UNAVAILABLE)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.use_cases.publisher._store, "is_blank", away)
+        # Also a second time, when the project is in the database and has never been in the store.
+        for _ in range(2):
+            with pytest.raises(DomainError) as refused:
+                await plane.use_cases.bootstrap(name, [("one", "secret")])
+            assert refused.value.reason is Reason.STORE_UNAVAILABLE
+    await plane.campaign()
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.use_cases.publisher._store, "is_blank", away)
+        done = await plane.use_cases.bootstrap(name, [("two", "secret")])
+        assert done.revoked == ()
+    assert await published(plane, "two") is None
+    await plane.use_cases.publisher.publish()
+    assert await published(plane, "two") is not None
+
+
 async def test_a_revoked_key_stays_revoked_when_the_server_starts_again(plane: ControlPlane) -> None:
     revoked = await plane.use_cases.access.revoke_key(plane.caller, "admin")
     for token in ("secret", "other"):
