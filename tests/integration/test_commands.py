@@ -28,7 +28,7 @@ def test_code_is_published_validated_redeemed_once_and_rolled_back(server: Serve
     assert again["id"] == redeemed["id"]
     refused = promo(server, "redeem", *shopper)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == f"promo: code {code} was used 1 times\n"
+    assert refused.stderr == f"promo: code {code} is used up: its limit is 1\n"
     [result] = document(server, "validate", *shopper, status=1)["results"]
     assert result["refusal"]["reason"] == "CODE_USES_EXHAUSTED"
     assert document(server, "vouchers", "get", code.lower())["redeemed_count"] == 1

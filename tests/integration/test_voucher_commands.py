@@ -56,7 +56,7 @@ def test_code_that_stands_alone_lives_from_creation_to_deletion(server: ServerPr
     assert document(server, "redeem", code, *CART, "--customer", "vc-2")["order"]["total_discount_amount"] == 500
     assert document(server, "redeem", code, *CART, "--customer", "vc-5")["state"] == "succeeded"
     assert "2 of 2" in text(server, "vouchers", "get", code)
-    assert "was used 2 times" in failure(server, "redeem", code, *CART, "--customer", "vc-3")
+    assert "is used up: its limit is 2" in failure(server, "redeem", code, *CART, "--customer", "vc-3")
     assert not document(server, "vouchers", "update", code, "--clear", "redemption_limit")["redemption_limit"]
 
     found = lines(server, "redemptions", "list", "--filter", f'code = "{code}"', "--fresh")

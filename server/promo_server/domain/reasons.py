@@ -372,7 +372,7 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.NEVER,
         ),
         Reason.CODE_USES_EXHAUSTED: ReasonDetail(
-            message="code {code} was used {limit} times",
+            message="code {code} is used up: its limit is {limit}",
             metadata_keys=("code", "limit"),
             grpc_code=9,
             http_status=400,
@@ -380,7 +380,7 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.NEVER,
         ),
         Reason.CUSTOMER_LIMIT_REACHED: ReasonDetail(
-            message="the customer has used campaign {campaign} {limit} times",
+            message="the customer has used campaign {campaign} up: the limit is {limit}",
             metadata_keys=("campaign", "limit"),
             grpc_code=9,
             http_status=400,
@@ -388,7 +388,7 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.NEVER,
         ),
         Reason.CAMPAIGN_LIMIT_REACHED: ReasonDetail(
-            message="campaign {campaign} was used {limit} times",
+            message="campaign {campaign} is used up: its limit is {limit}",
             metadata_keys=("campaign", "limit"),
             grpc_code=9,
             http_status=400,
@@ -396,7 +396,7 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.NEVER,
         ),
         Reason.PERIOD_LIMIT_REACHED: ReasonDetail(
-            message="campaign {campaign} was used {limit} times this {period}",
+            message="campaign {campaign} is used up this {period}: its limit is {limit}",
             metadata_keys=("campaign", "limit", "period"),
             grpc_code=9,
             http_status=400,

@@ -451,7 +451,7 @@ static DETAILS: [ReasonDetail; 60] = [
     },
     ReasonDetail {
         name: "CODE_USES_EXHAUSTED",
-        message: "code {code} was used {limit} times",
+        message: "code {code} is used up: its limit is {limit}",
         metadata_keys: &["code", "limit"],
         grpc_code: 9,
         http_status: 400,
@@ -460,7 +460,7 @@ static DETAILS: [ReasonDetail; 60] = [
     },
     ReasonDetail {
         name: "CUSTOMER_LIMIT_REACHED",
-        message: "the customer has used campaign {campaign} {limit} times",
+        message: "the customer has used campaign {campaign} up: the limit is {limit}",
         metadata_keys: &["campaign", "limit"],
         grpc_code: 9,
         http_status: 400,
@@ -469,7 +469,7 @@ static DETAILS: [ReasonDetail; 60] = [
     },
     ReasonDetail {
         name: "CAMPAIGN_LIMIT_REACHED",
-        message: "campaign {campaign} was used {limit} times",
+        message: "campaign {campaign} is used up: its limit is {limit}",
         metadata_keys: &["campaign", "limit"],
         grpc_code: 9,
         http_status: 400,
@@ -478,7 +478,7 @@ static DETAILS: [ReasonDetail; 60] = [
     },
     ReasonDetail {
         name: "PERIOD_LIMIT_REACHED",
-        message: "campaign {campaign} was used {limit} times this {period}",
+        message: "campaign {campaign} is used up this {period}: its limit is {limit}",
         metadata_keys: &["campaign", "limit", "period"],
         grpc_code: 9,
         http_status: 400,
