@@ -265,9 +265,8 @@ async def test_a_store_that_has_lost_everything_gets_no_definition_before_it_is_
     with pytest.raises(DomainError) as refused:
         await switch(plane.caller, CampaignTarget(campaign.id), Repeat("t"), enabled=False)
     assert refused.value.reason is Reason.STORE_UNAVAILABLE
-    with pytest.raises(DomainError) as refused:
-        await plane.use_cases.bootstrap("another project", [("another", "secret")])
-    assert refused.value.reason is Reason.STORE_UNAVAILABLE
+    # As with a store that is away, what a server that starts has changed waits.
+    await plane.use_cases.bootstrap("another project", [("another", "secret")])
     assert await plane.client.dbsize() == 0
     await plane.use_cases.publisher.forget_store()
     await plane.use_cases.publisher.publish(rebuilding=True)
