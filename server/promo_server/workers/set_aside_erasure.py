@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from google.protobuf.message import DecodeError
@@ -36,13 +36,13 @@ class SetAsideErasure:
     async def __call__(self, project_id: str, erasures: Sequence[Erasure]) -> None:
         """Erase persons of a project from all of its entries."""
         persons = {one.source_id: one.erase_ms for one in erasures}
+        # First, since a voucher can have been edited before or after it was handed out.
         held: set[_Place] = set()
-        last: SetAsideEntry | None = None
-        while True:
+        async for entries in self._pages(project_id):
+            for one in entries:
+                held.update(_handed_out(one, persons))
+        async for entries in self._pages(project_id):
             async with self._database.read() as unit:
-                entries = await unit.set_aside.page(project_id, last, _AT_ONCE)
-                if not entries:
-                    return
                 holders = await _holders(unit, project_id, entries)
                 numbers = await unit.campaigns.numbers(project_id)
             rewritten = []
@@ -54,6 +54,15 @@ class SetAsideErasure:
                     rewritten.append(other)
             async with self._database.write() as unit:
                 await unit.set_aside.rewrite(project_id, rewritten)
+
+    async def _pages(self, project_id: str) -> AsyncIterator[Sequence[SetAsideEntry]]:
+        last: SetAsideEntry | None = None
+        while True:
+            async with self._database.read() as unit:
+                entries = await unit.set_aside.page(project_id, last, _AT_ONCE)
+            if not entries:
+                return
+            yield entries
             last = entries[-1]
 
     async def _rewrite_store(
@@ -104,17 +113,25 @@ async def _holders(
     }
 
 
+def _handed_out(one: SetAsideEntry, persons: Mapping[str, int]) -> set[_Place]:
+    """Return the vouchers that an entry has handed out to the persons."""
+    entry = _read(one)
+    if entry is None or not entry.HasField("publication") or not _is_about(entry, persons):
+        return set()
+    return {(entry.publication.campaign_id, position) for position in one.positions}
+
+
 def _redacted(
     one: SetAsideEntry,
     persons: Mapping[str, int],
-    held: set[_Place],
+    held: Collection[_Place],
     holders: Mapping[_Place, tuple[str, int]],
 ) -> SetAsideEntry:
     """Return an entry without what it says of the persons, by the times up to which they are erased.
 
-    Vouchers that it hands out to them are added to those `held`; `holders` are those that the archive knows. An entry
-    that cannot be read and in which a person's id is found keeps its place only. What was wrong with an entry can be
-    told in its own words, so that goes too.
+    `held` are vouchers that such entries have handed out to them, `holders` those that the archive knows. An entry that
+    cannot be read and in which a person's id is found keeps its place only. What was wrong with an entry can be told in
+    its own words, so that goes too.
     """
     entry = _read(one)
     if entry is None:
@@ -125,10 +142,13 @@ def _redacted(
         holder, publish_ms = holders.get(place, ("", 0))
         theirs = place in held or publish_ms <= persons.get(holder, -1)
     else:
-        theirs = any(_time_ms(entry) <= persons.get(name, -1) for name in _names(entry))
-    if theirs and entry.HasField("publication"):
-        held.update((entry.publication.campaign_id, position) for position in one.positions)
+        theirs = _is_about(entry, persons)
     return _without_words(one, redacted_entry(one.entry)) if theirs else one
+
+
+def _is_about(entry: event_pb2.LedgerEntry, persons: Mapping[str, int]) -> bool:
+    at_ms = _time_ms(entry)
+    return any(at_ms <= persons.get(name, -1) for name in _names(entry))
 
 
 def _without_words(one: SetAsideEntry, entry: bytes) -> SetAsideEntry:
