@@ -163,6 +163,13 @@ class ArchiveRows(Protocol):
         """Keep uses whose slot was active already."""
         ...
 
+    async def withdraw_conflicts(self, project_id: str, undone: Undone, since: StreamId) -> None:
+        """Let the use count that took a slot after this one was undone, at a place in the ledger.
+
+        Before the archive knew that, the later use seemed to pass the limit; it is no conflict any more.
+        """
+        ...
+
     async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:
         """Return a redemption."""
         ...

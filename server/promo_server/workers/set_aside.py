@@ -2,7 +2,8 @@
 
 What kept one out can have been a defect of ours, which a later release does not have, or something that has come into
 the archive since. Entries behind it were written long ago: so it is written as what it is now, with its rollbacks, and
-without a change of a voucher that was changed again. How far the archive is does not matter here.
+without a change of a voucher that was changed again; and uses that seemed to pass a limit before a rollback was known
+count after it. How far the archive is does not matter here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import structlog
 
 from promo_server.services.archive_ports import SetAsideEntry
 from promo_server.services.ports import Database, UnitOfWork
+from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
 from promo_server.workers.batches import finish, passes
 from promo_server.workers.entries import read_entry
@@ -77,7 +79,12 @@ class SetAsideEntries:
             for rollback in await unit.archive.rollbacks_of(project_id, builder.redemption_ids):
                 builder.undo(read_entry(rollback).rollback)
             await _keep_later_edits(unit, project_id, builder)
-            await unit.archive.write(project_id, await finish(unit, project_id, builder, {}))
+            batch = await finish(unit, project_id, builder, {})
+            await unit.archive.write(project_id, batch)
+            for undone in batch.undone:
+                rolled_back = ids.place_of_rollback(undone.rollback_id)
+                if rolled_back is not None:
+                    await unit.archive.withdraw_conflicts(project_id, undone, rolled_back[1])
         return len(taken)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, insert, select, true, tuple_, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, select, true, tuple_, update
 
 from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.services.archive_ports import (
@@ -16,6 +16,7 @@ from promo_server.services.archive_ports import (
     EditedVoucher,
     LimitUse,
     Row,
+    Undone,
 )
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.rows.customers import SqlCustomers
@@ -32,6 +33,8 @@ from promo_server.sql.tables.archive import (
 )
 
 _ASK = 1_000
+_PLACE = ("project_id", "partition", "ledger_id", "ordinal")
+"""Of a movement in the ledger."""
 
 
 class SqlArchive(Rows):
@@ -150,6 +153,53 @@ class SqlArchive(Rows):
     async def note_conflicts(self, rows: Sequence[Row]) -> None:
         """Keep uses whose slot was active already."""
         await self._connection.execute(insert(SLOT_CONFLICTS), rows)
+
+    async def withdraw_conflicts(self, project_id: str, undone: Undone, since: StreamId) -> None:
+        """Let the use count that took a slot after this one was undone, at a place in the ledger."""
+        freed = select(MOVEMENTS.c.limit_name, MOVEMENTS.c.slot).where(
+            MOVEMENTS.c.project_id == project_id,
+            MOVEMENTS.c.redemption_id == undone.redemption_id,
+            MOVEMENTS.c.redeemable == undone.redeemable,
+            MOVEMENTS.c.amount > 0,
+            MOVEMENTS.c.slot > 0,
+        )
+        for limit, slot in (await self._connection.execute(freed)).all():
+            counts = False
+            for conflict, movement, rollback in await self._conflicts(project_id, limit, slot, since):
+                # One use at a time has a slot: those that were undone meanwhile, and the first that was not.
+                if rollback is None and counts:
+                    break
+                await self._connection.execute(delete(SLOT_CONFLICTS).where(SLOT_CONFLICTS.c.sequence == conflict))
+                if rollback is None:
+                    one = update(MOVEMENTS).where(MOVEMENTS.c.sequence == movement)
+                    await self._connection.execute(one.values(active=True))
+                    counts = True
+
+    async def _conflicts(
+        self, project_id: str, limit: str, slot: int, since: StreamId
+    ) -> Sequence[tuple[int, int, str | None]]:
+        """Return conflict, movement and the use's rollback of the conflicts about a slot, in order of the ledger."""
+        of_movement = [SLOT_CONFLICTS.c[name] == MOVEMENTS.c[name] for name in _PLACE]
+        query = (
+            select(SLOT_CONFLICTS.c.sequence, MOVEMENTS.c.sequence, REDEMPTION_ITEMS.c.rollback_id)
+            .join(MOVEMENTS, and_(*of_movement))
+            .join(
+                REDEMPTION_ITEMS,
+                and_(
+                    REDEMPTION_ITEMS.c.project_id == MOVEMENTS.c.project_id,
+                    REDEMPTION_ITEMS.c.redemption_id == MOVEMENTS.c.redemption_id,
+                    REDEMPTION_ITEMS.c.redeemable == MOVEMENTS.c.redeemable,
+                ),
+            )
+            .where(
+                SLOT_CONFLICTS.c.project_id == project_id,
+                SLOT_CONFLICTS.c.limit_name == limit,
+                SLOT_CONFLICTS.c.slot == slot,
+                SLOT_CONFLICTS.c.ledger_id > since.sortable,
+            )
+            .order_by(SLOT_CONFLICTS.c.ledger_id, SLOT_CONFLICTS.c.partition)
+        )
+        return [(row[0], row[1], row[2]) for row in await self._connection.execute(query)]
 
     async def redemption(self, project_id: str, redemption_id: str) -> ArchivedRedemption | None:
         """Return a redemption."""
