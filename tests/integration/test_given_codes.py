@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import stat
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
 import pytest
-from support.server_process import KEY, ServerProcess
+from support.cli import promo
+from support.server_process import ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign, race
 from support.truth import account_of
 
@@ -248,12 +247,6 @@ async def test_imported_codes_can_be_edited(client: PromoClient) -> None:
     await _import(client, campaign.name, [code])
     await client.vouchers.update(Voucher(code=code, redemption_limit=2), ["redemption_limit"])
     assert await race(client.redeem(codes=[code], order=CART) for _ in range(4)) == {OK: 2, "CODE_USES_EXHAUSTED": 2}
-
-
-def promo(server: ServerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**server.environment, "PROMO_KEY": KEY, "PROMO_TARGET": server.target}
-    command = [sys.executable, "-m", "promo_server.cli", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("format_", ["csv", "json", "jsonl", "txt"])

@@ -4,13 +4,13 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cli import command, promo
 from support.server_process import KEY, ServerProcess
 
 from promo.client import Campaign, Limits, PromoClient, Timeouts, percent_off
@@ -27,17 +27,6 @@ from promo_server.store import keys
 pytestmark = pytest.mark.timeout(240)
 
 HEADER = "invoice_no,customer_id,stock_code,quantity,unit_price_pence"
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "promo_server.cli", *arguments]
-
-
-def promo(server: ServerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**server.environment, "PROMO_KEY": KEY, "PROMO_TARGET": server.target}
-    return subprocess.run(
-        command(*arguments), env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
 
 
 def promo_json(server: ServerProcess, *arguments: str) -> Any:

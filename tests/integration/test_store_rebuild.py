@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
+from support import forked_command
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign, race
 
@@ -25,14 +25,7 @@ SERVE_SECONDS = 60
 
 
 def promo(server: ServerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "promo_server.cli", *arguments],
-        env=server.environment,
-        capture_output=True,
-        text=True,
-        timeout=SERVE_SECONDS,
-        check=False,
-    )
+    return forked_command.run(arguments, server.environment, "")
 
 
 def promo_json(server: ServerProcess, *arguments: str) -> Any:

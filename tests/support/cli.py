@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+from support import forked_command
 from support.server_process import KEY, ServerProcess
 
 
@@ -20,15 +21,7 @@ def environment(server: ServerProcess) -> dict[str, str]:
 
 def promo(server: ServerProcess, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        command(*arguments),
-        env=environment(server),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forked_command.run(arguments, environment(server), stdin)
 
 
 def text(server: ServerProcess, *arguments: str) -> str:
