@@ -102,7 +102,7 @@ mod tests {
         let refusal = Refusal::new(Reason::CodeUsesExhausted)
             .with("code", "A{limit}")
             .with("limit", "3");
-        assert_eq!(refusal.message(), "code A{limit} was used 3 times");
+        assert_eq!(refusal.message(), "code A{limit} is used up: its limit is 3");
     }
 
     #[test]
