@@ -102,7 +102,10 @@ mod tests {
         let refusal = Refusal::new(Reason::CodeUsesExhausted)
             .with("code", "A{limit}")
             .with("limit", "3");
-        assert_eq!(refusal.message(), "code A{limit} is used up: its limit is 3");
+        assert_eq!(
+            refusal.message(),
+            "code A{limit} is used up: its limit is 3"
+        );
     }
 
     #[test]

@@ -30,8 +30,11 @@ impl promo_engine::ControlPlane for ControlPlane {
         request: Bytes,
     ) -> Answering<'a> {
         Box::pin(async move {
-            let _place = self.asked().enter(&caller.key_id, false)?;
-            let asked = timeout(LONGEST_WAIT, self.unary(caller, method, &request)).await;
+            let asked = timeout(LONGEST_WAIT, async {
+                let _turn = self.asked().enter(&caller.key_id).await;
+                self.unary(caller, method, &request).await
+            })
+            .await;
             let answer = asked.unwrap_or_else(|_| Err(Self::unavailable()));
             answer.map_err(|failure| refusal(method, &failure))
         })

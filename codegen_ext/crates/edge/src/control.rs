@@ -34,7 +34,7 @@ use crate::{
     failure::{self, Failure},
     frame::{self, Watch},
     plane::Caller,
-    share::{ASKED, Shares},
+    queue::Queue,
 };
 
 const KEY_ID: HeaderName = HeaderName::from_static("promo-key-id");
@@ -61,7 +61,7 @@ pub struct ControlPlane {
     probed: AtomicBool,
     answers: AtomicBool,
     hangs: AtomicBool,
-    asked: Arc<Shares>,
+    asked: Queue,
 }
 
 impl ControlPlane {
@@ -73,12 +73,12 @@ impl ControlPlane {
             probed: AtomicBool::new(false),
             answers: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
-            asked: Arc::new(Shares::new(ASKED)),
+            asked: Queue::new(),
         }
     }
 
     /// The places of what the engine asks.
-    pub(crate) fn asked(&self) -> &Arc<Shares> {
+    pub(crate) fn asked(&self) -> &Queue {
         &self.asked
     }
 

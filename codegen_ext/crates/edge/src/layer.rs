@@ -31,7 +31,7 @@ use crate::{
     metrics::{Flight, Metrics},
     plane::{Caller, Plane},
     rate::Rates,
-    share::{FORWARDED, Shares},
+    share::Shares,
     throttle::Throttle,
 };
 
@@ -80,7 +80,7 @@ impl<P: Plane> CallLayer<P> {
             control,
             draining: AtomicBool::new(false),
             call_ids: CallIds::new(),
-            shares: Arc::new(Shares::new(FORWARDED)),
+            shares: Arc::default(),
             limits: config.limits.clone(),
             methods,
         }

@@ -26,6 +26,7 @@ pub mod layer;
 mod methods;
 mod metrics;
 pub mod plane;
+mod queue;
 mod rate;
 mod serve;
 pub mod server;

@@ -10,33 +10,15 @@ use std::{
 
 use promo_decision::{reason::Reason, refusal::Refusal};
 
-/// How many calls there may be at a time.
-#[derive(Clone, Copy)]
-pub struct Bounds {
-    calls: usize,
-    calls_of_key: usize,
-    /// Answers that stream, which may take as long as their readers.
-    streams: usize,
-    streams_of_key: usize,
-}
-
-/// For what callers have forwarded: fewer calls than the 256 that the control plane
+/// Calls that callers have under way: fewer than the 256 that the control plane
 /// answers at once for each process that calls it.
-pub const FORWARDED: Bounds = Bounds {
-    calls: 224,
-    calls_of_key: 128,
-    streams: 64,
-    streams_of_key: 32,
-};
-
-/// For what the engine asks.
-pub const ASKED: Bounds = Bounds {
-    calls: 32,
-    calls_of_key: 16,
-    streams: 0,
-    streams_of_key: 0,
-};
-
+const MOST_CALLS: usize = 224;
+/// Those of one key.
+const MOST_CALLS_OF_KEY: usize = 128;
+/// Answers that stream, which may take as long as their readers.
+const MOST_STREAMS: usize = 64;
+/// Those of one key.
+const MOST_STREAMS_OF_KEY: usize = 32;
 /// After how long a caller who found no place may try again.
 const RETRY_MS: u64 = 250;
 
@@ -54,34 +36,23 @@ struct Counts {
 }
 
 /// The places that are taken.
+#[derive(Default)]
 pub struct Shares {
-    bounds: Bounds,
     counts: Mutex<Counts>,
 }
 
 impl Shares {
-    /// Nobody has any place yet.
-    pub fn new(bounds: Bounds) -> Self {
-        Self {
-            bounds,
-            counts: Mutex::default(),
-        }
-    }
-
     /// Takes a place for a call of a key, if there is one.
     pub fn enter(self: &Arc<Self>, key_id: &Arc<str>, streams: bool) -> Result<Place, Refusal> {
         let mut counts = self.lock();
         let own = counts.by_key.get(key_id).copied().unwrap_or_default();
         let bounds = [
-            (true, counts.all.calls, self.bounds.calls),
-            (true, own.calls, self.bounds.calls_of_key),
-            (streams, counts.all.streams, self.bounds.streams),
-            (streams, own.streams, self.bounds.streams_of_key),
+            (counts.all.calls, MOST_CALLS),
+            (own.calls, MOST_CALLS_OF_KEY),
+            (counts.all.streams * usize::from(streams), MOST_STREAMS),
+            (own.streams * usize::from(streams), MOST_STREAMS_OF_KEY),
         ];
-        let full = bounds
-            .into_iter()
-            .find(|(counts, taken, most)| *counts && taken >= most);
-        if let Some((_, _, most)) = full {
+        if let Some((_, most)) = bounds.into_iter().find(|(taken, most)| taken >= most) {
             let mut refusal = Refusal::new(Reason::Overloaded).with("limit", most.to_string());
             refusal.retry_after_ms = Some(RETRY_MS);
             return Err(refusal);
@@ -136,30 +107,24 @@ mod tests {
 
     #[test]
     fn no_key_takes_all_places_and_streams_leave_some_for_calls() {
-        let shares = Arc::new(Shares::new(FORWARDED));
+        let shares = Arc::new(Shares::default());
         let streams = [fill(&shares, "a", true), fill(&shares, "b", true)];
         assert_eq!(
             streams.each_ref().map(Vec::len),
-            [
-                FORWARDED.streams_of_key,
-                FORWARDED.streams - FORWARDED.streams_of_key
-            ]
+            [MOST_STREAMS_OF_KEY, MOST_STREAMS - MOST_STREAMS_OF_KEY]
         );
         assert!(fill(&shares, "c", true).is_empty());
         let calls = fill(&shares, "c", false);
-        assert_eq!(calls.len(), FORWARDED.calls_of_key);
+        assert_eq!(calls.len(), MOST_CALLS_OF_KEY);
         let others = fill(&shares, "d", false);
-        assert_eq!(
-            others.len(),
-            FORWARDED.calls - FORWARDED.streams - FORWARDED.calls_of_key
-        );
+        assert_eq!(others.len(), MOST_CALLS - MOST_STREAMS - MOST_CALLS_OF_KEY);
     }
 
     #[test]
     fn a_place_is_free_again_when_its_call_is_over() {
-        let shares = Arc::new(Shares::new(FORWARDED));
+        let shares = Arc::new(Shares::default());
         drop(fill(&shares, "a", true));
         assert!(shares.lock().by_key.is_empty());
-        assert_eq!(fill(&shares, "a", false).len(), FORWARDED.calls_of_key);
+        assert_eq!(fill(&shares, "a", false).len(), MOST_CALLS_OF_KEY);
     }
 }
