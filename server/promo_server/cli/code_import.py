@@ -73,7 +73,8 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
     format
         As the file's name ends, else txt.
     refused
-        New file for the lines that were refused, in CSV; the file's name with .refused.csv when absent.
+        New file for the lines that were refused, in CSV; the file's name with .refused.csv (.refused-1.csv and so on
+        where there is one) when absent.
     resume
         Go on with an import of the same file that was interrupted.
     abort

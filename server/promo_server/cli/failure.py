@@ -11,6 +11,8 @@ from promo_server.domain.errors import DomainError
 from promo_server.operator_error import OperatorError
 
 _UNAVAILABLE = 14
+_NO_GRPC = "Trying to connect an http1.x server"
+"""What gRPC says of a REST port."""
 
 
 def explain(error: Exception) -> str:
@@ -38,6 +40,8 @@ def _answer(error: PromoError) -> str:
             return f"{message}; set PROMO_KEY=id:token to a key that the server knows"
         case Reason.SCOPE_MISSING:
             return f"{message}; use a key with another role"
+        case None if error.status == _UNAVAILABLE and _NO_GRPC in message:
+            return "something answers there, but not gRPC: give the address that promo serve shows as gRPC"
         case None if error.status == _UNAVAILABLE:
             return f"no server answers ({_line(message)}); start one with: promo serve"
         case _:

@@ -62,8 +62,8 @@ def _csv(path: Path) -> Iterator[tuple[int, str]]:
                     names = [cell.strip().lower() for cell in cells]
                     if _COLUMN not in names:
                         raise CommandError(
-                            f"{path} begins with {', '.join(names)[:_LONGEST]}; a column must be named code, or give "
-                            "--format txt for a file with a code on each line"
+                            f"{path} begins with {', '.join(names)[:_LONGEST]}; a column must be named code, and "
+                            "commas stand between columns; --format txt is for a file with a code on each line"
                         )
                     column = names.index(_COLUMN)
                 elif cells:

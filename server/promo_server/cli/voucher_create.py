@@ -22,7 +22,7 @@ from promo_server.cli.options import (
     call,
     parse_metadata,
 )
-from promo_server.cli.output import Json
+from promo_server.cli.output import Json, print_hint
 from promo_server.cli.voucher_text import tell
 
 File = Annotated[Path | None, Parameter(name=("--file", "-f"), allow_leading_hyphen=True)]
@@ -73,6 +73,8 @@ def create(  # noqa: PLR0913 - one parameter for each option
         ),
     )
     tell(made, "Created", validate_only=validate_only, json=json)
+    if terms is not None and not (terms.limits.per_code or terms.limits.per_campaign):
+        print_hint("Uses: unlimited. promo vouchers update --uses limits them.")
 
 
 def _terms(

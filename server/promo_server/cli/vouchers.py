@@ -104,6 +104,8 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
         Fail when what has just happened may be missing.
 
     """
+    if first and not campaign:
+        raise CommandError("--first is a position in a campaign; name one")
     wanted = VoucherFilter(
         holder=holder,
         published=published,

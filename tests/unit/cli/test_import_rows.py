@@ -45,7 +45,7 @@ def test_rows_have_the_lines_that_a_person_would_look_at(
 
 @pytest.mark.parametrize("text", ["id,name\n1,x\n", "kode\nA-1\n", "A-1\nA-2\n"])
 def test_a_csv_file_without_a_column_of_codes_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(CommandError, match="a column must be named code, or give --format txt"):
+    with pytest.raises(CommandError, match="a column must be named code, and commas stand between"):
         read(tmp_path, text, "csv")
 
 

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from support.scripted_server import Hang, ScriptedServer
 
-from promo.client import PromoClient, Tls, exceptions, methods, order
+from promo.client import PromoClient, SyncPromoClient, Tls, exceptions, methods, order
 from promo.v1.code_service_pb2 import ExportCodesResponse
 from promo.v1.validation_service_pb2 import Validation
 
@@ -78,3 +78,26 @@ async def test_an_export_that_is_given_up_ends_on_the_server(server: ScriptedSer
     assert (await anext(pieces)).codes == ["A"]
     await pieces.aclose()
     await asyncio.wait_for(server.abandoned.wait(), timeout=2.0)
+
+
+@pytest.mark.parametrize("target", ["127.0.0.1", "http://127.0.0.1:50600", "shop:99999", "::1:50600", ""])
+@pytest.mark.asyncio
+async def test_what_is_no_address_is_refused_before_anything_is_called(target: str) -> None:
+    for connect in (PromoClient.connect, SyncPromoClient.connect):
+        with pytest.raises(ValueError, match="must be host:port"):
+            connect(target)
+
+
+@pytest.mark.asyncio
+async def test_a_key_without_a_token_is_refused_before_it_is_sent() -> None:
+    for connect in (PromoClient.connect, SyncPromoClient.connect):
+        for key in ("id", "id:", ":token"):
+            with pytest.raises(ValueError, match="written id:token") as caught:
+                connect("127.0.0.1:50600", key=key)
+            assert "token'" not in str(caught.value)
+
+
+@pytest.mark.asyncio
+async def test_names_that_grpc_finds_are_addresses_too() -> None:
+    for target in ("dns:///shop:50600", "unix:/run/promo.sock", "[::1]:50600"):
+        await PromoClient.connect(target).close()

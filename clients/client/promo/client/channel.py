@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 
 from promo.client import status
+from promo.client.address import checked_target
 from promo.client.errors import PromoError
 from promo.client.tls import Tls
 
@@ -47,7 +48,8 @@ class ChannelTransport:
     """A gRPC channel to one address. Made inside the event loop that uses it."""
 
     def __init__(self, target: str, tls: Tls | None = None) -> None:
-        """Connect in the background to `target`, "host:port" or a gRPC URI."""
+        """Connect in the background to `target`, "host:port" or a gRPC URI; raises ValueError for anything else."""
+        target = checked_target(target)
         if tls is None:
             self._channel = grpc.aio.insecure_channel(target, options=options(None))
         else:

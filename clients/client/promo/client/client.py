@@ -84,7 +84,7 @@ class PromoClient:
         retry: RetryPolicy | None = None,
         hook: Hook | None = None,
     ) -> Self:
-        """Return a client of the server at `target`, "127.0.0.1:50600".
+        """Return a client of the server at `target`, "127.0.0.1:50600"; raises ValueError for what is no address.
 
         It connects with the first call; call this inside the event loop.
         `tls=True` trusts the system's authorities. `timeout` is the deadline of

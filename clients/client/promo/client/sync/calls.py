@@ -29,7 +29,9 @@ class Caller:
         retry: RetryPolicy,
         hook: Hook,
     ) -> None:
-        """Call through `transport` with `key`, "id:token"."""
+        """Call through `transport` with `key`, "id:token"; raises ValueError for one that is written otherwise."""
+        if key and not all(key.partition(":")):
+            raise ValueError("a key is written id:token")
         self.transport = transport
         self.timeouts = timeouts
         self.retry = retry

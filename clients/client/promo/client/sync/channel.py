@@ -7,6 +7,7 @@ from typing import Self, cast
 
 import grpc
 
+from promo.client.address import checked_target
 from promo.client.channel import credentials, options, to_error
 from promo.client.errors import PromoError
 from promo.client.tls import Tls
@@ -16,7 +17,8 @@ class ChannelTransport:
     """A gRPC channel to one address, for any number of threads."""
 
     def __init__(self, target: str, tls: Tls | None = None) -> None:
-        """Connect in the background to `target`, "host:port" or a gRPC URI."""
+        """Connect in the background to `target`, "host:port" or a gRPC URI; raises ValueError for anything else."""
+        target = checked_target(target)
         if tls is None:
             self._channel = grpc.insecure_channel(target, options=options(None))
         else:
