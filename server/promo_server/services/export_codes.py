@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from promo_server.domain import tokens
 from promo_server.domain.access import Caller
-from promo_server.domain.campaign import Campaign, CodeMode
+from promo_server.domain.campaign import Campaign
 from promo_server.domain.errors import DomainError
 from promo_server.domain.layout import TakenRange
 from promo_server.domain.reasons import Reason
@@ -68,11 +68,10 @@ class ExportCodes:
         """
         async with self._database.read() as unit:
             campaign = await find_campaign(unit, caller.project, request.campaign)
-            ranges = await unit.layouts.campaign_ranges(campaign.id)
-            layouts = await unit.layouts.all_of(caller.project)
-        codec = None
-        if campaign.code_mode is CodeMode.ARITHMETIC:
-            layout = next(layout for layout in layouts if layout.number == campaign.layout_number)
+            computed = await unit.layouts.of_campaign(campaign.id)
+        codec, ranges = None, list[TakenRange]()
+        if computed is not None:
+            layout, ranges = computed
             codec = self._kernel.codec(layout.specification, layout.wrapped_key)
         binding = _binding(campaign, request)
         if request.resume_token:

@@ -68,14 +68,10 @@ class ListVouchers:
         return VoucherPage(campaign, tuple(vouchers), last, stale_since)
 
     async def _codes(self, unit: UnitOfWork, campaign: Campaign, beginning: str) -> CampaignCodes:
-        if campaign.layout_number is None:
+        computed = await unit.layouts.of_campaign(campaign.id)
+        if computed is None:
             return CampaignCodes(unit, campaign, None, (), self._named_from, beginning)
-        layout = next(
-            layout
-            for layout in await unit.layouts.all_of(campaign.project_id)
-            if layout.number == campaign.layout_number
-        )
-        ranges = await unit.layouts.campaign_ranges(campaign.id)
+        layout, ranges = computed
         return CampaignCodes(unit, campaign, self._codecs(layout), ranges, self._named_from, beginning)
 
 

@@ -19,16 +19,15 @@ class PositionCodes:
     async def __call__(
         self,
         unit: UnitOfWork,
-        project_id: str,
         campaign_id: str,
         positions: Collection[int],
     ) -> Mapping[int, str]:
         """Return the codes by position; one that was never issued is left out."""
-        ranges = await unit.layouts.campaign_ranges(campaign_id)
-        if not ranges:
+        computed = await unit.layouts.of_campaign(campaign_id)
+        if computed is None:
             return await unit.stored_codes.at(campaign_id, positions)
-        layouts = {layout.number: layout for layout in await unit.layouts.all_of(project_id)}
-        codec = self._codecs(layouts[ranges[0].layout_number])
+        layout, ranges = computed
+        codec = self._codecs(layout)
         found: dict[int, str] = {}
         for position in positions:
             index = _index(ranges, position)

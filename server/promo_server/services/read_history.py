@@ -87,10 +87,7 @@ class ReadHistory:
             positions: dict[str, set[int]] = {}
             for row in page.rows:
                 positions.setdefault(row.campaign_id, set()).update(row.positions)
-            codes = {
-                campaign_id: await self._codes(unit, caller.project, campaign_id, some)
-                for campaign_id, some in positions.items()
-            }
+            codes = {campaign_id: await self._codes(unit, campaign_id, some) for campaign_id, some in positions.items()}
             campaigns = await unit.campaigns.by_ids(caller.project, list(positions))
         listed = [
             ListedPublication(

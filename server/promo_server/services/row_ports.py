@@ -149,6 +149,10 @@ class LayoutRows(Protocol):
         """Return the ranges of a campaign by position."""
         ...
 
+    async def of_campaign(self, campaign_id: str) -> tuple[RegisteredLayout, list[TakenRange]] | None:
+        """Return the layout of a campaign with computed codes, and its ranges by position; None without such codes."""
+        ...
+
     async def range_of(self, project_id: str, layout_number: int, index: int) -> TakenRange | None:
         """Return the range that an index is in."""
         ...

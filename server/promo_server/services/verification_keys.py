@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from promo_server.domain.access import Caller
-from promo_server.domain.campaign import CodeMode
 from promo_server.domain.errors import FieldsInvalidError, Violation
 from promo_server.services.ports import Clock, CodeKernel, Database
 from promo_server.services.read_campaigns import find_campaign
@@ -22,11 +21,10 @@ class VerificationKeys:
         """Return the key of a campaign as a JSON document; refuse one whose codes are stored."""
         async with self._database.read() as unit:
             campaign = await find_campaign(unit, caller.project, campaign_name)
-            if campaign.code_mode is not CodeMode.ARITHMETIC:
+            computed = await unit.layouts.of_campaign(campaign.id)
+            if computed is None:
                 problem = "has stored codes, which follow from no key; only computed ones can be verified offline"
                 raise FieldsInvalidError((Violation("campaign", problem),))
-            layouts = await unit.layouts.all_of(caller.project)
-            ranges = await unit.layouts.campaign_ranges(campaign.id)
-        layout = next(layout for layout in layouts if layout.number == campaign.layout_number)
+        layout, ranges = computed
         pairs = [(part.range.start, part.range.end) for part in ranges]
         return self._kernel.verification_key(campaign.id, campaign.name, layout, pairs, self._clock())

@@ -29,5 +29,5 @@ async def test_codes_at_positions_are_those_of_the_export_also_after_the_end(
     await plane.use_cases.change_campaign.delete(plane.caller, CampaignTarget(campaign.id), Repeat("t"))
     wanted = {0, 1, 599, len(codes) - 1, len(codes), 10**12}
     async with plane.database.read() as unit:
-        found = await PositionCodes(Codecs(KernelCodes(b"\x07" * 32)))(unit, plane.project, campaign.id, wanted)
+        found = await PositionCodes(Codecs(KernelCodes(b"\x07" * 32)))(unit, campaign.id, wanted)
     assert found == {position: codes[position] for position in wanted if position < len(codes)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import BigInteger, RowMapping, bindparam, insert, literal, select, true, update
+from sqlalchemy import BigInteger, RowMapping, and_, bindparam, insert, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from promo_server.domain.layout import IndexRange, RegisteredLayout, TakenRange
@@ -46,6 +46,25 @@ _ALL: Final = select(LAYOUTS).where(LAYOUTS.c.project_id == bindparam("project")
 
 _OF_CAMPAIGN: Final = (
     select(CODE_RANGES).where(CODE_RANGES.c.campaign_id == bindparam("campaign")).order_by(CODE_RANGES.c.first_position)
+)
+
+
+_LAYOUT_OF_CAMPAIGN: Final = (
+    select(
+        CODE_RANGES,
+        LAYOUTS.c.number,
+        LAYOUTS.c.specification,
+        LAYOUTS.c.fingerprint,
+        LAYOUTS.c.wrapped_key,
+        LAYOUTS.c.capacity,
+        LAYOUTS.c.next_index,
+    )
+    .join(
+        LAYOUTS,
+        and_(LAYOUTS.c.project_id == CODE_RANGES.c.project_id, LAYOUTS.c.number == CODE_RANGES.c.layout_number),
+    )
+    .where(CODE_RANGES.c.campaign_id == bindparam("campaign"))
+    .order_by(CODE_RANGES.c.first_position)
 )
 
 
@@ -110,6 +129,11 @@ class SqlLayouts(Rows):
         """Return the ranges of a campaign by position."""
         rows = await self._connection.execute(_OF_CAMPAIGN, {"campaign": campaign_id})
         return [_range(row) for row in rows.mappings()]
+
+    async def of_campaign(self, campaign_id: str) -> tuple[RegisteredLayout, list[TakenRange]] | None:
+        """Return the layout of a campaign with computed codes, and its ranges by position; None without such codes."""
+        rows = (await self._connection.execute(_LAYOUT_OF_CAMPAIGN, {"campaign": campaign_id})).mappings().all()
+        return (_layout(rows[0]), [_range(row) for row in rows]) if rows else None
 
     async def range_of(self, project_id: str, layout_number: int, index: int) -> TakenRange | None:
         """Return the range that an index is in."""
