@@ -122,8 +122,6 @@ def _add_operations(app: App) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and leave with its status: 0 done, 1 failed, 2 not understood, 3 in part, 130 interrupted."""
-    # Before anything loads gRPC, which else complains of the processes that a server starts.
-    os.putenv("GRPC_ENABLE_FORK_SUPPORT", "false")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
