@@ -27,10 +27,13 @@ from promo_server.sql.database import SqlDatabase
 from promo_server.sql.migrate import migrate
 from promo_server.store import ids, keys
 from promo_server.store.client import connect
+from promo_server.store.counters import RedisCounters
 from promo_server.store.definitions import RedisDefinitionStore
 from promo_server.store.ledger import RedisLedger
+from promo_server.store.restore import RedisRestore
 from promo_server.workers.metrics import ArchiveMetrics
 from promo_server.workers.projection import Projection
+from promo_server.workers.rebuild import RebuildTimes, StoreRebuild
 
 PARTITIONS = 4
 START_MS = 1_795_000_000_000
@@ -79,6 +82,19 @@ class ControlPlane:
         """Return a projection of its own, as another process would have."""
         ledger = RedisLedger(self.client, PARTITIONS)
         return Projection(self.database, ledger, self.clock, ArchiveMetrics(CollectorRegistry()))
+
+    def rebuild(self) -> StoreRebuild:
+        """Return what fills an empty store from the database."""
+        return StoreRebuild(
+            self.database,
+            self.use_cases.publisher,
+            RedisCounters(self.client, PARTITIONS),
+            RedisRestore(self.client, PARTITIONS),
+            RedisLedger(self.client, PARTITIONS),
+            self.clock,
+            RebuildTimes(1_000_000, 1_000_000),
+            lambda _: None,
+        )
 
 
 @dataclass

@@ -21,12 +21,10 @@ from promo_server.domain.reasons import Reason
 from promo_server.services.archive_ports import SetAsideEntry
 from promo_server.sql.tables import archive
 from promo_server.store import ids, keys
-from promo_server.store.counters import RedisCounters
 from promo_server.store.ledger import RedisLedger
-from promo_server.store.restore import RedisRestore
 from promo_server.workers.archiver import Archiver
 from promo_server.workers.facts import BatchBuilder
-from promo_server.workers.rebuild import EntriesSetAsideError, RebuildTimes, StoreRebuild
+from promo_server.workers.rebuild import EntriesSetAsideError
 from promo_server.workers.set_aside import SetAsideEntries
 
 pytestmark = pytest.mark.asyncio
@@ -223,16 +221,7 @@ async def test_a_store_is_rebuilt_with_what_could_be_taken_and_not_while_somethi
         unreadable = replace(entry, partition=2, entry=b"\xff", problem="UnreadableEntryError: it is none")
         await unit.set_aside.add(plane.project, unreadable, 1)
     await plane.client.flushall()
-    rebuild = StoreRebuild(
-        plane.database,
-        plane.use_cases.publisher,
-        RedisCounters(plane.client, PARTITIONS),
-        RedisRestore(plane.client, PARTITIONS),
-        RedisLedger(plane.client, PARTITIONS),
-        plane.clock,
-        RebuildTimes(1_000_000, 1_000_000),
-        lambda _: None,
-    )
+    rebuild = plane.rebuild()
     with pytest.raises(EntriesSetAsideError) as refused:
         await rebuild()
     assert (refused.value.count, refused.value.first.id) == (1, unreadable.id)

@@ -12,8 +12,7 @@ from promo_server.domain.definition import Limits
 from promo_server.store import ids, keys
 from promo_server.store.counters import RedisCounters
 from promo_server.store.ledger import RedisLedger
-from promo_server.store.restore import RedisRestore
-from promo_server.workers.rebuild import RebuildTimes, StoreNotEmptyError, StoreRebuild
+from promo_server.workers.rebuild import StoreNotEmptyError
 from promo_server.workers.verification import LedgerVerification, Report
 
 pytestmark = pytest.mark.asyncio
@@ -36,19 +35,6 @@ async def count(plane: ControlPlane, used: int, total: int, sequence: int, free:
     money, _ = keys.limit(plane.project, "m:1", PARTITIONS, single_use=False)
     await plane.client.set(uses, f"{used}:{sequence}:{free}")
     await plane.client.set(money, f"{total}:{sequence}")
-
-
-def rebuild_of(plane: ControlPlane) -> StoreRebuild:
-    return StoreRebuild(
-        plane.database,
-        plane.use_cases.publisher,
-        RedisCounters(plane.client, PARTITIONS),
-        RedisRestore(plane.client, PARTITIONS),
-        RedisLedger(plane.client, PARTITIONS),
-        plane.clock,
-        RebuildTimes(1_000_000, 1_000_000),
-        lambda _: None,
-    )
 
 
 async def verify(plane: ControlPlane) -> Report:
@@ -103,7 +89,7 @@ async def test_an_empty_store_gets_its_counters_holders_and_rollbacks_again(plan
     await ledger.append(plane.client, plane.project, 1, published, "7,8")
     assert (await verify(plane)).agrees
     counted = {name: await plane.client.dump(name) for name in await plane.client.keys("*}[nmkp]:*")}
-    rebuild = rebuild_of(plane)
+    rebuild = plane.rebuild()
     with pytest.raises(StoreNotEmptyError):
         await rebuild()
     await plane.client.flushall()
@@ -160,7 +146,7 @@ async def test_an_empty_store_gets_further_uses_and_edited_vouchers_again(plane:
     kept = {name: await plane.client.dump(name) for name in await plane.client.keys("*}[ehkf]:*")}
     assert len(kept) == 5
     await plane.client.flushall()
-    done = await rebuild_of(plane)()
+    done = await plane.rebuild()()
     assert done.vouchers == 2
     assert {name: await plane.client.dump(name) for name in kept} == kept
     assert (await verify(plane)).agrees
