@@ -62,23 +62,33 @@ class RedisLedger:
         project_id: str,
         after: Mapping[int, Checkpoint],
         count: int,
-        block_ms: int,
     ) -> Mapping[int, Sequence[Notice]]:
-        """Return up to `count` notices of each partition, waiting up to `block_ms` for the first one.
-
-        It does not wait where the client's own timeout leaves no time for that.
-        """
-        block_ms = min(block_ms, self._longest_block_ms)
+        """Return up to `count` notices of each partition."""
         done = {keys.outbox(project_id, n).encode(): (n, after.get(n, Checkpoint())) for n in range(self.partitions)}
         streams = {name: str(checkpoint.outbox) for name, (_, checkpoint) in done.items()}
         async with store_errors():
-            found = await self._client.xread(streams, count=count, block=block_ms or None)  # type: ignore[arg-type]
+            found = await self._client.xread(streams, count=count)  # type: ignore[arg-type]
         pairs = found.items() if isinstance(found, dict) else found
         notices = {}
         for name, entries in cast("list[tuple[bytes, list[Any]]]", pairs):
             partition, checkpoint = done[name]
             notices[partition] = list(islice(_notices(checkpoint, _flat(entries)), count))
         return notices
+
+    async def wait(self, after: Mapping[str, Mapping[int, Checkpoint]], block_ms: int) -> None:
+        """Return when an outbox of these projects has a notice, or after `block_ms`.
+
+        It does not wait where the client's own timeout leaves no time for that.
+        """
+        block_ms = min(block_ms, self._longest_block_ms)
+        streams = {
+            keys.outbox(project_id, n): str(known.get(n, Checkpoint()).outbox)
+            for project_id, known in after.items()
+            for n in range(self.partitions)
+        }
+        if streams and block_ms:
+            async with store_errors():
+                await self._client.xread(streams, count=1, block=block_ms)  # type: ignore[arg-type]
 
     async def facts(self, project_id: str, partition: int, places: Sequence[StreamId]) -> Sequence[LedgerFact]:
         """Return the entries at the places, in order; one that was trimmed is left out."""
@@ -143,7 +153,7 @@ class RedisLedger:
     async def newest_waiting(self, project_id: str) -> Mapping[int, StreamId]:
         """Return the newest outbox entry of each partition that has one."""
         # Mostly nothing waits, which one command tells of all partitions.
-        some = await self.notices(project_id, {}, 1, 0)
+        some = await self.notices(project_id, {}, 1)
         if not some:
             return {}
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:

@@ -43,11 +43,15 @@ class Projection:
         self._numbers: dict[str, dict[str, int]] = {}
         self._busy: dict[str, int] = {}
 
-    async def run_round(self, project_id: str, block_ms: int = 0) -> int:
+    async def wait(self, project_ids: Sequence[str], block_ms: int) -> None:
+        """Return when something waits in an outbox of these projects, or after `block_ms`."""
+        await self._ledger.wait({project_id: await self._known(project_id) for project_id in project_ids}, block_ms)
+
+    async def run_round(self, project_id: str) -> int:
         """Project what waits in a project's outboxes, and return how many entries that was."""
         known = await self._known(project_id)
         share = max(1, _AT_ONCE // self._busy.get(project_id, self._ledger.partitions))
-        read = await self._ledger.notices(project_id, known, share, block_ms)
+        read = await self._ledger.notices(project_id, known, share)
         if not read:
             return 0
         self._busy[project_id] = len(read)

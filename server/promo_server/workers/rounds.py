@@ -15,7 +15,7 @@ from promo_server.workers.set_aside import SetAsideEntries
 
 _EXPIRED_AT_ONCE = 10_000
 _BLOCK_MS = 500
-"""How long a round waits in the store for the first new entry."""
+"""How long a round waits in the store for a new entry; a project that is made meanwhile waits as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class LedgerRetention:
 
 
 class ProjectionRounds:
-    """Projects every project; with a single one it waits in the store for news."""
+    """Projects every project, then waits in the store for news of any."""
 
     def __init__(self, database: Database, projection: Projection) -> None:
         """Keep what the rounds need."""
@@ -44,16 +44,16 @@ class ProjectionRounds:
             # Looked up each time: a project that is made while another one is busy has its turn.
             async with self._database.read() as unit:
                 projects = await unit.projects.all_ids()
-            block_ms = _BLOCK_MS if len(projects) == 1 else 0
             counts, failures = list[int](), list[Exception]()
             for project_id in projects:
                 try:
-                    counts.append(await self._projection.run_round(project_id, block_ms))
+                    counts.append(await self._projection.run_round(project_id))
                 except Exception as error:  # noqa: BLE001 - raised below
                     failures.append(error)
             if failures:
                 raise failures[0]
             busy = any(counts)
+        await self._projection.wait(projects, _BLOCK_MS)
 
 
 class SetAsideRounds:
@@ -124,8 +124,10 @@ class PublishRounds:
     async def __call__(self) -> None:
         """Publish what waits."""
         async with self._database.read() as unit:
-            self._metrics.pending_definitions.set(await unit.pending.count())
-        await self._publisher.publish()
+            waiting = await unit.pending.count()
+        self._metrics.pending_definitions.set(waiting)
+        if waiting:
+            await self._publisher.publish()
         await self._runner.resume()
 
 

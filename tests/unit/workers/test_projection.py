@@ -146,8 +146,8 @@ async def test_a_slot_freed_in_another_partition_is_waited_for(plane: ControlPla
     await redeem(plane, 3, 1)
     real, reads = projection._ledger.notices, list[int]()
 
-    async def late(project: str, after: dict[int, Checkpoint], count: int, block_ms: int) -> object:
-        found = dict(await real(project, after, count, block_ms))
+    async def late(project: str, after: dict[int, Checkpoint], count: int) -> object:
+        found = dict(await real(project, after, count))
         reads.append(len(found))
         if len(reads) == 1:
             # The rollback's partition was read a moment before the rollback.
@@ -329,11 +329,25 @@ async def test_an_idle_round_waits_no_longer_than_the_store_may_take_to_answer(
     client = connect(embedded_store.url, timeout_seconds=0.5)
     hasty = RedisLedger(client, PARTITIONS)
     try:
-        assert await hasty.notices(plane.project, {}, 1, 500) == {}
+        await hasty.wait({plane.project: {}}, 500)
         await redeem(plane, 0, 1)
-        assert len(await hasty.notices(plane.project, {}, 1, 500)) == 1
+        assert len(await hasty.notices(plane.project, {}, 1)) == 1
     finally:
         await client.aclose()
+
+
+async def test_a_wait_for_several_projects_ends_with_the_first_news_of_any(
+    plane: ControlPlane, embedded_store: EmbeddedStore
+) -> None:
+    other = (await plane.use_cases.bootstrap("other", [])).project.id
+    client = connect(embedded_store.url, timeout_seconds=240.0)
+    waiting = asyncio.create_task(RedisLedger(client, PARTITIONS).wait({plane.project: {}, other: {}}, 100_000))
+    async with asyncio.timeout(50):
+        while not (await plane.client.info("clients"))["blocked_clients"]:
+            await asyncio.sleep(0.01)
+        await ledger.append(plane.client, other, 3, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
+        await waiting
+    await client.aclose()
 
 
 async def test_an_entry_with_nul_in_its_texts_is_archived_with_something_else_there(plane: ControlPlane) -> None:
