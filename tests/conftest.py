@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from redis import Redis
 from support.control_plane import ControlPlane, control_plane
+from support.databases import Databases, PostgresqlDatabases, SqliteDatabases
 from support.postgresql import PostgresServer, why_not
 from support.server_process import ServerProcess
 
 from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
 
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.extended)]
+"""The kinds of databases that the product knows."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs a server of PostgreSQL: the default suite shows the same on SQLite."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"postgresql", "own_postgresql"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.extended)
+
+
+@pytest.fixture(scope="session")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """Yield a store that tests share by `embedded_store`; it does not wait for the disk."""
+    store = _store(tmp_path_factory.mktemp("store"))
+    # A loop of its own, which is nobody's current one: pytest's plugin keeps loops of tests there.
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(store.start())
+    yield store
+    loop.run_until_complete(store.stop())
+    loop.close()
+
+
+@pytest.fixture
+def embedded_store(shared_store: EmbeddedStore) -> EmbeddedStore:
+    """Return an empty store; nobody stops it."""
+    with Redis.from_url(shared_store.url) as client:
+        client.flushall()
+        client.function_flush()
+    return shared_store
+
 
 @pytest_asyncio.fixture
-async def embedded_store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    """Yield a store of its own, empty; it does not wait for the disk."""
-    directory = tmp_path / "store"
-    store = EmbeddedStore(EmbeddedStoreOptions(directory, directory / "s", append_fsync="no"))
+async def own_store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    """Yield an empty store that the test may stop and start."""
+    store = _store(tmp_path / "store")
     await store.start()
     yield store
     await store.stop()
+
+
+def _store(directory: Path) -> EmbeddedStore:
+    return EmbeddedStore(EmbeddedStoreOptions(directory, directory / "s", append_fsync="no"))
 
 
 @pytest.fixture(scope="session")
@@ -37,22 +74,20 @@ def postgresql() -> Iterator[PostgresServer]:
     shared.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Yield a maker of empty databases of each kind that the product knows, which returns their URLs."""
-    names = (f"database{number}" for number in itertools.count())
+@pytest.fixture(params=KINDS)
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
+    """Yield a maker of databases, of each kind that the product knows."""
     if request.param == "sqlite":
-        yield lambda: f"sqlite:///{tmp_path}/{next(names)}.sqlite"
+        yield SqliteDatabases(tmp_path)
         return
-    server: PostgresServer = request.getfixturevalue("postgresql")
     with ExitStack() as made:
-        yield lambda: made.enter_context(server.database())
+        yield PostgresqlDatabases(request.getfixturevalue("postgresql"), made)
 
 
 @pytest.fixture
-def database_url(new_database: Callable[[], str]) -> str:
-    """Return the URL of an empty database."""
-    return new_database()
+def database_url(databases: Databases) -> str:
+    """Return the URL of a database with the tables of this release and no row."""
+    return databases.with_tables()
 
 
 @pytest_asyncio.fixture
@@ -68,7 +103,7 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     servers: list[ServerProcess] = []
 
     def make(**environment: str) -> ServerProcess:
-        server = ServerProcess(tmp_path / f"s{len(servers)}", **environment)
+        server = ServerProcess.with_tables(tmp_path / f"s{len(servers)}", **environment)
         servers.append(server)
         server.start()
         return server
@@ -78,13 +113,13 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
         server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Yield a running server that tests share; each makes campaigns of its own, and nobody stops it."""
+    """Yield a running server that a module's tests share; each makes campaigns of its own, and nobody stops it."""
     yield from _shared(tmp_path_factory.mktemp("shared") / "s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory, postgresql: PostgresServer) -> Iterator[ServerProcess]:
     """Yield such a server whose database is PostgreSQL."""
     with postgresql.database() as url:
@@ -93,7 +128,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory, postgresql: Post
 
 def _shared(state_dir: Path, **environment: str) -> Iterator[ServerProcess]:
     # All tests come from one address, and some of them bring wrong credentials.
-    shared = ServerProcess(state_dir, PROMO_LIMITS__FAILED_AUTHENTICATIONS="100000", **environment)
+    shared = ServerProcess.with_tables(state_dir, PROMO_LIMITS__FAILED_AUTHENTICATIONS="100000", **environment)
     shared.start()
     yield shared
     shared.close()
@@ -108,4 +143,4 @@ def server(request: pytest.FixtureRequest) -> ServerProcess:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames and metafunc.definition.get_closest_marker("each_database"):
-        metafunc.parametrize("server", ["sqlite", "postgresql"], indirect=True)
+        metafunc.parametrize("server", KINDS, indirect=True)

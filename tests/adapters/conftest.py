@@ -12,10 +12,10 @@ from support.server_process import KEY, ServerProcess
 from promo.client import PromoClient
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Yield a running server with its REST API that tests share; nobody stops it."""
-    server = ServerProcess(
+    """Yield a running server with its REST API that a module's tests share; nobody stops it."""
+    server = ServerProcess.with_tables(
         tmp_path_factory.mktemp("rest") / "s",
         PROMO_HTTP__LISTEN="127.0.0.1:0",
         PROMO_HTTP__MAX_BODY_BYTES="65536",

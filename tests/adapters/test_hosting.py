@@ -63,6 +63,7 @@ async def test_callers_of_a_killed_rest_process_wait_for_the_next(new_server: Ne
     assert again.pid != process.pid
 
 
+@pytest.mark.extended
 async def test_rest_goes_with_a_stopped_and_with_a_killed_server(new_server: NewServer) -> None:
     server = new_server(**REST)
     (process,) = rest_processes(server)
@@ -128,6 +129,7 @@ async def test_several_processes_share_the_address(new_server: NewServer) -> Non
     assert len({answer.body["id"] for answer in answers}) == 1
 
 
+@pytest.mark.extended
 async def test_an_address_in_use_is_said_in_one_line(new_server: NewServer) -> None:
     server = new_server()
     with socket.create_server(("127.0.0.1", 0)) as taken:

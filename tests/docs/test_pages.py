@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -11,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import pages
@@ -28,9 +31,17 @@ OUTSIDE = [REPOSITORY / "README.md", REPOSITORY / "clients" / "examples" / "READ
 """Pages beside the site whose commands run too."""
 WITH_COMMANDS = [page for page in [*WRITTEN, *OUTSIDE] if any(block.role != "not run" for block in pages.blocks(page))]
 
+POSTGRESQL = "use-postgresql.md"
+FIRST = {"README.md", "docs/tutorial/first-code.md"}
+"""Pages that the default suite types; the others take minutes."""
+
 
 def name(page: Path) -> str:
     return page.relative_to(REPOSITORY).as_posix()
+
+
+def marked(page: Path) -> Any:
+    return page if name(page) in FIRST else pytest.param(page, marks=pytest.mark.extended)
 
 
 @pytest.fixture
@@ -41,15 +52,22 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
+def free_port() -> int:
+    """Return a port that the system gives to nobody by itself: else a try to connect may meet itself there."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+@pytest.mark.parametrize("page", [marked(page) for page in WITH_COMMANDS], ids=name)
 def test_every_command_of_a_page_runs(page: Path, home: Path, request: pytest.FixtureRequest) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as free_too:
-        ports = free.getsockname()[1], free_too.getsockname()[1]
+    ports = free_port(), free_port()
     (home / "clients").symlink_to(REPOSITORY / "clients")
     script = pages.script(page, *ports, from_nothing=page.parent.name == "tutorial")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROMO_", "XDG_"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    if page.name == "use-postgresql.md":
+    if page.name == POSTGRESQL:
         kept |= request.getfixturevalue("postgresql").environment
         path = f"{path}:{programs()}"
     ended = subprocess.run(

@@ -104,6 +104,7 @@ async def at_work(server: ServerProcess) -> AsyncIterator[Shop]:
     assert "entries_missing" not in log
 
 
+@pytest.mark.extended
 async def test_a_locked_database_holds_up_no_checkout_and_loses_nothing(
     new_server: Callable[..., ServerProcess], database_url: str
 ) -> None:

@@ -31,7 +31,7 @@ async def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("victim", ["importer", "server"])
+@pytest.mark.parametrize("victim", ["importer", pytest.param("server", marks=pytest.mark.extended)])
 async def test_an_import_that_was_killed_goes_on_and_has_every_code_once(
     own_server: ServerProcess, client: PromoClient, tmp_path: Path, victim: str
 ) -> None:

@@ -38,18 +38,18 @@ async def refusals_of(client: PromoClient, campaign: Campaign, code: str) -> set
 
 
 async def test_a_store_that_is_down_is_said_to_be_and_is_used_again_when_it_is_back(
-    new_server: Callable[..., ServerProcess], embedded_store: EmbeddedStore
+    new_server: Callable[..., ServerProcess], own_store: EmbeddedStore
 ) -> None:
-    server = new_server(PROMO_STORE__URL=embedded_store.url)
+    server = new_server(PROMO_STORE__URL=own_store.url)
     async with impatient(server.target) as client:
         campaign = await new_campaign(client, Limits(per_code=5))
         [code] = await codes_of(client, campaign)
         await client.redeem(codes=[code], order=CART)
         for _ in range(2):
-            await embedded_store.stop()
+            await own_store.stop()
             assert await refusals_of(client, campaign, code) == {"STORE_UNAVAILABLE"}
             assert isinstance(await failure(client, code), exceptions.UnavailableError)
-            await embedded_store.start()
+            await own_store.start()
             await until_served(client, code)
         # What the store is not needed for went on; what was counted before still is.
         assert (await client.campaigns.get(campaign.id)).id == campaign.id

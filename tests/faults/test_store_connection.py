@@ -47,6 +47,7 @@ async def test_a_full_store_is_read_by_those_who_connect_again_or_anew(
         assert await ending(hasty.redeem(codes=[code], order=CART)) == OK
 
 
+@pytest.mark.extended
 async def test_a_store_that_hangs_is_unavailable_to_callers_in_a_hurry_too(
     own_server: ServerProcess, client: PromoClient
 ) -> None:

@@ -19,7 +19,7 @@ async def client(server: ServerProcess) -> AsyncIterator[PromoClient]:
         yield connected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fleet(sqlite_server: ServerProcess) -> Iterator[Fleet]:
     """Yield checkouts in processes of their own, which call the shared server."""
     started = Fleet(sqlite_server.target, KEY)

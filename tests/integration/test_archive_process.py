@@ -37,6 +37,7 @@ def metric(server: ServerProcess, name: str) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
+@pytest.mark.extended
 async def test_a_killed_archive_process_is_replaced_and_loses_nothing(
     new_server: Callable[..., ServerProcess], database_url: str
 ) -> None:

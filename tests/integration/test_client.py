@@ -317,6 +317,7 @@ async def test_many_attempts_on_one_limit_succeed_exactly_as_often_as_it_allows(
     assert sum(await asyncio.gather(*(attempt() for _ in range(60)))) == 10
 
 
+@pytest.mark.extended
 async def test_a_restart_of_the_server_is_survived_by_retries(
     new_server: Callable[..., ServerProcess],
 ) -> None:

@@ -101,6 +101,7 @@ def test_demo_on_real_invoices_agrees_to_the_penny(start: Start) -> None:
     assert sum(found["skipped"].values()) > 0
 
 
+@pytest.mark.extended
 def test_demo_says_what_it_left_out_of_a_file(start: Start, tmp_path: Path) -> None:
     file = write_invoices(
         tmp_path / "invoices.csv",
@@ -127,6 +128,7 @@ def test_demo_says_what_it_left_out_of_a_file(start: Start, tmp_path: Path) -> N
     assert "orders: 12 of 12" in errors
 
 
+@pytest.mark.extended
 def test_demo_can_be_run_again_in_the_same_folder(start: Start, tmp_path: Path) -> None:
     file = write_invoices(tmp_path / "invoices.csv", *(invoice(f"1{number}", f"c{number}") for number in range(5)))
     first = figures(start("--once", "--json", "--orders", str(file)))
@@ -136,6 +138,7 @@ def test_demo_can_be_run_again_in_the_same_folder(start: Start, tmp_path: Path) 
     assert again["orders"] == first["orders"] == 5
 
 
+@pytest.mark.extended
 def test_demo_goes_on_serving_until_it_is_interrupted(start: Start, tmp_path: Path) -> None:
     file = write_invoices(tmp_path / "invoices.csv", *(invoice(f"1{number}", f"c{number}") for number in range(3)))
     process = start("--orders", str(file))

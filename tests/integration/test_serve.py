@@ -7,7 +7,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
+from support import forks
+from support.forks import PROMO
 from support.server_process import KEY, ServerProcess
 
 NewServer = Callable[..., ServerProcess]
@@ -30,14 +31,7 @@ def get(server: ServerProcess, path: str) -> tuple[int, str]:
 
 
 def promo(server: ServerProcess, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "promo_server.cli", *arguments],
-        env={**server.environment, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forks.run(PROMO, arguments, {**server.environment, **environment})
 
 
 def promo_json(server: ServerProcess, *arguments: str, **environment: str) -> Any:
@@ -63,8 +57,9 @@ def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_server_without_any_setting_is_ready_healthy_and_private(new_server: NewServer) -> None:
-    server = new_server(PROMO_AUTH__BOOTSTRAP_KEYS="")
+def test_server_without_any_setting_is_ready_healthy_and_private(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "s", PROMO_AUTH__BOOTSTRAP_KEYS="")
+    server.start()
     assert get(server, "/healthz")[0] == 200
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in server.state_dir.iterdir()}
     assert stat.S_IMODE(server.state_dir.stat().st_mode) == 0o700
@@ -74,6 +69,7 @@ def test_server_without_any_setting_is_ready_healthy_and_private(new_server: New
         secret = (server.state_dir / name).read_text().strip().rpartition(":")[2]
         assert secret not in log
         assert secret not in json.dumps(server.ready)
+    server.close()
 
 
 def test_metrics_of_both_planes_are_on_one_page(server: ServerProcess) -> None:
@@ -132,8 +128,8 @@ def test_second_server_on_one_state_directory_is_refused_in_one_line(new_server:
     ("setting", "variable", "option"),
     [
         ("grpc.listen", "PROMO_GRPC__LISTEN", "--listen"),
-        ("http.listen", "PROMO_HTTP__LISTEN", "--rest-listen"),
-        ("telemetry.listen", "PROMO_TELEMETRY__LISTEN", "--metrics-listen"),
+        pytest.param("http.listen", "PROMO_HTTP__LISTEN", "--rest-listen", marks=pytest.mark.extended),
+        pytest.param("telemetry.listen", "PROMO_TELEMETRY__LISTEN", "--metrics-listen", marks=pytest.mark.extended),
     ],
 )
 def test_port_that_is_taken_is_refused_in_one_line_and_leaves_nothing(
@@ -149,6 +145,7 @@ def test_port_that_is_taken_is_refused_in_one_line_and_leaves_nothing(
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.extended
 def test_two_ports_of_one_server_cannot_be_the_same(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
-from support import forked_command
+from support import forks
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign, race
 
@@ -25,7 +25,7 @@ SERVE_SECONDS = 60
 
 
 def promo(server: ServerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return forked_command.run(arguments, server.environment, "")
+    return forks.run(forks.PROMO, arguments, server.environment)
 
 
 def promo_json(server: ServerProcess, *arguments: str) -> Any:

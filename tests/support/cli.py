@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from support import forked_command
+from support import forks
 from support.server_process import KEY, ServerProcess
 
 
@@ -21,7 +21,7 @@ def environment(server: ServerProcess) -> dict[str, str]:
 
 def promo(server: ServerProcess, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return forked_command.run(arguments, environment(server), stdin)
+    return forks.run(forks.PROMO, arguments, environment(server), stdin)
 
 
 def text(server: ServerProcess, *arguments: str) -> str:

@@ -24,7 +24,6 @@ from promo_server.services.kernel_codes import KernelCodes
 from promo_server.services.kernel_definitions import KernelDefinitions
 from promo_server.services.use_cases import Ports, UseCases, wire
 from promo_server.sql.database import SqlDatabase
-from promo_server.sql.migrate import migrate
 from promo_server.store import ids, keys
 from promo_server.store.client import connect
 from promo_server.store.counters import RedisCounters
@@ -122,7 +121,7 @@ def caller_of(project: str, *roles: Role) -> Caller:
 
 @asynccontextmanager
 async def control_plane(database_url: str, store_url: str) -> AsyncIterator[ControlPlane]:
-    """Yield a control plane with one project."""
+    """Yield a control plane with one project; the database has its tables."""
     database = SqlDatabase(database_url)
     client = connect(store_url)
     clock, failed = TestClock(), list[Exception]()
@@ -131,7 +130,6 @@ async def control_plane(database_url: str, store_url: str) -> AsyncIterator[Cont
         failed.append(error)
 
     try:
-        await migrate(database)
         use_cases = wire(
             Ports(
                 database=database,

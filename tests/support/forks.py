@@ -1,21 +1,28 @@
-"""`promo` in a process of its own that has its imports already: a test of commands runs hundreds of them.
+"""Our programs in processes of their own that have their imports already: tests run hundreds of servers and commands.
 
-Python's fork server imports the command line once; each command is a fork of it with the arguments, the environment and
-the streams that a shell would give it. What a start from nothing does, tests of single commands see, which use
-`support.cli.command`.
+Python's fork server imports them once; each command is a fork of it with the arguments, the
+environment and the streams that a shell would give it. What a start from nothing does, tests of single commands see
+(`support.cli.command`), and those of the documentation's pages, which type what a reader does.
 """
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+PROMO = "promo_server.cli.command"
+PROMO_PUNCHH = "promo_adapters.punchh.cli"
+"""The modules of the programs, each with a `main`."""
+
 _SECONDS = 120
+_POLL_SECONDS = 0.01
 _COMMANDS = (
     "campaigns",
     "checkout",
@@ -24,37 +31,96 @@ _COMMANDS = (
     "ledger",
     "publications",
     "redemptions",
+    "serve",
     "store",
     "vouchers",
 )
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([f"promo_server.cli.{name}" for name in ("command", "failure", *_COMMANDS)])
+_FORKS.set_forkserver_preload(
+    [PROMO, PROMO_PUNCHH, "promo_server.cli.failure", *(f"promo_server.cli.{name}" for name in _COMMANDS)]
+)
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str], stdin: str) -> subprocess.CompletedProcess[str]:
+class Fork:
+    """A command that runs, with what tests use of `subprocess.Popen`; files are its streams."""
+
+    def __init__(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        stdout: Path,
+        stderr: Path,
+        stdin: Path = Path(os.devnull),
+    ) -> None:
+        """Start it; what it writes is added to the files."""
+        self._command = [program, *arguments]
+        self._stdout = stdout
+        streams = (str(stdin), str(stdout), str(stderr))
+        self._process = _FORKS.Process(target=_become, args=(program, tuple(arguments), dict(environment), streams))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def first_line(self) -> str:
+        """Return the first line that it writes, "" when it ends without one."""
+        while self.poll() is None:
+            if self._stdout.exists() and (line := self._stdout.read_text().partition("\n"))[1]:
+                return line[0]
+            time.sleep(_POLL_SECONDS)
+        return ""
+
+    def poll(self) -> int | None:
+        """Return its exit status, a negative number after a signal, None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Return its exit status once it has ended. Raise TimeoutExpired when it takes longer."""
+        self._process.join(seconds)
+        status = self._process.exitcode
+        if status is None:
+            raise subprocess.TimeoutExpired(self._command, seconds or 0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it at this instant."""
+        self._process.kill()
+
+
+def run(
+    program: str, arguments: Sequence[str], environment: Mapping[str, str], stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Return how a command ended and what it printed."""
     with tempfile.TemporaryDirectory(prefix="promo-") as name:
-        streams = [Path(name, stream) for stream in ("in", "out", "err")]
-        streams[0].write_text(stdin)
-        process = _FORKS.Process(target=_become, args=(tuple(arguments), dict(environment), streams))
-        process.start()
-        process.join(_SECONDS)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(["promo", *arguments], _SECONDS)
-        out, err = (stream.read_text() for stream in streams[1:])
-        return subprocess.CompletedProcess(["promo", *arguments], process.exitcode, out, err)
+        given, out, err = (Path(name, stream) for stream in ("in", "out", "err"))
+        given.write_text(stdin)
+        command = Fork(program, arguments, environment, stdin=given, stdout=out, stderr=err)
+        try:
+            status = command.wait(_SECONDS)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            raise
+        return subprocess.CompletedProcess([program, *arguments], status, out.read_text(), err.read_text())
 
 
-def _become(arguments: tuple[str, ...], environment: dict[str, str], streams: Sequence[Path]) -> None:
-    from promo_server.cli.command import main  # noqa: PLC0415 - the parent has no use for it
-
+def _become(program: str, arguments: tuple[str, ...], environment: dict[str, str], streams: Sequence[str]) -> None:
     for descriptor, stream in enumerate(streams):
-        opened = os.open(stream, os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND if descriptor else os.O_RDONLY
+        opened = os.open(stream, flags, 0o600)
         os.dup2(opened, descriptor)
         os.close(opened)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - for as long as it lives
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["promo", *arguments]
-    main(arguments)
+    sys.argv = [program, *arguments]
+    importlib.import_module(program).main()

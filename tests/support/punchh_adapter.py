@@ -7,13 +7,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from support.forks import PROMO_PUNCHH, Fork, run
 from support.server_process import KEY
 
 from promo_adapters.base.database import connect
@@ -79,7 +79,7 @@ class AdapterProcess:
         if braze is None:
             del self.environment["PROMO_PUNCHH_BRAZE__KEY"]
         self.url = ""
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Fork | None = None
 
     @property
     def log(self) -> Path:
@@ -88,16 +88,11 @@ class AdapterProcess:
 
     def start(self) -> None:
         """Return when it is ready; it keeps its address over restarts."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "promo_adapters.punchh.cli", "--config", str(self.config)],
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        said = self.folder / "said"
+        said.unlink(missing_ok=True)
+        arguments = ["--config", str(self.config)]
+        self._process = Fork(PROMO_PUNCHH, arguments, self.environment, stdout=said, stderr=self.log)
+        line = self._process.first_line()
         assert "is ready: http://" in line, self.log.read_text()[-2000:]
         self.url = line.split()[-1]
         self.environment["PROMO_PUNCHH_LISTEN"] = self.url.split("/")[2]
@@ -117,19 +112,12 @@ class AdapterProcess:
     def close(self) -> None:
         """Leave nothing running."""
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+            self._process.send_signal(signal.SIGTERM)
             self._wait()
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the operator beside it."""
-        return subprocess.run(
-            [sys.executable, "-m", "promo_adapters.punchh.cli", *arguments, "--config", str(self.config)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=_WAIT_SECONDS,
-            check=False,
-        )
+        return run(PROMO_PUNCHH, [*arguments, "--config", str(self.config)], self.environment)
 
     def states(self) -> dict[str, dict[str, int]]:
         """Return how many entries of each queue are in each state."""
@@ -143,14 +131,11 @@ class AdapterProcess:
 
     def _wait(self) -> int:
         assert self._process is not None
-        assert self._process.stdout is not None
         try:
-            status = self._process.wait(_WAIT_SECONDS)
+            return self._process.wait(_WAIT_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            status = self._process.wait()
-        self._process.stdout.close()
-        return status
+            return self._process.wait()
 
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], what: str) -> None:

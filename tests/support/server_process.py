@@ -6,14 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from support.databases import copy_sqlite
+from support.forks import PROMO, Fork
+
+from promo_server.state import StateDir
 
 KEY = "test:0123456789abcdef0123456789abcdef"
 """Admin key of every test server."""
 
-_START_SECONDS = 60
 _STOP_SECONDS = 30
 
 
@@ -31,8 +34,17 @@ class ServerProcess:
             "PROMO_AUTH__BOOTSTRAP_KEYS": KEY,
             **environment,
         }
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Fork | None = None
         self.ready: dict[str, Any] = {}
+
+    @classmethod
+    def with_tables(cls, state_dir: Path, **environment: str) -> ServerProcess:
+        """Return a server that finds the tables of this release: migrations would take a fifth of its start."""
+        server = cls(state_dir, **environment)
+        if "PROMO_SQL__URL" not in environment:
+            state_dir.mkdir(mode=0o700)
+            copy_sqlite(StateDir(state_dir).database)
+        return server
 
     @property
     def target(self) -> str:
@@ -55,7 +67,7 @@ class ServerProcess:
         return str(self.ready["http"])
 
     @property
-    def process(self) -> subprocess.Popen[str]:
+    def process(self) -> Fork:
         """The running process."""
         assert self._process is not None, "the server was not started"
         return self._process
@@ -73,20 +85,11 @@ class ServerProcess:
 
     def start(self) -> None:
         """Return when the server says that it is ready; keep its address over restarts."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "promo_server.cli", "serve", "--json"],
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait(_START_SECONDS)
-            self._process.stdout.close()
-            raise AssertionError(f"the server ended with {self._process.returncode}: {self.log.read_text()[-2000:]}")
+        said = self.state_dir.with_name(self.state_dir.name + ".ready")
+        said.unlink(missing_ok=True)
+        self._process = Fork(PROMO, ["serve", "--json"], self.environment, stdout=said, stderr=self.log)
+        line = self._process.first_line()
+        assert line, f"the server ended with {self._process.poll()}: {self.log.read_text()[-2000:]}"
         self.ready = json.loads(line)
         self.environment["PROMO_GRPC__LISTEN"] = self.target
         self.environment["PROMO_TELEMETRY__LISTEN"] = self.http
@@ -107,15 +110,12 @@ class ServerProcess:
     def close(self) -> None:
         """Leave nothing running, whatever the test did."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(signal.SIGTERM)
             self._wait()
 
     def _wait(self) -> int:
         try:
-            status = self.process.wait(_STOP_SECONDS)
+            return self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            status = self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return status
+            return self.process.wait()

@@ -147,6 +147,7 @@ async def test_the_webhook_goes_with_a_killed_server_and_the_next_one_takes_up_i
     assert await published_count(hosted.server) == 60
 
 
+@pytest.mark.extended
 async def test_the_server_starts_without_the_webhook_while_its_file_is_in_use(
     new_hosted: NewHosted, punchh: Punchh, braze: Any
 ) -> None:
@@ -165,6 +166,7 @@ async def test_the_server_starts_without_the_webhook_while_its_file_is_in_use(
     assert await published_count(hosted.server) == 3
 
 
+@pytest.mark.extended
 async def test_a_stop_of_the_server_waits_for_the_answer_of_braze(
     new_hosted: NewHosted, punchh: Punchh, braze: Any
 ) -> None:
@@ -187,6 +189,7 @@ async def test_the_webhook_is_off_by_default(server: ServerProcess) -> None:
     assert not [child for child in running if HOST in child.cmdline()]
 
 
+@pytest.mark.extended
 async def test_what_keeps_the_webhook_from_starting_is_said_in_one_line(
     tmp_path: Path, new_server: Callable[..., ServerProcess]
 ) -> None:

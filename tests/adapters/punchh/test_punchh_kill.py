@@ -35,6 +35,7 @@ def rewards(count: int) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.extended
 async def test_what_was_stored_before_the_kill_is_worked_off_after_it(
     new_server: Callable[..., ServerProcess],
     new_adapter: NewAdapter,

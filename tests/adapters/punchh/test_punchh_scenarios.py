@@ -198,6 +198,7 @@ async def test_a_guest_without_an_external_id_is_not_passed_on(
     assert (await client.publications.count_codes(campaign.name)).published_count == 0
 
 
+@pytest.mark.extended
 async def test_an_event_waits_for_the_guest_and_no_longer_than_it_may(
     new_adapter: NewAdapter,
     punchh: Punchh,
@@ -337,6 +338,7 @@ async def test_an_engine_that_is_away_loses_nothing(
         assert (await client.publications.count_codes(campaign.name)).published_count == 30
 
 
+@pytest.mark.extended
 async def test_an_engine_that_is_away_for_longer_than_events_wait_for_their_guest_loses_nothing(
     new_server: Callable[..., Any],
     new_adapter: NewAdapter,

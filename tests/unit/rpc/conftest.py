@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import pytest_asyncio
 from support.control_plane import Served, control_plane
+from support.databases import SqliteDatabases
 
 from promo_server.embedded import EmbeddedStore
 from promo_server.rpc.server import ControlPlaneServer
@@ -16,7 +17,7 @@ from promo_server.rpc.server import ControlPlaneServer
 @pytest_asyncio.fixture
 async def served(tmp_path: Path, embedded_store: EmbeddedStore) -> AsyncIterator[Served]:
     socket = tmp_path / "c"
-    async with control_plane(f"sqlite:///{tmp_path}/promo.sqlite", embedded_store.url) as plane:
+    async with control_plane(SqliteDatabases(tmp_path).with_tables(), embedded_store.url) as plane:
         server = ControlPlaneServer(plane.use_cases, socket)
         await server.start()
         metadata = (

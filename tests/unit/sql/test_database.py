@@ -13,7 +13,7 @@ import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
-from support.databases import locked
+from support.databases import Databases, locked
 from support.postgresql import PostgresServer
 
 from promo_server.domain.access import Project
@@ -31,17 +31,19 @@ pytestmark = pytest.mark.asyncio
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[SqlDatabase]:
     opened = SqlDatabase(database_url)
-    await migrate(opened)
     yield opened
     await opened.close()
 
 
-async def test_migrations_make_the_tables_that_the_queries_use(database: SqlDatabase) -> None:
+async def test_migrations_make_the_tables_that_the_queries_use(databases: Databases) -> None:
+    database = SqlDatabase(databases.empty())
+    await migrate(database)
     async with database.connection() as connection:
         differences = await connection.run_sync(
             lambda sync: compare_metadata(MigrationContext.configure(sync), METADATA),
         )
     assert differences == []
+    await database.close()
 
 
 async def test_migrating_again_changes_nothing_and_a_newer_database_is_refused(database: SqlDatabase) -> None:

@@ -30,7 +30,6 @@ from promo_server.domain.lists import (
 )
 from promo_server.services.archive_ports import ArchivedRedemption
 from promo_server.sql.database import SqlDatabase
-from promo_server.sql.migrate import migrate
 
 pytestmark = pytest.mark.asyncio
 
@@ -41,7 +40,6 @@ SAMPLES = {Kind.TEXT: "x", Kind.STATE: "rolled_back", Kind.TIME: "2026-11-26T12:
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[SqlDatabase]:
     opened = SqlDatabase(database_url)
-    await migrate(opened)
     yield opened
     await opened.close()
 

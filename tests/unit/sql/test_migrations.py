@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from alembic import command
 from sqlalchemy import Column, Connection, MetaData, Table, insert, inspect, select
 from support import ledger
 from support.control_plane import ControlPlane
+from support.databases import Databases
 
 from promo.v1 import event_pb2, redeemable_pb2
 from promo_server.domain.campaign import Campaign
@@ -29,9 +30,9 @@ PUT_AT_ONCE = 10_000
 
 
 @pytest_asyncio.fixture
-async def old(new_database: Callable[[], str]) -> AsyncIterator[SqlDatabase]:
+async def old(databases: Databases) -> AsyncIterator[SqlDatabase]:
     """Yield a database beside that of the control plane, of the same kind, without any table."""
-    database = SqlDatabase(new_database())
+    database = SqlDatabase(databases.empty())
     yield database
     await database.close()
 

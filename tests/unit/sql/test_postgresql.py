@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
+from support.databases import PostgresqlDatabases
 from support.postgresql import PostgresServer, why_not
 
 from promo_server.domain.access import Project
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
 from promo_server.sql.database import SqlDatabase
-from promo_server.sql.migrate import migrate
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
@@ -32,9 +33,8 @@ def own_postgresql() -> Iterator[PostgresServer]:
 
 @pytest_asyncio.fixture
 async def database(own_postgresql: PostgresServer) -> AsyncIterator[SqlDatabase]:
-    with own_postgresql.database() as url:
-        opened = SqlDatabase(url)
-        await migrate(opened)
+    with ExitStack() as made:
+        opened = SqlDatabase(PostgresqlDatabases(own_postgresql, made).with_tables())
         yield opened
         await opened.close()
 

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Table, func, select
 from support import ledger
-from support.control_plane import PARTITIONS, ControlPlane
+from support.control_plane import PARTITIONS, ControlPlane, control_plane
 from support.databases import locked
 
 from promo_server.domain.errors import DomainError
@@ -85,38 +85,39 @@ async def test_expired_answers_are_forgotten(plane: ControlPlane) -> None:
 
 
 async def test_the_archiver_goes_on_after_the_store_and_the_database_were_away(
-    plane: ControlPlane,
-    embedded_store: EmbeddedStore,
-    database_url: str,
+    database_url: str, own_store: EmbeddedStore
 ) -> None:
-    archiver = Archiver(plane.database, RedisLedger(plane.client, PARTITIONS), plane.clock, CollectorRegistry())
-    archiver.start()
-    async with asyncio.timeout(50):
-        await ledger.append(plane.client, plane.project, 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
-        await until(plane, archive.REDEMPTIONS, 1)
-        await embedded_store.stop()
-        await asyncio.sleep(0.3)
-        await embedded_store.start()
-        await ledger.append(plane.client, plane.project, 0, ledger.redemption("c1", "B", "n:1"), "2:2:2,0:2:1000")
-        await until(plane, archive.REDEMPTIONS, 2)
-        async with locked(database_url):
-            await ledger.append(plane.client, plane.project, 1, ledger.redemption("c1", "C", "n:1"), "3:3:3,0:3:1500")
+    async with control_plane(database_url, own_store.url) as plane:
+        archiver = Archiver(plane.database, RedisLedger(plane.client, PARTITIONS), plane.clock, CollectorRegistry())
+        archiver.start()
+        async with asyncio.timeout(50):
+            await ledger.append(plane.client, plane.project, 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
+            await until(plane, archive.REDEMPTIONS, 1)
+            await own_store.stop()
             await asyncio.sleep(0.3)
-        await until(plane, archive.REDEMPTIONS, 3)
-    await archiver.stop()
-    assert await count(plane, archive.SLOT_CONFLICTS) == 0
-    assert await count(plane, archive.MOVEMENTS) == 6
+            await own_store.start()
+            await ledger.append(plane.client, plane.project, 0, ledger.redemption("c1", "B", "n:1"), "2:2:2,0:2:1000")
+            await until(plane, archive.REDEMPTIONS, 2)
+            async with locked(database_url):
+                await ledger.append(
+                    plane.client, plane.project, 1, ledger.redemption("c1", "C", "n:1"), "3:3:3,0:3:1500"
+                )
+                await asyncio.sleep(0.3)
+            await until(plane, archive.REDEMPTIONS, 3)
+        await archiver.stop()
+        assert await count(plane, archive.SLOT_CONFLICTS) == 0
+        assert await count(plane, archive.MOVEMENTS) == 6
 
 
 async def test_a_project_made_while_another_one_is_busy_is_archived_too(plane: ControlPlane) -> None:
     projection = plane.projection()
     real, made = projection.run_round, list[str]()
 
-    async def busy(project: str, block_ms: int = 0) -> int:
+    async def busy(project: str) -> int:
         if not made:
             made.append((await plane.use_cases.bootstrap("new", [])).project.id)
             await ledger.append(plane.client, made[0], 0, ledger.redemption("c1", "A", "n:1"), "1:1:1,0:1:500")
-        found = await real(project, block_ms)
+        found = await real(project)
         if project == made[0]:
             busy_projects.discard(plane.project)
         return found + (project in busy_projects)
