@@ -16,7 +16,7 @@ from promo_server.services.freshness import Freshness
 from promo_server.services.history_ports import ArchivedEntry, Erasure
 from promo_server.services.ports import Clock, Database
 from promo_server.store.publications import PublishedRecord, RedisPublications
-from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override
+from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override, redacted_record
 from promo_server.workers.set_aside_erasure import SetAsideErasure
 
 _LOG = structlog.get_logger(__name__)
@@ -96,6 +96,7 @@ class ErasureRounds:
                     for one in publications
                     if one.id in entries
                 ],
+                redacted_record,
             )
             async with self._database.write() as unit:
                 await unit.erasures.rewrite_publications(erasure.project_id, entries)
@@ -120,7 +121,7 @@ class ErasureRounds:
                     continue
                 # The store first, as with publications.
                 if await self._publications.rewrite_voucher(
-                    erasure.project_id, numbers[one.campaign_id], one.position, one.record, record
+                    erasure.project_id, numbers[one.campaign_id], one.position, record, redacted_override
                 ):
                     rewritten.append((one, record))
                 else:

@@ -6,7 +6,7 @@ caller's ids, and the reasons of rollbacks. Callers are told to put no person's 
 
 from __future__ import annotations
 
-from promo.v1 import customer_pb2, event_pb2, voucher_pb2
+from promo.v1 import customer_pb2, event_pb2, publication_pb2, voucher_pb2
 
 
 def redacted_entry(entry: bytes) -> bytes:
@@ -38,6 +38,13 @@ def redacted_override(record: bytes) -> bytes:
     override = voucher_pb2.VoucherOverride.FromString(record)
     override.ClearField("metadata")
     return override.SerializeToString()
+
+
+def redacted_record(record: bytes) -> bytes:
+    """Return what the store keeps with the first code of a publication, without metadata."""
+    publication = publication_pb2.Publication.FromString(record)
+    publication.ClearField("metadata")
+    return publication.SerializeToString()
 
 
 def holder_record(entry: bytes) -> bytes:

@@ -13,7 +13,7 @@ from promo_server.services.history_ports import Erasure
 from promo_server.services.ports import Database, UnitOfWork
 from promo_server.store.publications import PublishedRecord, RedisPublications
 from promo_server.workers.entries import read_entry
-from promo_server.workers.redaction import holder_record, redacted_entry
+from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override, redacted_record
 
 _AT_ONCE = 200
 """Entries in one transaction: other writers wait for its end."""
@@ -50,7 +50,7 @@ class SetAsideErasure:
                 other = _redacted(one, persons, held, holders)
                 if other != one:
                     # The store first: the entry is what tells that there is something to do.
-                    await self._rewrite_store(project_id, numbers, one, other, holders)
+                    await self._rewrite_store(project_id, numbers, other)
                     rewritten.append(other)
             async with self._database.write() as unit:
                 await unit.set_aside.rewrite(project_id, rewritten)
@@ -69,42 +69,31 @@ class SetAsideErasure:
         self,
         project_id: str,
         numbers: Mapping[str, int],
-        before: SetAsideEntry,
-        after: SetAsideEntry,
-        holders: Mapping[_Place, tuple[str, int]],
+        redacted: SetAsideEntry,
     ) -> None:
-        was, now = _read(before), _read(after)
-        if was is None or now is None:
+        """Take out of the store what was taken out of an entry; what it has of something else stays."""
+        entry = _read(redacted)
+        if entry is None:
             return
-        if was.HasField("publication") and was.publication.campaign_id in numbers and before.positions:
-            campaign_id = was.publication.campaign_id
-            # A store that was rebuilt without this entry can have given the code to somebody else.
-            holder, _ = holders.get((campaign_id, before.positions[0]), (was.publication.customer, 0))
-            if holder == was.publication.customer:
-                record = PublishedRecord(numbers[campaign_id], before.positions, holder_record(after.entry))
-                await self._publications.rewrite(project_id, [record])
-        if was.HasField("voucher") and was.voucher.campaign_id in numbers:
-            # Should the store have something else, then from a later change, which is erased where that is.
-            await self._publications.rewrite_voucher(
-                project_id,
-                numbers[was.voucher.campaign_id],
-                was.voucher.position,
-                was.voucher.override.SerializeToString(),
-                now.voucher.override.SerializeToString(),
-            )
+        if entry.HasField("publication") and entry.publication.campaign_id in numbers and redacted.positions:
+            number = numbers[entry.publication.campaign_id]
+            published = PublishedRecord(number, redacted.positions, holder_record(redacted.entry))
+            await self._publications.rewrite(project_id, [published], redacted_record)
+        if entry.HasField("voucher") and entry.voucher.campaign_id in numbers:
+            number, change = numbers[entry.voucher.campaign_id], entry.voucher
+            record = change.override.SerializeToString()
+            await self._publications.rewrite_voucher(project_id, number, change.position, record, redacted_override)
 
 
 async def _holders(
     unit: UnitOfWork, project_id: str, entries: Sequence[SetAsideEntry]
 ) -> Mapping[_Place, tuple[str, int]]:
-    """Return whom the archive knows to hold the vouchers that entries are about, and since when."""
+    """Return whom the archive knows to hold the vouchers that entries have changed, and since when."""
     asked: dict[str, set[int]] = {}
     for one in entries:
         entry = _read(one)
         if entry is not None and entry.HasField("voucher"):
             asked.setdefault(entry.voucher.campaign_id, set()).add(entry.voucher.position)
-        if entry is not None and entry.HasField("publication"):
-            asked.setdefault(entry.publication.campaign_id, set()).update(one.positions)
     return {
         (campaign_id, state.position): (state.holder, state.publish_ms or 0)
         for campaign_id, positions in asked.items()

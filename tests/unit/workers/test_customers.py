@@ -210,14 +210,14 @@ async def test_entries_on_their_way_to_the_archive_are_waited_for(plane: Control
 
 
 async def edit(plane: ControlPlane, campaign_id: str, position: int) -> VoucherOverride:
-    """Give a voucher metadata and an end of its own, in the store and in the ledger."""
-    override = VoucherOverride(revision=1, metadata={"secret": "six"}, disabled=True)
+    """Give a voucher metadata and terms of its own, in the store and in the ledger, with the bytes of the engine."""
+    override = VoucherOverride(revision=1, disabled=True, metadata={f"secret {key}": "six" for key in range(9)})
     entry = event_pb2.LedgerEntry()
     entry.voucher.campaign_id, entry.voucher.position = campaign_id, position
     entry.voucher.override.CopyFrom(override)
     await append(plane, entry)
     key = keys.voucher_override(plane.project, 1, position, PARTITIONS)
-    await plane.client.set(key, override.SerializeToString())
+    await plane.client.set(key, override.SerializeToString(deterministic=True))
     return override
 
 
@@ -228,8 +228,9 @@ async def overrides(plane: ControlPlane, *positions: int) -> list[VoucherOverrid
     async with plane.database.connection() as connection:
         states = archive.VOUCHER_STATES.c
         archived = dict(tuple(row) for row in await connection.execute(select(states.position, states.record)))
-    assert [archived[position] for position in positions] == kept
-    return [VoucherOverride.FromString(record) for record in kept]
+    found = [VoucherOverride.FromString(record) for record in kept]
+    assert [VoucherOverride.FromString(archived[position]) for position in positions] == found
+    return found
 
 
 async def test_vouchers_of_an_erased_person_have_no_metadata_and_keep_their_terms(plane: ControlPlane) -> None:
@@ -310,6 +311,27 @@ async def test_entries_that_the_archive_could_not_take_are_erased_and_can_still_
     assert await column(plane, archive.CUSTOMERS, "email") == ["", ""]
     assert await overrides(plane, 35, 37) == [VoucherOverride(revision=1, disabled=True), nobodys]
     assert theirs.metadata
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+async def test_erasing_somebody_gives_them_no_code_that_nobody_or_somebody_else_has_in_the_store(
+    plane: ControlPlane, *, archived: bool
+) -> None:
+    used, handed_out = await personal_entries(plane)
+    handed_out.publication.source_id = "s2"
+    await append(plane, handed_out, partition=1, results="40")
+    with pytest.MonkeyPatch.context() as patched:
+        if not archived:
+            patched.setattr(BatchBuilder, "_add_publication", refuse)
+        await project(plane, change(AT + 5, erased=True))
+    # As in a store that has lost both: one code was handed out again.
+    bucket = keys.holders(plane.project, 1, 0, PARTITIONS)
+    another = ledger.publication(used.redemption.results[0].campaign_id, "c2").publication.SerializeToString()
+    await plane.client.delete(bucket)
+    await plane.client.hset(bucket, "40", holder_value((40,), another))  # type: ignore[misc]
+    await rounds(plane)()
+    assert await plane.client.hgetall(bucket) == {b"40": holder_value((40,), another)}  # type: ignore[misc]
     assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
 
 
