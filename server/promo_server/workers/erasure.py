@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 import structlog
 
 from promo_server.services.freshness import Freshness
-from promo_server.services.history_ports import ArchivedEntry, Erasure
+from promo_server.services.history_ports import ArchivedEntry, Erasure, HeldVoucher
 from promo_server.services.ports import Clock, Database
 from promo_server.store.publications import PublishedRecord, RedisPublications
 from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override, redacted_record
@@ -74,13 +74,16 @@ class ErasureRounds:
             # An entry from before an erasure can still be on its way to the archive, in another partition.
             if not waiting or await self._freshness.stale_since(project_id) is not None:
                 return
-            await self._set_aside(project_id, waiting)
+            held = await self._set_aside(project_id, waiting)
             for one in waiting:
-                await self._erase(one)
+                await self._erase(one, held.get(one.source_id, ()))
             last = waiting[-1]
 
-    async def _erase(self, erasure: Erasure) -> None:
-        """Rewrite everything of one person, and note it when nothing is left."""
+    async def _erase(self, erasure: Erasure, held: Sequence[HeldVoucher]) -> None:
+        """Rewrite everything of one person, and note it when nothing is left.
+
+        `held` are vouchers of theirs of which the archive does not know that.
+        """
         async with self._database.read() as unit:
             numbers = await unit.campaigns.numbers(erasure.project_id)
         async for redemptions in self._pages(lambda after: self._redemptions(erasure, after)):
@@ -100,34 +103,40 @@ class ErasureRounds:
             )
             async with self._database.write() as unit:
                 await unit.erasures.rewrite_publications(erasure.project_id, entries)
-        if not await self._vouchers(erasure, numbers):
+        whole = await self._rewrite_vouchers(erasure.project_id, numbers, held)
+        async for vouchers in self._vouchers(erasure):
+            whole &= await self._rewrite_vouchers(erasure.project_id, numbers, vouchers)
+        if not whole:
             return
         async with self._database.write() as unit:
             await unit.erasures.finish(erasure, self._clock())
         _LOG.info("customer.erased", project=erasure.project_id)
 
-    async def _vouchers(self, erasure: Erasure, numbers: Mapping[str, int]) -> bool:
-        """Take metadata out of the person's vouchers; return False when one was changed meanwhile."""
-        after, whole = ("", -1), True
+    async def _rewrite_vouchers(
+        self, project_id: str, numbers: Mapping[str, int], vouchers: Sequence[HeldVoucher]
+    ) -> bool:
+        """Take metadata out of vouchers; return False when one was changed meanwhile."""
+        told = [(one, record) for one in vouchers if (record := redacted_override(one.record)) != one.record]
+        rewritten = []
+        for one, record in told:
+            # The store first, as with publications; it has none of a campaign that is not known.
+            number = numbers.get(one.campaign_id)
+            if number is None or await self._publications.rewrite_voucher(
+                project_id, number, one.position, record, redacted_override
+            ):
+                rewritten.append((one, record))
+        async with self._database.write() as unit:
+            await unit.erasures.rewrite_vouchers(project_id, rewritten)
+        return len(rewritten) == len(told)
+
+    async def _vouchers(self, erasure: Erasure) -> AsyncIterator[Sequence[HeldVoucher]]:
+        after = ("", -1)
         while True:
             async with self._database.read() as unit:
                 found = await unit.erasures.vouchers(erasure, after, _ENTRIES_AT_ONCE)
             if not found:
-                return whole
-            rewritten = []
-            for one in found:
-                record = redacted_override(one.record)
-                if record == one.record:
-                    continue
-                # The store first, as with publications.
-                if await self._publications.rewrite_voucher(
-                    erasure.project_id, numbers[one.campaign_id], one.position, record, redacted_override
-                ):
-                    rewritten.append((one, record))
-                else:
-                    whole = False
-            async with self._database.write() as unit:
-                await unit.erasures.rewrite_vouchers(erasure.project_id, rewritten)
+                return
+            yield found
             after = (found[-1].campaign_id, found[-1].position)
 
     async def _redemptions(self, erasure: Erasure, after: str) -> Sequence[ArchivedEntry]:

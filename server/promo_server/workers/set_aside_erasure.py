@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from promo.v1 import event_pb2
 from promo_server.services.archive_ports import SetAsideEntry
-from promo_server.services.history_ports import Erasure
+from promo_server.services.history_ports import Erasure, HeldVoucher
 from promo_server.services.ports import Database, UnitOfWork
 from promo_server.store.publications import PublishedRecord, RedisPublications
 from promo_server.workers.entries import read_entry
@@ -33,11 +34,15 @@ class SetAsideErasure:
         self._database = database
         self._publications = publications
 
-    async def __call__(self, project_id: str, erasures: Sequence[Erasure]) -> None:
-        """Erase persons of a project from all of its entries."""
+    async def __call__(self, project_id: str, erasures: Sequence[Erasure]) -> Mapping[str, Sequence[HeldVoucher]]:
+        """Erase persons of a project from all of its entries.
+
+        Return, by person, the edited vouchers of which such an entry alone tells that they are theirs: the archive has
+        the edit, and no holder.
+        """
         persons = {one.source_id: one.erase_ms for one in erasures}
         # First, since a voucher can have been edited before or after it was handed out.
-        held: set[_Place] = set()
+        held: dict[_Place, str] = {}
         async for entries in self._pages(project_id):
             for one in entries:
                 held.update(_handed_out(one, persons))
@@ -54,6 +59,21 @@ class SetAsideErasure:
                     rewritten.append(other)
             async with self._database.write() as unit:
                 await unit.set_aside.rewrite(project_id, rewritten)
+        # Last: an edit that was taken into the archive meanwhile is there now.
+        return await self._edited(project_id, held)
+
+    async def _edited(self, project_id: str, held: Mapping[_Place, str]) -> Mapping[str, Sequence[HeldVoucher]]:
+        asked: dict[str, list[int]] = defaultdict(list)
+        for campaign_id, position in sorted(held):
+            asked[campaign_id].append(position)
+        found: dict[str, list[HeldVoucher]] = defaultdict(list)
+        async with self._database.read() as unit:
+            for campaign_id, positions in asked.items():
+                for state in await unit.vouchers.at(project_id, campaign_id, positions):
+                    if state.record is not None and state.holder is None:
+                        one = HeldVoucher(campaign_id, state.position, state.record)
+                        found[held[campaign_id, state.position]].append(one)
+        return found
 
     async def _pages(self, project_id: str) -> AsyncIterator[Sequence[SetAsideEntry]]:
         last: SetAsideEntry | None = None
@@ -102,12 +122,12 @@ async def _holders(
     }
 
 
-def _handed_out(one: SetAsideEntry, persons: Mapping[str, int]) -> set[_Place]:
-    """Return the vouchers that an entry has handed out to the persons."""
+def _handed_out(one: SetAsideEntry, persons: Mapping[str, int]) -> Mapping[_Place, str]:
+    """Return the vouchers that an entry has handed out to one of the persons, and to whom."""
     entry = _read(one)
     if entry is None or not entry.HasField("publication") or not _is_about(entry, persons):
-        return set()
-    return {(entry.publication.campaign_id, position) for position in one.positions}
+        return {}
+    return {(entry.publication.campaign_id, position): entry.publication.customer for position in one.positions}
 
 
 def _redacted(

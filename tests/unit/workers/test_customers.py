@@ -314,6 +314,20 @@ async def test_entries_that_the_archive_could_not_take_are_erased_and_can_still_
     assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
 
 
+async def test_a_voucher_is_erased_of_which_only_an_entry_that_was_set_aside_tells_whose_it_is(
+    plane: ControlPlane,
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BatchBuilder, "_add_publication", refuse)
+        used, _ = await personal_entries(plane)
+        campaign_id = used.redemption.results[0].campaign_id
+        before = [await edit(plane, campaign_id, position) for position in (36, 37)]
+        await project(plane, change(AT + 5, erased=True))
+    await rounds(plane)()
+    assert await overrides(plane, 36, 37) == [VoucherOverride(revision=1, disabled=True), before[1]]
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+
+
 @pytest.mark.parametrize("archived", [False, True])
 async def test_erasing_somebody_gives_them_no_code_that_nobody_or_somebody_else_has_in_the_store(
     plane: ControlPlane, *, archived: bool
