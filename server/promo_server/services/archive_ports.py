@@ -125,7 +125,8 @@ class EditedVoucher:
 class SetAsideEntry:
     """A ledger entry that the archive could not take: where it is in the ledger, the entry, serialized, and why.
 
-    A publication has the positions handed out. What the store itself could not read is as the store had it.
+    A publication has the positions handed out. What the store itself could not read is as the store had it. One that is
+    `left_out` waits no more: a store was rebuilt without it, and can have given to others what it used.
     """
 
     partition: int
@@ -133,6 +134,7 @@ class SetAsideEntry:
     entry: bytes
     positions: tuple[int, ...]
     problem: str
+    left_out: bool = False
 
     @property
     def id(self) -> str:
@@ -234,16 +236,25 @@ class SetAsideRows(Protocol):
         """Keep an entry."""
         ...
 
-    async def count(self, project_id: str) -> int:
-        """Return how many there are."""
+    async def count(self, project_id: str, *, left_out: bool = False) -> int:
+        """Return how many wait to be taken or, when `left_out`, never will be."""
         ...
 
-    async def page(self, project_id: str, after: SetAsideEntry | None, count: int) -> Sequence[SetAsideEntry]:
-        """Return entries in the order in which they happened, those that follow one, up to `count` of them."""
+    async def page(
+        self, project_id: str, after: SetAsideEntry | None, count: int, *, left_out: bool = True
+    ) -> Sequence[SetAsideEntry]:
+        """Return entries in the order in which they happened, those that follow one, up to `count` of them.
+
+        Unless `left_out` only those that wait to be taken.
+        """
         ...
 
     async def take(self, project_id: str, entries: Sequence[SetAsideEntry]) -> Sequence[SetAsideEntry]:
-        """Remove those of the entries that are still there, and return them as they are, in order."""
+        """Remove those of the entries that still wait, and return them as they are, in order."""
+        ...
+
+    async def leave_out(self, project_id: str) -> None:
+        """Let none of those that wait be taken any more."""
         ...
 
     async def rewrite(self, project_id: str, entries: Sequence[SetAsideEntry]) -> None:

@@ -50,7 +50,7 @@ class Rebuilt:
     rolled_back: int = 0
     vouchers: int = 0
     set_aside: int = 0
-    """Entries that the archive could not take, and the store so lacks."""
+    """Entries that the archive never takes, and the store so lacks, also from rebuilds before."""
     archived_ms: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -96,7 +96,7 @@ class StoreRebuild:
         """Return how much was written.
 
         Raise StoreNotEmptyError before anything is when the store is not empty, and EntriesSetAsideError when there
-        are entries that the archive does not take, unless it is to be done `without_set_aside`.
+        are entries that the archive does not take, unless it is to be done `without_set_aside`: it never does then.
         """
         async with self._database.read() as unit:
             projects = await unit.projects.all_ids()
@@ -121,13 +121,17 @@ class StoreRebuild:
         return rebuilt
 
     async def _not_archived(self, project_id: str, *, refused: bool) -> int:
-        """Return how many entries the archive does not take."""
+        """Return how many entries the archive never takes."""
         left = await self._set_aside(project_id)
         if left and refused:
             async with self._database.read() as unit:
-                first = await unit.set_aside.page(project_id, None, 1)
+                first = await unit.set_aside.page(project_id, None, 1, left_out=False)
             raise EntriesSetAsideError(project_id, left, first[0])
-        return left
+        async with self._database.write() as unit:
+            if left:
+                # Before the store is there, which can give to others what they used.
+                await unit.set_aside.leave_out(project_id)
+            return await unit.set_aside.count(project_id, left_out=True)
 
     async def _streams(self, project_id: str, rebuilt: Rebuilt) -> None:
         async with self._database.read() as unit:

@@ -3,7 +3,8 @@
 What kept one out can have been a defect of ours, which a later release does not have, or something that has come into
 the archive since. Entries behind it were written long ago: so it is written as what it is now, with its rollbacks, and
 without a change of a voucher that was changed again; and uses that seemed to pass a limit before a rollback was known
-count after it. How far the archive is does not matter here.
+count after it. How far the archive is does not matter here. What a store was rebuilt without stays out: others can have
+what it used.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class SetAsideEntries:
         last: SetAsideEntry | None = None
         while True:
             async with self._database.read() as unit:
-                entries = await unit.set_aside.page(project_id, last, _AT_ONCE)
+                entries = await unit.set_aside.page(project_id, last, _AT_ONCE, left_out=False)
             if not entries:
                 return written
             written += await self._take(project_id, entries)

@@ -78,7 +78,8 @@ class LedgerVerification:
         async with self._database.read() as unit:
             report.slot_conflicts = await unit.archive.conflict_count(project_id)
             for one in await unit.set_aside.page(project_id, None, _MOST_DIFFERENCES):
-                report.add(one.id, f"the archive could not take this entry and has set it aside: {one.problem}")
+                and_so = "the store was rebuilt without it" if one.left_out else "has set it aside"
+                report.add(one.id, f"the archive could not take this entry and {and_so}: {one.problem}")
             single_use = await unit.campaigns.single_use(project_id)
         async for uses in self._limits(project_id):
             states = await self._counters.read(project_id, [limit_of(use, single_use) for use in uses])

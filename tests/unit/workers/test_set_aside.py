@@ -21,11 +21,13 @@ from promo_server.domain.reasons import Reason
 from promo_server.services.archive_ports import SetAsideEntry
 from promo_server.sql.tables import archive
 from promo_server.store import ids, keys
+from promo_server.store.counters import RedisCounters
 from promo_server.store.ledger import RedisLedger
 from promo_server.workers.archiver import Archiver
 from promo_server.workers.facts import BatchBuilder
 from promo_server.workers.rebuild import EntriesSetAsideError
 from promo_server.workers.set_aside import SetAsideEntries
+from promo_server.workers.verification import LedgerVerification
 
 pytestmark = pytest.mark.asyncio
 
@@ -232,6 +234,29 @@ async def test_a_store_is_rebuilt_with_what_could_be_taken_and_not_while_somethi
     assert (await plane.client.get(uses)).startswith(b"1:")
     async with plane.database.read() as unit:
         assert [one.id for one in await unit.set_aside.page(plane.project, None, 10)] == [unreadable.id]
+
+
+async def test_what_a_store_was_rebuilt_without_is_never_taken_and_holds_up_no_later_rebuild(
+    plane: ControlPlane,
+) -> None:
+    campaign = await plane.campaign()
+    with defect("publication"):
+        await append(plane, ledger.publication(campaign.id, "c1"), "5")
+        await project(plane)
+        await plane.client.flushall()
+        rebuild = plane.rebuild()
+        assert (await rebuild(without_set_aside=True)).set_aside == 1
+    # The store has handed out the same code again, which the archive hears of later.
+    assert await SetAsideEntries(plane.database)(plane.project) == 0
+    await append(plane, ledger.publication(campaign.id, "c2"), "5")
+    await project(plane)
+    assert [row["customer"] for row in await rows(plane, archive.PUBLICATIONS)] == ["c2"]
+    await plane.client.flushall()
+    assert (await rebuild()).set_aside == 1
+    counters = RedisCounters(plane.client, PARTITIONS)
+    report = await LedgerVerification(plane.database, RedisLedger(plane.client, PARTITIONS), counters)(plane.project)
+    (told,) = report.differences
+    assert "the store was rebuilt without it" in told.problem
 
 
 async def test_entries_are_listed_in_the_order_in_which_they_happened(plane: ControlPlane) -> None:

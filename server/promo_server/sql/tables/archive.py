@@ -318,6 +318,8 @@ SET_ASIDE_ENTRIES = Table(
     Column("positions", DOCUMENT, nullable=False),
     Column("problem", Text, nullable=False),
     Column("set_aside_ms", BigInteger, nullable=False),
+    # Whether a store was rebuilt without it, and can have given to others what it used.
+    Column("left_out", Boolean, nullable=False),
     PrimaryKeyConstraint("project_id", "partition", "ledger_id"),
 )
 """Entries that the other tables could not take, so that those behind them are archived all the same."""
