@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
-from promo.v1 import event_pb2
+from promo.v1 import customer_pb2, event_pb2
 from promo_server.services.archive_ports import SetAsideEntry
 from promo_server.services.history_ports import Erasure, HeldVoucher
 from promo_server.services.ports import Database, UnitOfWork
@@ -139,13 +139,12 @@ def _redacted(
     """Return an entry without what it says of the persons, by the times up to which they are erased.
 
     `held` are vouchers that such entries have handed out to them, `holders` those that the archive knows. An entry that
-    cannot be read and in which a person's id is found keeps its place only. What was wrong with an entry can be told in
-    its own words, so that goes too.
+    is not known here and tells of a person keeps its place only. What was wrong with an entry can be told in its own
+    words, so that goes too.
     """
     entry = _read(one)
     if entry is None:
-        told = any(source_id.encode() in one.entry for source_id in persons)
-        return _without_words(one, b"") if told else one
+        return _without_words(one, b"") if _unknown_is_about(one.entry, persons) else one
     if entry.HasField("voucher"):
         place = (entry.voucher.campaign_id, entry.voucher.position)
         holder, publish_ms = holders.get(place, ("", 0))
@@ -158,6 +157,21 @@ def _redacted(
 def _is_about(entry: event_pb2.LedgerEntry, persons: Mapping[str, int]) -> bool:
     at_ms = _time_ms(entry)
     return any(at_ms <= persons.get(name, -1) for name in _names(entry))
+
+
+def _unknown_is_about(entry: bytes, persons: Collection[str]) -> bool:
+    """Return whether an entry that cannot be read, or is of a kind that is not known here, names one of the persons."""
+    try:
+        customer = read_entry(entry).customer.source_id
+    except DecodeError:
+        customer = ""
+    # A short id alone is in nearly everything: it is looked for as such a text is written, behind its length.
+    return customer in persons if customer else any(_as_written(one) in entry for one in persons)
+
+
+def _as_written(source_id: str) -> bytes:
+    """Return an id as it stands in an entry, without the number of its field."""
+    return customer_pb2.Customer(source_id=source_id).SerializeToString()[1:]
 
 
 def _without_words(one: SetAsideEntry, entry: bytes) -> SetAsideEntry:

@@ -13,6 +13,7 @@ from support.control_plane import PARTITIONS, ControlPlane
 
 from promo.v1 import event_pb2, publication_pb2
 from promo.v1.voucher_pb2 import VoucherOverride
+from promo_server.domain.ledger import StreamId
 from promo_server.domain.lists import CUSTOMERS, ListQuery
 from promo_server.services.archive_ports import SetAsideEntry
 from promo_server.services.freshness import Freshness
@@ -283,7 +284,7 @@ async def test_entries_that_the_archive_could_not_take_are_erased_and_can_still_
         other = ledger.redemption("c2", "CODE", "n:2", order="o2")
         other.redemption.metadata["secret"] = "kept"
         await append(plane, other, results="1:1:1,0:1:500")
-        for blob in (b"\xff c1 secret", b"\xff c3 unreadable"):
+        for blob in (b"\xff \x02c1 secret", b"\xff \x02c3 unreadable"):
             place = await plane.client.xadd(keys.ledger(plane.project, 2), {"b": blob, "o": ""})
             await plane.client.xadd(keys.outbox(plane.project, 2), {"l": place})
         await plane.projection().run_round(plane.project)
@@ -295,7 +296,7 @@ async def test_entries_that_the_archive_could_not_take_are_erased_and_can_still_
         assert len(waiting) == 8
         told = [one for one in waiting if b"secret" in one.entry or b"Ada" in one.entry or b"ada@" in one.entry]
         assert {one.problem for one in waiting} == {"ValueError", "ValueError: secret of Ada", *unreadable(waiting)}
-        assert sorted(one.entry for one in unreadable(waiting).values()) == [b"", b"\xff c3 unreadable"]
+        assert sorted(one.entry for one in unreadable(waiting).values()) == [b"", b"\xff \x02c3 unreadable"]
         # Somebody else's redemption and nobody's voucher are as they were.
         assert {one.problem for one in told} == {"ValueError: secret of Ada"}
         assert len(told) == 2
@@ -312,6 +313,24 @@ async def test_entries_that_the_archive_could_not_take_are_erased_and_can_still_
     assert await overrides(plane, 35, 37) == [VoucherOverride(revision=1, disabled=True), nobodys]
     assert theirs.metadata
     assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+
+
+async def test_entries_that_are_not_known_here_are_erased_only_of_whom_they_name(plane: ControlPlane) -> None:
+    def unknown(source_id: str) -> bytes:
+        # Of a kind that a later release has.
+        entry = event_pb2.LedgerEntry(request_id="c1")
+        entry.customer.source_id = source_id
+        return entry.SerializeToString() + b"\xfa\x3e\x02c1"
+
+    theirs = [unknown("c1"), unknown(""), b"\xff \x02c1"]
+    others = [unknown("c2"), b"\xff c1", b"\xff \x03c12"]
+    async with plane.database.write() as unit:
+        for number, entry in enumerate([*theirs, *others]):
+            kept = SetAsideEntry(0, StreamId(AT, number), entry, (), "UnreadableEntryError")
+            await unit.set_aside.add(plane.project, kept, 1)
+    await project(plane, change(AT + 5, erased=True))
+    await rounds(plane)()
+    assert [one.entry for one in await set_aside(plane)] == [b"", b"", b"", *others]
 
 
 async def test_a_voucher_is_erased_of_which_only_an_entry_that_was_set_aside_tells_whose_it_is(
