@@ -236,6 +236,10 @@ class SetAsideRows(Protocol):
         """Keep an entry."""
         ...
 
+    async def projects(self) -> Sequence[str]:
+        """Return the projects of which some wait to be taken."""
+        ...
+
     async def count(self, project_id: str, *, left_out: bool = False) -> int:
         """Return how many wait to be taken or, when `left_out`, never will be."""
         ...

@@ -15,9 +15,12 @@ from promo_server.workers.projection import Projection
 from promo_server.workers.rounds import LedgerRetention, ProjectionRounds, SetAsideRounds, TrimRounds
 from promo_server.workers.set_aside import SetAsideEntries
 
+_SET_ASIDE_SECONDS = 3_600.0
+"""Between two tries of what was set aside, the first of which is made at once."""
+
 
 class Archiver:
-    """Projection and trimming, each in rounds; what was set aside is tried once more.
+    """Projection and trimming, each in rounds; what was set aside is tried again now and then.
 
     Any number of processes may run one: each round takes what is there and leaves what another one did.
     """
@@ -39,7 +42,7 @@ class Archiver:
         trim = TrimRounds(database, ledger, clock, metrics, retention or LedgerRetention())
         self._loops = (
             WorkerLoop("projection", projection, 0.02, metrics.failures, self.ended.set),
-            WorkerLoop("set_aside", set_aside, 60.0, metrics.failures, self.ended.set),
+            WorkerLoop("set_aside", set_aside, _SET_ASIDE_SECONDS, metrics.failures, self.ended.set),
             WorkerLoop("trim", trim, 10.0, metrics.failures, self.ended.set),
         )
 

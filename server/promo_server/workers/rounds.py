@@ -57,22 +57,19 @@ class ProjectionRounds:
 
 
 class SetAsideRounds:
-    """Tries the entries of each project that were set aside once more, when the process begins."""
+    """Tries the entries that were set aside once more; a process of another release can set some aside at any time."""
 
     def __init__(self, database: Database, set_aside: SetAsideEntries) -> None:
         """Keep what the rounds need."""
         self._database = database
         self._set_aside = set_aside
-        self._tried: set[str] = set()
 
     async def __call__(self) -> None:
-        """Try those of every project that had no turn yet; a project that is new has none."""
+        """Try those of every project that has some."""
         async with self._database.read() as unit:
-            projects = await unit.projects.all_ids()
+            projects = await unit.set_aside.projects()
         for project_id in projects:
-            if project_id not in self._tried:
-                await self._set_aside(project_id)
-                self._tried.add(project_id)
+            await self._set_aside(project_id)
 
 
 class TrimRounds:

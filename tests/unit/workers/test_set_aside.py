@@ -26,6 +26,7 @@ from promo_server.store.ledger import RedisLedger
 from promo_server.workers.archiver import Archiver
 from promo_server.workers.facts import BatchBuilder
 from promo_server.workers.rebuild import EntriesSetAsideError
+from promo_server.workers.rounds import SetAsideRounds
 from promo_server.workers.set_aside import SetAsideEntries
 from promo_server.workers.verification import LedgerVerification
 
@@ -212,6 +213,16 @@ async def test_the_archive_process_tries_them_when_it_begins(plane: ControlPlane
     finally:
         await archiver.stop()
     assert await rows(plane, archive.SET_ASIDE_ENTRIES) == []
+
+
+async def test_what_another_process_sets_aside_later_is_tried_too(plane: ControlPlane) -> None:
+    working = SetAsideRounds(plane.database, SetAsideEntries(plane.database))
+    await working()
+    with defect("redemption"):
+        await redeem(plane, 1)
+        await project(plane)
+    await working()
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 1
 
 
 async def test_a_store_is_rebuilt_with_what_could_be_taken_and_not_while_something_is_left(plane: ControlPlane) -> None:

@@ -40,6 +40,11 @@ class SqlSetAside(Rows):
         }
         await self._connection.execute(insert(SET_ASIDE_ENTRIES), row)
 
+    async def projects(self) -> Sequence[str]:
+        """Return the projects of which some wait to be taken."""
+        query = select(SET_ASIDE_ENTRIES.c.project_id).where(SET_ASIDE_ENTRIES.c.left_out == false())
+        return (await self._connection.scalars(query.distinct().order_by(SET_ASIDE_ENTRIES.c.project_id))).all()
+
     async def count(self, project_id: str, *, left_out: bool = False) -> int:
         """Return how many wait to be taken or, when `left_out`, never will be."""
         query = select(func.count()).where(
