@@ -168,7 +168,8 @@ class ArchiveRows(Protocol):
     async def withdraw_conflicts(self, project_id: str, undone: Undone, since: StreamId) -> None:
         """Let the use count that took a slot after this one was undone, at a place in the ledger.
 
-        Before the archive knew that, the later use seemed to pass the limit; it is no conflict any more.
+        Before the archive knew that, the later use seemed to pass the limit; it is no conflict any more. One that was a
+        conflict itself leaves everything as it is.
         """
         ...
 

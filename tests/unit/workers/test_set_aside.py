@@ -215,6 +215,21 @@ async def test_the_archive_process_tries_them_when_it_begins(plane: ControlPlane
     assert await rows(plane, archive.SET_ASIDE_ENTRIES) == []
 
 
+async def test_a_rollback_of_a_use_that_did_not_count_is_taken_and_lets_no_other_one_count(plane: ControlPlane) -> None:
+    # A failover has lost the first use of the slot, and so it was taken again, twice.
+    counts = await redeem(plane, 1)
+    passed = await redeem(plane, 1, "c2")
+    await project(plane)
+    with defect("rollback"):
+        await undo(plane, passed)
+        await redeem(plane, 1, "c3")
+        await project(plane)
+    assert await SetAsideEntries(plane.database)(plane.project) == 0
+    active = [row["redemption_id"] for row in await rows(plane, archive.MOVEMENTS) if row["active"] and row["slot"]]
+    assert active == [counts]
+    assert len(await rows(plane, archive.SLOT_CONFLICTS)) == 2
+
+
 async def test_what_another_process_sets_aside_later_is_tried_too(plane: ControlPlane) -> None:
     working = SetAsideRounds(plane.database, SetAsideEntries(plane.database))
     await working()

@@ -156,12 +156,17 @@ class SqlArchive(Rows):
 
     async def withdraw_conflicts(self, project_id: str, undone: Undone, since: StreamId) -> None:
         """Let the use count that took a slot after this one was undone, at a place in the ledger."""
+        # What is a conflict itself had no slot to give.
+        had_none = select(SLOT_CONFLICTS.c.sequence).where(
+            *(SLOT_CONFLICTS.c[name] == MOVEMENTS.c[name] for name in _PLACE)
+        )
         freed = select(MOVEMENTS.c.limit_name, MOVEMENTS.c.slot).where(
             MOVEMENTS.c.project_id == project_id,
             MOVEMENTS.c.redemption_id == undone.redemption_id,
             MOVEMENTS.c.redeemable == undone.redeemable,
             MOVEMENTS.c.amount > 0,
             MOVEMENTS.c.slot > 0,
+            ~had_none.exists(),
         )
         for limit, slot in (await self._connection.execute(freed)).all():
             counts = False
