@@ -65,16 +65,19 @@ class RedisPublications:
     async def rewrite_voucher(
         self, project_id: str, number: int, position: int, record: bytes, redacted: Redacted
     ) -> bool:
-        """Put what is left of what a voucher has of its own in its place; return False when it has something else."""
+        """Put what is left of what a voucher has of its own in its place; return False when it has something else.
+
+        Nothing is no such thing: a store that has lost it has nothing to take out.
+        """
         key = keys.voucher_override(project_id, number, position, self._partitions)
 
         async def replace(pipe: Pipeline) -> bool:
             found = cast("bytes | None", await pipe.get(key))
             pipe.multi()  # type: ignore[no-untyped-call]
-            if found is None or redacted(found) != record:
-                return False
-            pipe.set(key, record)
-            return True
+            same = found is not None and redacted(found) == record
+            if same:
+                pipe.set(key, record)
+            return same or found is None
 
         async with store_errors():
             return bool(await self._client.transaction(replace, key, value_from_callable=True))

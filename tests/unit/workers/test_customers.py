@@ -352,19 +352,25 @@ async def test_erasing_somebody_gives_them_no_code_that_nobody_or_somebody_else_
     plane: ControlPlane, *, archived: bool
 ) -> None:
     used, handed_out = await personal_entries(plane)
+    campaign_id = used.redemption.results[0].campaign_id
+    await edit(plane, campaign_id, 35)
     handed_out.publication.source_id = "s2"
     await append(plane, handed_out, partition=1, results="40")
     with pytest.MonkeyPatch.context() as patched:
         if not archived:
             patched.setattr(BatchBuilder, "_add_publication", refuse)
         await project(plane, change(AT + 5, erased=True))
-    # As in a store that has lost both: one code was handed out again.
+    # As in a store that has lost all of it: one code was handed out again.
     bucket = keys.holders(plane.project, 1, 0, PARTITIONS)
-    another = ledger.publication(used.redemption.results[0].campaign_id, "c2").publication.SerializeToString()
-    await plane.client.delete(bucket)
+    another = ledger.publication(campaign_id, "c2").publication.SerializeToString()
+    await plane.client.delete(bucket, keys.voucher_override(plane.project, 1, 35, PARTITIONS))
     await plane.client.hset(bucket, "40", holder_value((40,), another))  # type: ignore[misc]
     await rounds(plane)()
     assert await plane.client.hgetall(bucket) == {b"40": holder_value((40,), another)}  # type: ignore[misc]
+    assert await column(plane, archive.VOUCHER_STATES, "record") == [
+        None if position != 35 else VoucherOverride(revision=1, disabled=True).SerializeToString()
+        for position in await column(plane, archive.VOUCHER_STATES, "position")
+    ]
     assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
 
 
