@@ -299,7 +299,8 @@ class ImportCodes:
             start = max(0, left - _AT_ONCE)
             first = current.first_position + start
             codes = await unit.stored_codes.slice(current.campaign_id, first, left - start)
-            await self._store.delete_stored_codes(current.project_id, current.campaign_number, first, codes)
+            positions = range(first, first + len(codes))
+            await self._store.delete_stored_codes(current.project_id, current.campaign_number, positions, codes)
             await unit.stored_codes.delete_from(current.campaign_id, first)
             state = ImportState.ABORTED if start == 0 else ImportState.ABORTING
             current = replace(current, state=state, accepted_count=start)

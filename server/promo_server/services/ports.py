@@ -6,7 +6,7 @@ STORE_UNAVAILABLE, when the other side does not answer; nothing else about SQL o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -134,10 +134,10 @@ class DefinitionStore(Protocol):
         self,
         project_id: str,
         campaign_number: int,
-        first_position: int,
-        codes: Sequence[str],
+        positions: range,
+        codes: Collection[str],
     ) -> None:
-        """Take stored codes out that were put there."""
+        """Take stored codes out, and what is at positions of a campaign."""
         ...
 
     async def put_stored_codes(
@@ -148,6 +148,10 @@ class DefinitionStore(Protocol):
         codes: Sequence[str],
     ) -> None:
         """Put stored codes so that each leads to its campaign and position."""
+        ...
+
+    async def put_places(self, project_id: str, places: Mapping[str, tuple[int, int]]) -> None:
+        """Put stored codes, each at its (campaign number, position)."""
         ...
 
     async def announce(self) -> None:

@@ -177,6 +177,10 @@ class StoredCodeRows(Protocol):
         """Return (campaign number, position) of a code, whose campaign may be deleted."""
         ...
 
+    async def places(self, project_id: str, codes: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        """Return (campaign number, position) of those of the codes that the project has."""
+        ...
+
     async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:
         """Add codes at consecutive positions; none may exist."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from redis.asyncio import Redis
@@ -93,22 +93,31 @@ class RedisDefinitionStore:
         commands, count = keys.put_stored_codes(project_id, campaign_number, first_position, codes, self._partitions)
         await send_packed(self._client, commands, count)
 
+    async def put_places(self, project_id: str, places: Mapping[str, tuple[int, int]]) -> None:
+        """Put stored codes, each at its (campaign number, position)."""
+        packed = [
+            keys.put_stored_codes(project_id, number, position, [code], self._partitions)
+            for code, (number, position) in places.items()
+        ]
+        await send_packed(self._client, b"".join(part for part, _ in packed), sum(count for _, count in packed))
+
     async def delete_stored_codes(
         self,
         project_id: str,
         campaign_number: int,
-        first_position: int,
-        codes: Sequence[str],
+        positions: range,
+        codes: Collection[str],
     ) -> None:
-        """Take stored codes out that were put there."""
+        """Take stored codes out, and what is at positions of a campaign."""
         names: dict[str, list[str]] = {}
         size = keys.positions_per_bucket()
         async with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for position, code in enumerate(codes, first_position):
-                key = keys.stored_code(project_id, code, self._partitions)
-                names.setdefault(key[: key.index("}")], []).append(key)
+            for position in positions:
                 bucket = keys.stored_codes(project_id, campaign_number, position // size, self._partitions)
                 pipe.hdel(bucket, str(position % size))
+            for code in codes:
+                key = keys.stored_code(project_id, code, self._partitions)
+                names.setdefault(key[: key.index("}")], []).append(key)
             for group in names.values():
                 pipe.unlink(*group)
             await pipe.execute()

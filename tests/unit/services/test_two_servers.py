@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -138,13 +138,10 @@ async def test_an_import_aborted_at_both_takes_nothing_from_the_next_one(
         assert await plane.client.exists(keys.stored_code(plane.project, code, 4)) == there
 
 
-@pytest.mark.parametrize(
-    "following",
-    [[], ["OLD-0", "OLD-1", "OLD-2"], ["OLD-2", "NEW-1", "OLD-0", "NEW-2", "OLD-1"], ["NEW-1", "NEW-2"]],
-)
-async def test_codes_on_their_way_to_the_store_while_another_server_aborts_do_not_stay_there(
-    plane: ControlPlane, other: ControlPlane, following: list[str]
-) -> None:
+async def abort_before_the_store_has_the_codes(
+    plane: ControlPlane, other: ControlPlane, codes: list[str]
+) -> tuple[Campaign, Callable[[], Awaitable[None]]]:
+    """Return the campaign of an import that the other server aborted, and what lets the store have its codes now."""
     campaign = await plane.campaign(code_count=0)
     imports = plane.use_cases.import_codes
     first = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
@@ -152,25 +149,79 @@ async def test_codes_on_their_way_to_the_store_while_another_server_aborts_do_no
 
     async def slow(project: str, number: int, position: int, codes: list[str]) -> None:
         await late.wait()
+        imports._store.put_stored_codes = real  # type: ignore[method-assign]
         await real(project, number, position, codes)
 
+    async def arrive() -> None:
+        late.set()
+        await imports._settle(first.id)
+
     imports._store.put_stored_codes = slow  # type: ignore[method-assign, assignment]
-    old = [f"OLD-{number}" for number in range(4)]
-    await imports.append(plane.caller, first.id, 0, old)
-    ending = other.use_cases.import_codes
-    assert (await ending.abort(other.caller, first.id)).state is ImportState.ABORTED
-    if following:
-        second = await ending.start(other.caller, campaign.id, "b.csv", Repeat("t"))
-        await ending.append(other.caller, second.id, 0, following)
-        assert (await ending.finish(other.caller, second.id)).accepted_count == len(following)
-    late.set()
-    await imports._settle(first.id)
-    found = {code: await plane.client.get(keys.stored_code(plane.project, code, 4)) for code in {*old, *following}}
+    await imports.append(plane.caller, first.id, 0, codes)
+    assert (await other.use_cases.import_codes.abort(other.caller, first.id)).state is ImportState.ABORTED
+    return campaign, arrive
+
+
+async def import_at(by: ControlPlane, campaign: Campaign, codes: list[str]) -> None:
+    imports = by.use_cases.import_codes
+    started = await imports.start(by.caller, campaign.id, "b.csv", Repeat("t"))
+    await imports.append(by.caller, started.id, 0, codes)
+    assert (await imports.finish(by.caller, started.id)).accepted_count == len(codes)
+
+
+async def require_in_store(
+    plane: ControlPlane, codes: dict[str, tuple[Campaign, int]], gone: list[str], *campaigns: Campaign
+) -> None:
+    found = {code: await plane.client.get(keys.stored_code(plane.project, code, 4)) for code in {*codes, *gone}}
     assert {code: place for code, place in found.items() if place is not None} == {
-        code: f"{campaign.number}:{position}".encode() for position, code in enumerate(following)
+        code: f"{campaign.number}:{position}".encode() for code, (campaign, position) in codes.items()
     }
-    bucket = await plane.client.hgetall(keys.stored_codes(plane.project, campaign.number, 0, 4))  # type: ignore[misc]
-    assert bucket == {str(position).encode(): code.encode() for position, code in enumerate(following)}
+    for campaign in campaigns:
+        bucket = await plane.client.hgetall(keys.stored_codes(plane.project, campaign.number, 0, 4))  # type: ignore[misc]
+        assert {code.decode(): (campaign, int(position)) for position, code in bucket.items()} == {
+            code: place for code, place in codes.items() if place[0] == campaign
+        }
+
+
+OLD = [f"OLD-{number}" for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("following", "elsewhere"),
+    [
+        ([], []),
+        (["OLD-0", "OLD-1", "OLD-2"], []),
+        (["OLD-2", "NEW-1", "OLD-0", "NEW-2", "OLD-1"], ["ELSE-1", "OLD-3"]),
+        (["NEW-1", "NEW-2"], ["OLD-1"]),
+    ],
+)
+async def test_codes_on_their_way_to_the_store_while_another_server_aborts_do_not_stay_there(
+    plane: ControlPlane,
+    other: ControlPlane,
+    following: list[str],
+    elsewhere: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign, arrive = await abort_before_the_store_has_the_codes(plane, other, OLD)
+    expected = {code: (campaign, position) for position, code in enumerate(following)}
+    if following:
+        await import_at(other, campaign, following)
+    second = await other.campaign(name="second", code_count=0)
+    if elsewhere:
+        await import_at(other, second, elsewhere)
+        expected |= {code: (second, position) for position, code in enumerate(elsewhere)}
+    store = plane.use_cases.import_codes._store
+    real, deleted = store.delete_stored_codes, set[str]()
+
+    async def noted(project: str, number: int, positions: range, codes: list[str]) -> None:
+        deleted.update(codes)
+        await real(project, number, positions, codes)
+
+    monkeypatch.setattr(store, "delete_stored_codes", noted)
+    await arrive()
+    await require_in_store(plane, expected, OLD, campaign, second)
+    # Not for a moment was one away that can be used.
+    assert deleted == set(OLD) - set(expected)
 
 
 async def test_servers_that_start_at_once_make_one_project_and_each_key_once(

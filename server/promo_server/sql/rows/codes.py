@@ -100,6 +100,16 @@ class SqlStoredCodes(Rows):
         )
         return None if row is None else (row["number"], row["position"])
 
+    async def places(self, project_id: str, codes: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        """Return (campaign number, position) of those of the codes that the project has."""
+        asked = listed(self._connection.dialect, codes)
+        query = (
+            select(STORED_CODES.c.code, CAMPAIGNS.c.number, STORED_CODES.c.position)
+            .join(CAMPAIGNS, CAMPAIGNS.c.id == STORED_CODES.c.campaign_id)
+            .where(STORED_CODES.c.project_id == project_id, STORED_CODES.c.code.in_(select(asked.value)))
+        )
+        return {row[0]: (row[1], row[2]) for row in await self._connection.execute(query)}
+
     async def insert(self, project_id: str, campaign_id: str, first_position: int, codes: Sequence[str]) -> None:
         """Add codes at consecutive positions."""
         new = listed(self._connection.dialect, codes)
