@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,6 +42,15 @@ class CodeImport:
     def is_open(self) -> bool:
         """Whether nothing else may add codes to the campaign."""
         return self.state in {ImportState.RUNNING, ImportState.ABORTING}
+
+
+@dataclass(frozen=True, slots=True)
+class LateCodes:
+    """Codes of an import that was aborted, at consecutive positions, of which nobody knows when the store gets them."""
+
+    ended: CodeImport
+    first_position: int
+    codes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

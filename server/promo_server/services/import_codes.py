@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from promo_server.domain.access import Caller, Project
 from promo_server.domain.campaign import CodeBatch, CodeMode
-from promo_server.domain.code_import import CodeImport, ImportState, RefusedRow
+from promo_server.domain.code_import import CodeImport, ImportState, LateCodes, RefusedRow
 from promo_server.domain.errors import DomainError, FieldsInvalidError, Violation
 from promo_server.domain.given_code import LONGEST_CODE, problem_of
 from promo_server.domain.identifiers import RANDOM_BYTES, resource_id
@@ -27,7 +27,7 @@ from promo_server.services.bundles import BundlePublisher
 from promo_server.services.changes import Changes
 from promo_server.services.documents import CODE_IMPORT
 from promo_server.services.given_codes import GivenCodes
-from promo_server.services.late_codes import take_back
+from promo_server.services.late_codes import keep_late, take_back
 from promo_server.services.open_imports import require_no_import
 from promo_server.services.ports import Clock, Database, DefinitionStore, Entropy, UnitOfWork
 from promo_server.services.read_campaigns import find_campaign
@@ -180,7 +180,7 @@ class ImportCodes:
         async with self._database.write() as unit:
             # Held until the store is right: neither the abort goes on meanwhile nor another import begins.
             await unit.projects.lock(put.project_id)
-            await take_back(unit, self._store, put, first, codes)
+            await take_back(unit, self._store, LateCodes(put, first, codes))
 
     async def _settle(self, import_id: str) -> None:
         """Return when no rows of an import are on their way to the store; `finish` puts what did not get there."""
@@ -301,6 +301,10 @@ class ImportCodes:
             codes = await unit.stored_codes.slice(current.campaign_id, first, left - start)
             positions = range(first, first + len(codes))
             await self._store.delete_stored_codes(current.project_id, current.campaign_number, positions, codes)
+            # What is not known to be there may yet arrive.
+            known = max(start, current.stored_count, self._stored.get(current.id, 0))
+            late = LateCodes(current, current.first_position + known, codes[known - start :])
+            await keep_late(unit, late, self._clock())
             await unit.stored_codes.delete_from(current.campaign_id, first)
             state = ImportState.ABORTED if start == 0 else ImportState.ABORTING
             current = replace(current, state=state, accepted_count=start)

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from promo_server.domain.code_import import LateCodes
+from promo_server.services.ports import Clock, Database, DefinitionStore, UnitOfWork
 
-from promo_server.domain.code_import import CodeImport
-from promo_server.services.ports import DefinitionStore, UnitOfWork
+_DUE_MS = 60_000
+"""How long after an abort codes may be on their way: longer than any command waits for the store."""
 
 
-async def take_back(
-    unit: UnitOfWork, store: DefinitionStore, ended: CodeImport, first_position: int, codes: Sequence[str]
-) -> None:
+class TakeLateCodesBack:
+    """Looks again after codes that nobody saw arrive: their server has ended meanwhile, or failed to take them back."""
+
+    def __init__(self, database: Database, store: DefinitionStore, clock: Clock) -> None:
+        """Keep what looking needs."""
+        self._database = database
+        self._store = store
+        self._clock = clock
+
+    async def __call__(self) -> None:
+        """Take back all codes whose time has come."""
+        while True:
+            async with self._database.read() as unit:
+                late = await unit.imports.due_late(self._clock())
+            if late is None:
+                return
+            async with self._database.write() as unit:
+                await unit.projects.lock(late.ended.project_id)
+                await take_back(unit, self._store, late)
+                await unit.imports.forget_late(late)
+
+
+async def keep_late(unit: UnitOfWork, late: LateCodes, now_ms: int) -> None:
+    """Have codes of an import that is being aborted looked after once no server can still be putting them."""
+    if late.codes:
+        await unit.imports.keep_late(late, now_ms + _DUE_MS)
+
+
+async def take_back(unit: UnitOfWork, store: DefinitionStore, late: LateCodes) -> None:
     """Let the store have of an import's codes, and of their positions, what SQL has of them by now.
 
     Meanwhile the codes or the positions can be another import's, and in use: those are put right before anything is
     taken out, and never taken out themselves. The project must be locked.
     """
+    ended, first_position, codes = late.ended, late.first_position, late.codes
     there = await unit.stored_codes.slice(ended.campaign_id, first_position, len(codes))
     if there:
         await store.put_stored_codes(ended.project_id, ended.campaign_number, first_position, there)

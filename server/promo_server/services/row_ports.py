@@ -7,7 +7,7 @@ from typing import Protocol
 
 from promo_server.domain.access import ApiKey, Project
 from promo_server.domain.campaign import Campaign, CodeBatch, KeptCodes
-from promo_server.domain.code_import import CodeImport, RefusedRow
+from promo_server.domain.code_import import CodeImport, LateCodes, RefusedRow
 from promo_server.domain.layout import CodeLayout, RegisteredLayout, TakenRange
 from promo_server.domain.operation import Operation
 from promo_server.domain.paging import Page, PageOf
@@ -248,6 +248,18 @@ class ImportRows(Protocol):
 
     async def forget_store(self) -> None:
         """Note that the store has none of the codes of open imports."""
+        ...
+
+    async def keep_late(self, late: LateCodes, due_ms: int) -> None:
+        """Keep codes that are to be taken back at a time, since they may get to the store before."""
+        ...
+
+    async def due_late(self, now_ms: int) -> LateCodes | None:
+        """Return the kept codes that were due first."""
+        ...
+
+    async def forget_late(self, late: LateCodes) -> None:
+        """Forget kept codes."""
         ...
 
     async def refuse(self, import_id: str, rows: Sequence[RefusedRow]) -> None:

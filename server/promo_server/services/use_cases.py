@@ -23,6 +23,7 @@ from promo_server.services.freshness import Freshness, Outboxes
 from promo_server.services.given_codes import GivenCodes
 from promo_server.services.grow_campaign import GrowCampaign
 from promo_server.services.import_codes import ImportCodes
+from promo_server.services.late_codes import TakeLateCodesBack
 from promo_server.services.list_standalone import ListStandalone
 from promo_server.services.list_vouchers import ListVouchers
 from promo_server.services.operations import FailureLog, OperationRunner, Operations
@@ -84,6 +85,7 @@ class UseCases:
     list_standalone: ListStandalone
     create_voucher: CreateVoucher
     import_codes: ImportCodes
+    take_late_codes_back: TakeLateCodesBack
     verification_keys: VerificationKeys
 
 
@@ -121,5 +123,6 @@ def wire(ports: Ports) -> UseCases:
         list_standalone=ListStandalone(ports.database, freshness),
         create_voucher=CreateVoucher(changes, given, ports.definition_kernel, ports.entropy, ports.named_from),
         import_codes=ImportCodes(ports.database, ports.store, changes, publisher, given, ports.clock, ports.entropy),
+        take_late_codes_back=TakeLateCodesBack(ports.database, ports.store, ports.clock),
         verification_keys=VerificationKeys(ports.database, ports.code_kernel, ports.clock),
     )

@@ -19,7 +19,9 @@ from promo_server.workers.rounds import CleanRounds, PublishRounds, Sweep
 
 
 class Workers:
-    """Publishing again, cleaning, sweeping and erasing. What fills the archive has a process of its own, see archiver.
+    """Publishing again, taking late codes back, cleaning, sweeping and erasing.
+
+    What fills the archive has a process of its own, see archiver.
 
     Any number of processes may run them: each round takes what is there and leaves what another one did.
     """
@@ -40,6 +42,7 @@ class Workers:
         erase = ErasureRounds(database, Freshness(database, ledger), publications, clock)
         self._loops = (
             WorkerLoop("publish", publish, 1.0, metrics.failures),
+            WorkerLoop("late codes", use_cases.take_late_codes_back, 10.0, metrics.failures),
             WorkerLoop("clean", CleanRounds(database, clock), 600.0, metrics.failures),
             WorkerLoop("sweep", sweep, 1.0, metrics.failures),
             WorkerLoop("erase", erase, 1.0, metrics.failures),

@@ -224,6 +224,42 @@ async def test_codes_on_their_way_to_the_store_while_another_server_aborts_do_no
     assert deleted == set(OLD) - set(expected)
 
 
+async def test_codes_that_nobody_saw_arrive_after_an_abort_are_taken_back_a_minute_later(
+    plane: ControlPlane, other: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise DomainError(Reason.STORE_UNAVAILABLE)
+
+    monkeypatch.setattr(plane.use_cases.import_codes, "_look_whether_aborted", fails)
+    campaign, arrive = await abort_before_the_store_has_the_codes(plane, other, OLD)
+    await import_at(other, campaign, ["NEW-1", "OLD-0"])
+    await arrive()
+    look_again = other.use_cases.take_late_codes_back
+    await look_again()
+    assert await plane.client.exists(keys.stored_code(plane.project, "OLD-1", 4))
+    other.clock.now_ms += 60_000
+    with monkeypatch.context() as patched:
+        patched.setattr(look_again._store, "delete_stored_codes", fails)
+        with pytest.raises(DomainError):
+            await look_again()
+    await look_again()
+    await require_in_store(plane, {"NEW-1": (campaign, 0), "OLD-0": (campaign, 1)}, OLD, campaign)
+    async with other.database.read() as unit:
+        assert await unit.imports.due_late(other.clock()) is None
+
+
+async def test_codes_that_the_store_is_known_to_have_are_not_looked_after_once_they_are_taken_out(
+    plane: ControlPlane,
+) -> None:
+    campaign = await plane.campaign(code_count=0)
+    imports = plane.use_cases.import_codes
+    first = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
+    await imports.append(plane.caller, first.id, 0, OLD)
+    await imports.abort(plane.caller, first.id)
+    async with plane.database.read() as unit:
+        assert await unit.imports.due_late(plane.clock() + 3_600_000) is None
+
+
 async def test_servers_that_start_at_once_make_one_project_and_each_key_once(
     plane: ControlPlane, other: ControlPlane
 ) -> None:

@@ -103,7 +103,7 @@ async def make_at(database: SqlDatabase, revision: str, rows: Rows) -> None:
         await connection.run_sync(make)
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
 async def test_what_an_earlier_release_wrote_becomes_what_this_one_writes(
     plane: ControlPlane, old: SqlDatabase, revision: str
 ) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 
-from promo_server.domain.code_import import CodeImport, ImportState, RefusedRow
+from promo_server.domain.code_import import CodeImport, ImportState, LateCodes, RefusedRow
 from promo_server.domain.paging import Page, PageOf
 from promo_server.sql.rows.base import Rows
-from promo_server.sql.tables.definitions import CODE_IMPORTS, REFUSED_ROWS
+from promo_server.sql.tables.definitions import CODE_IMPORTS, LATE_CODES, REFUSED_ROWS
 
 _OPEN = (ImportState.RUNNING.value, ImportState.ABORTING.value)
 
@@ -89,6 +89,33 @@ class SqlImports(Rows):
         """Note that the store has none of the codes of open imports."""
         await self._connection.execute(
             update(CODE_IMPORTS).where(CODE_IMPORTS.c.state.in_(_OPEN)).values(stored_count=0),
+        )
+
+    async def keep_late(self, late: LateCodes, due_ms: int) -> None:
+        """Keep codes that are to be taken back at a time, since they may get to the store before."""
+        await self._connection.execute(
+            insert(LATE_CODES).values(
+                import_id=late.ended.id, first_position=late.first_position, codes=list(late.codes), due_ms=due_ms
+            ),
+        )
+
+    async def due_late(self, now_ms: int) -> LateCodes | None:
+        """Return the kept codes that were due first."""
+        row = await self._one(
+            select(CODE_IMPORTS, LATE_CODES.c.first_position.label("late_from"), LATE_CODES.c.codes)
+            .join(LATE_CODES, LATE_CODES.c.import_id == CODE_IMPORTS.c.id)
+            .where(LATE_CODES.c.due_ms <= now_ms)
+            .order_by(LATE_CODES.c.due_ms)
+            .limit(1),
+        )
+        return None if row is None else LateCodes(_import(row), row["late_from"], row["codes"])
+
+    async def forget_late(self, late: LateCodes) -> None:
+        """Forget kept codes."""
+        await self._connection.execute(
+            delete(LATE_CODES).where(
+                LATE_CODES.c.import_id == late.ended.id, LATE_CODES.c.first_position == late.first_position
+            ),
         )
 
     async def refuse(self, import_id: str, rows: Sequence[RefusedRow]) -> None:

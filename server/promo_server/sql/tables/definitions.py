@@ -185,6 +185,16 @@ REFUSED_ROWS = Table(
     sqlite_with_rowid=False,
 )
 
+LATE_CODES = Table(
+    "late_codes",
+    METADATA,
+    Column("import_id", ForeignKey("code_imports.id"), nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("codes", DOCUMENT, nullable=False),
+    Column("due_ms", BigInteger, nullable=False, index=True),
+    PrimaryKeyConstraint("import_id", "first_position"),
+)
+
 OPERATIONS = Table(
     "operations",
     METADATA,
