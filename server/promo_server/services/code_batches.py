@@ -16,7 +16,7 @@ from promo_server.services.documents import OPERATION
 from promo_server.services.grow_campaign import GrowCampaign
 from promo_server.services.operations import OperationRunner
 from promo_server.services.ports import Database, Entropy, UnitOfWork
-from promo_server.services.read_campaigns import find_campaign
+from promo_server.services.read_campaigns import find_campaign, find_to_add_codes
 
 
 class CodeBatches:
@@ -54,7 +54,7 @@ class CodeBatches:
         """
 
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> Operation:
-            campaign = await find_campaign(unit, project.id, name)
+            campaign = await find_to_add_codes(unit, project.id, name)
             operation = Operation(
                 id=resource_id("op", self._entropy(RANDOM_BYTES)),
                 project_id=project.id,

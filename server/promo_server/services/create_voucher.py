@@ -21,7 +21,7 @@ from promo_server.services.documents import DEFINITION, document_of
 from promo_server.services.given_codes import GivenCodes
 from promo_server.services.open_imports import require_no_import
 from promo_server.services.ports import DefinitionKernel, Entropy, UnitOfWork
-from promo_server.services.read_campaigns import find_campaign
+from promo_server.services.read_campaigns import find_to_add_codes
 
 _STANDALONE = "the code was given by its creator"
 
@@ -76,7 +76,7 @@ class CreateVoucher:
         """Return a voucher of a campaign; refuse with CODE_ALREADY_EXISTS."""
 
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> CreatedVoucher:
-            campaign = await find_campaign(unit, project.id, campaign_name)
+            campaign = await find_to_add_codes(unit, project.id, campaign_name)
             await require_no_import(unit, campaign)
             if campaign.code_mode is CodeMode.STORED:
                 position = campaign.code_count

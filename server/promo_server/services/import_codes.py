@@ -30,7 +30,7 @@ from promo_server.services.given_codes import GivenCodes
 from promo_server.services.late_codes import keep_late, take_back
 from promo_server.services.open_imports import require_no_import
 from promo_server.services.ports import Clock, Database, DefinitionStore, Entropy, UnitOfWork
-from promo_server.services.read_campaigns import find_campaign
+from promo_server.services.read_campaigns import find_to_add_codes
 
 _AT_ONCE = 10_000
 """Codes put into the store, or taken out again, in one step."""
@@ -74,7 +74,7 @@ class ImportCodes:
         """Return a new import; refuse with IMPORT_IN_PROGRESS while the campaign has another."""
 
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> CodeImport:
-            campaign = await find_campaign(unit, project.id, campaign_name)
+            campaign = await find_to_add_codes(unit, project.id, campaign_name)
             if campaign.code_mode is not CodeMode.STORED:
                 problem = "has computed codes; import into a campaign that was created with code_count 0 (--codes 0)"
                 raise FieldsInvalidError((Violation("campaign", problem),))

@@ -131,7 +131,8 @@ class SqlVouchers(Rows):
     async def standalone(self, project_id: str, wanted: VoucherFilter, page: Page) -> PageOf[StandaloneVoucher]:
         """Return a page of vouchers that stand alone and match, by the number of their campaign."""
         own, states = CAMPAIGNS.c, VOUCHER_STATES.c
-        joined = CAMPAIGNS.join(STORED_CODES, STORED_CODES.c.campaign_id == own.id).outerjoin(
+        code = and_(STORED_CODES.c.campaign_id == own.id, STORED_CODES.c.position == 0)
+        joined = CAMPAIGNS.join(STORED_CODES, code).outerjoin(
             VOUCHER_STATES,
             and_(states.project_id == own.project_id, states.campaign_id == own.id, states.position == 0),
         )
