@@ -30,7 +30,10 @@ from promo_server.services.voucher_ports import VoucherRows
 
 
 class DataRefusedError(Exception):
-    """A value that the database does not take, and never will; the text says why. A defect of whoever let it in."""
+    """A value that the database does not take, and never will. A defect of whoever let it in.
+
+    The text is the kind of the database's error, without the value.
+    """
 
 
 class Clock(Protocol):

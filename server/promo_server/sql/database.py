@@ -42,6 +42,12 @@ def cause_of(error: Exception) -> str:
     return said.splitlines()[0] if said else f"no answer in time ({type(error).__name__})"
 
 
+def _kind_of(error: DBAPIError) -> str:
+    """Return what a driver's error is, without its text."""
+    kind = type(getattr(error.orig, "__cause__", None) or error.orig).__name__
+    return f"{kind} {getattr(error.orig, 'sqlstate', None) or ''}".rstrip()
+
+
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
     """Make every acknowledged transaction survive a power cut, and let readers go on beside the writer."""
     cursor = connection.cursor()
@@ -86,8 +92,9 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN40
 def create_engine(url: str, *, patient: bool = False) -> AsyncEngine:
     """Return an engine for the URL; for SQLite the file's folder is made.
 
-    A patient one waits for PostgreSQL's locks and statements as long as they take. Errors do not tell the parameters of
-    a statement, which have hashes of tokens and what is known of persons: they get into logs.
+    A patient one waits for PostgreSQL's locks and statements as long as they take. SQLAlchemy's errors do not tell the
+    parameters of a statement, which have hashes of tokens and what is known of persons: errors get into logs. Those of
+    PostgreSQL and of its driver quote values all the same where data or a constraint is concerned: see `SqlDatabase`.
     """
     target = normalised_url(url)
     if target.get_backend_name() != "sqlite":
@@ -132,7 +139,10 @@ def _refuses_data(error: DBAPIError) -> bool:
 
 
 class SqlDatabase:
-    """The port `Database` over SQLAlchemy Core."""
+    """The port `Database` over SQLAlchemy Core.
+
+    No error that leaves it has a value that was to be written, in its text or in those of its causes.
+    """
 
     def __init__(self, url: str) -> None:
         """Prepare for the URL, which may have a password; nothing is opened before the first transaction."""
@@ -197,10 +207,10 @@ class SqlDatabase:
         except IntegrityError as error:
             # Every use case checks before it writes: what is left is a race between servers.
             _LOG.info("sql.conflict", error=cause_of(error))
-            raise DomainError(Reason.CONFLICT) from error
+            raise DomainError(Reason.CONFLICT) from None
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             if isinstance(error, DBAPIError) and _refuses_data(error):
-                raise DataRefusedError(cause_of(error)) from error
+                raise DataRefusedError(_kind_of(error)) from None
             _LOG.warning("sql.unavailable", error=cause_of(error))
             raise DomainError(Reason.DATABASE_UNAVAILABLE) from error
 
