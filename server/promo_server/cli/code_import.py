@@ -9,10 +9,11 @@ import re
 import time
 from array import array
 from collections.abc import AsyncIterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import uvloop
 from cyclopts import Parameter
@@ -91,8 +92,10 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
         return 0
     if refused is not None and refused.exists():
         raise CommandError(f"{refused} exists; choose another name, or remove it first")
-    report = refused or _free_name(file)
-    done = uvloop.run(_import(file, campaign, format or format_of(file), report, server, settings, resume=resume))
+    wanted = refused or file.with_name(f"{file.name}.refused.csv")
+    done, report = uvloop.run(
+        _import(file, campaign, format or format_of(file), wanted, server, settings, resume=resume)
+    )
     seconds = round(time.monotonic() - begun, 3)
     if json:
         document = {
@@ -101,22 +104,16 @@ def import_codes(  # noqa: PLR0913 - one parameter for each option
             "rows": done.next_row,
             "accepted": done.accepted_count,
             "refused": done.refused_count,
-            "refused_file": str(report) if done.refused_count else None,
+            "refused_file": str(report) if report else None,
             "seconds": seconds,
         }
         print_json(document)
     else:
         usable = "; they can be used now" if done.accepted_count else ""
         print_line(f"{done.accepted_count:,} codes imported into {campaign} ({seconds} s){usable}.")
-        if done.refused_count:
+        if report:
             print_line(f"{done.refused_count:,} lines were refused: {report} says which and why.")
     return _SOME_REFUSED if done.refused_count else 0
-
-
-def _free_name(file: Path) -> Path:
-    """Return a name for the report that no earlier run has used: what those refused may still be looked at."""
-    names = (file.with_name(f"{file.name}.refused{f'-{n}' if n else ''}.csv") for n in count())
-    return next(name for name in names if not name.exists())
 
 
 async def _import(
@@ -128,7 +125,8 @@ async def _import(
     settings: SettingsOptions,
     *,
     resume: bool,
-) -> CodeImport:
+) -> tuple[CodeImport, Path | None]:
+    """Return the finished import and the file with what was refused, None when nothing was."""
     source = fingerprint(file)
     if next(rows(file, format_), None) is None:
         # Before anything is begun, as is what the first line has wrong.
@@ -149,9 +147,9 @@ async def _import(
                 current = answer.code_import
                 progress.update(current.next_row, f"{current.refused_count:,} refused" if current.refused_count else "")
         done = await client.imports.finish(current.id, timeout=600)
-        if done.refused_count:
-            await _write_refused(report, lines, client.imports.refused_rows(done.id))
-        return done
+        if not done.refused_count:
+            return done, None
+        return done, await _write_refused(report, lines, client.imports.refused_rows(done.id))
 
 
 async def _begin(client: PromoClient, campaign: str, source: str, *, resume: bool) -> CodeImport:
@@ -203,13 +201,25 @@ def _chunks(file: Path, format_: RowFormat, lines: array[int]) -> Iterator[_Chun
         yield _Chunk(len(lines) - len(codes), codes)
 
 
-async def _write_refused(path: Path, lines: Sequence[int], refused: AsyncIterable[RefusedRow]) -> None:
-    # A code that was refused may be one of a voucher that the project has: only their owner can read the file.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+async def _write_refused(wanted: Path, lines: Sequence[int], refused: AsyncIterable[RefusedRow]) -> Path:
+    """Write a new file and return its path: the one wanted, or the next that is free."""
+    file, path = _new_file(wanted)
+    with file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("line", "code", "reason", "problem"))
         async for row in refused:
             # The server counts rows from 0; people look at lines.
             problem = _ROW.sub(lambda found: f"line {lines[int(found[1])]}", row.problem)
             writer.writerow((lines[row.row], row.code, row.reason, problem))
+    return path
+
+
+def _new_file(wanted: Path) -> tuple[TextIO, Path]:
+    """Open a file that nobody has made before, not even while the import went on."""
+    names = (wanted.with_stem(f"{wanted.stem}{f'-{n}' if n else ''}") for n in count())
+    while True:
+        path = next(names)
+        with suppress(FileExistsError):
+            # A code that was refused may be one of a voucher that the project has: only their owner can read the file.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            return os.fdopen(descriptor, "w", encoding="utf-8", newline=""), path
