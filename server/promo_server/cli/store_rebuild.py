@@ -41,8 +41,10 @@ _LOST = {
     "guesses": "failed guesses and rates: they count from nothing",
     "after_archive": "what happened after the archive's last entry",
 }
-_SET_ASIDE = "set_aside"
 """What no rebuild can bring back, by its name in JSON."""
+
+_SET_ASIDE = "set_aside"
+"""The name in JSON of entries that the archive could not take."""
 
 
 @dataclass(frozen=True, slots=True)
