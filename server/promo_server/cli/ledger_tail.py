@@ -30,6 +30,11 @@ _KINDS: tuple[Kind, ...] = ("redemption", "rollback", "publication")
 _OVERLAP = timedelta(seconds=10)
 """How far back each look goes: a call has its time before it is committed."""
 
+_MILLISECOND = timedelta(milliseconds=1)
+
+_MOST = 5_000
+"""Entries of one kind that are looked at again: where more come within the overlap, it is shorter."""
+
 _PAGE = 1_000
 
 
@@ -72,13 +77,19 @@ class Seen:
     """What was shown of one kind: enough to show nothing twice and to miss nothing."""
 
     newest: datetime | None = None
+    oldest: datetime | None = None
+    """Before it no look goes back: what was there is not remembered."""
     times: dict[str, datetime] = field(default_factory=dict)
 
     def condition(self, time_field: str) -> str:
         """Return the filter of the next look."""
         if self.newest is None:
             return ""
-        since = (self.newest - _OVERLAP).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        since = (
+            max(self.newest - _OVERLAP, self.oldest or self.newest - _OVERLAP)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z")
+        )
         return f"{time_field} >= {since}"
 
     def take(self, identifier: str, time: datetime) -> bool:
@@ -92,10 +103,16 @@ class Seen:
     def reaches(self, time: datetime) -> bool:
         """Return whether a further look can find what has this time."""
         # One overlap more: filters have milliseconds, times have more.
-        return self.newest is None or time >= self.newest - 2 * _OVERLAP
+        if self.newest is None:
+            return True
+        return time >= (self.oldest or time) and time >= self.newest - 2 * _OVERLAP
 
     def forget(self) -> None:
-        """Drop what no further look can find."""
+        """Drop what no further look can find, and the oldest where there are too many."""
+        if len(self.times) > _MOST:
+            dropped = sorted(self.times.values(), reverse=True)[_MOST]
+            # Looks begin at a whole millisecond, so none of the same one is kept.
+            self.oldest = dropped.replace(microsecond=dropped.microsecond // 1_000 * 1_000) + _MILLISECOND
         self.times = {identifier: time for identifier, time in self.times.items() if self.reaches(time)}
 
 
@@ -152,19 +169,21 @@ async def _tail(
 async def _last(client: PromoClient, seen: dict[Kind, Seen], last: int) -> list[tuple[Kind, Entry]]:
     """Return the last entries of each kind, and remember all that a further look finds again.
 
-    What a call in progress commits later can be older than some of them: it is new all the same.
+    What a call in progress commits later can be older than some of them: it is new all the same, unless too many are
+    newer.
     """
     entries: list[tuple[Kind, Entry]] = []
     for kind, known in seen.items():
         source, shown = _SOURCES[kind], 0
         async for entry in source.read(client, "", _PAGE):
             time = source.time(entry).ToDatetime(UTC)
-            if shown == last and not known.reaches(time):
+            if shown == last and (not known.reaches(time) or len(known.times) > _MOST):
                 break
             known.take(entry.id, time)
             if shown < last:
                 entries.append((kind, entry))
                 shown += 1
+        known.forget()
     return entries
 
 
