@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -122,7 +123,11 @@ def _add_operations(app: App) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and leave with its status: 0 done, 1 failed, 2 not understood, 3 in part, 130 interrupted."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    status = run(sys.argv[1:] if arguments is None else arguments)
+    # gRPC's thread ends once nothing refers to a channel any more, in a cycle neither. That must not be left to the end
+    # of the interpreter: its main thread would wait there for one that may not run any more, now and then for ever.
+    gc.collect()
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

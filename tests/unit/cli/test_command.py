@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,3 +210,18 @@ def test_doctor_of_a_machine_that_never_ran_a_server_finds_no_failure(
 def test_failure_is_one_line_whatever_it_is() -> None:
     assert explain(CommandError("one\n  two")) == "one two"
     assert explain(FileNotFoundError(2, "No such file or directory", "x.pem")) == "x.pem: No such file or directory"
+
+
+_THREADS_AT_THE_END = """
+import atexit, threading
+from promo_server.cli.command import main
+atexit.register(lambda: print([thread.name for thread in threading.enumerate()]))
+main(["campaigns", "list"])
+"""
+
+
+def test_no_thread_of_grpc_is_left_to_the_end_of_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMO_KEY", f"a:{SECRET}")
+    done = subprocess.run([sys.executable, "-c", _THREADS_AT_THE_END], capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("promo: no server answers")
+    assert (done.returncode, done.stdout) == (1, "['MainThread']\n")
