@@ -53,7 +53,7 @@ def rows(path: Path, format_: RowFormat) -> Iterator[tuple[int, str]]:
 def _csv(path: Path) -> Iterator[tuple[int, str]]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         csv.field_size_limit(_LARGEST_CELL)
-        reader = csv.reader(line.replace("\x00", "\ufffd") for line in file)
+        reader = csv.reader((line.replace("\x00", "\ufffd") for line in file), strict=True)
         column, last = 0, 0
         try:
             for number, cells in enumerate(reader):
@@ -69,7 +69,11 @@ def _csv(path: Path) -> Iterator[tuple[int, str]]:
                 elif cells:
                     yield line, cells[column].strip()[:_LONGEST] if column < len(cells) else ""
         except csv.Error as error:
-            raise CommandError(f"{path} line {reader.line_num}: {error}; mend it, and go on with --resume") from None
+            # It is found where the file or what a cell may hold ends, lines after the one to look at.
+            raise CommandError(
+                f"{path}: the row that begins on line {last + 1} cannot be read ({error}); a cell that begins with a "
+                "quote must end with one"
+            ) from None
 
 
 def _text(path: Path) -> Iterator[tuple[int, str]]:

@@ -49,6 +49,16 @@ def test_a_csv_file_without_a_column_of_codes_is_refused(tmp_path: Path, text: s
         read(tmp_path, text, "csv")
 
 
+@pytest.mark.parametrize(
+    "rest",
+    ['B,"never closed\nC,x\nD,x\n', 'B,"closed\nC,x"y\n', 'B,"' + "too long\n" * 200_000],
+    ids=["end", "text", "long"],
+)
+def test_a_quote_that_would_swallow_the_lines_after_it_is_refused_with_its_line(tmp_path: Path, rest: str) -> None:
+    with pytest.raises(CommandError, match=r"row that begins on line 4 cannot be read .* must end with one"):
+        read(tmp_path, f'code,note\n"A","two\nlines"\n{rest}', "csv")
+
+
 @pytest.mark.parametrize("text", ["[1,", "[" * 100_000])
 def test_an_array_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(CommandError):
