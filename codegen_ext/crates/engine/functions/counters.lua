@@ -2,7 +2,7 @@
 -- plans are through. A counter is the string "used:sequence:free": uses that
 -- count, movements so far, and how many slots below the highest were given back.
 -- Given-back slots wait in a sorted set beside it, so the lowest is taken first
--- and slot numbers never pass the limit.
+-- and slot numbers pass the limit only where that set was lost.
 
 local function copy_list(list)
   return list and { unpack(list) }
@@ -59,9 +59,10 @@ local function take_slot(counter)
     return stored
   end
   if lowest == nil then
-    -- The slots that were given back are lost; the use itself is what counts.
-    counter.free = 0
-    return counter.used + 1
+    -- Which slots were given back is lost. Any below the highest may be somebody's;
+    -- the number of uses is what the limit bounds.
+    counter.free = counter.free + 1
+    return counter.used + counter.free + 1
   end
   table.remove(pushed, at)
   return lowest
