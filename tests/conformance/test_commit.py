@@ -314,7 +314,15 @@ def test_a_record_is_kept_with_what_the_limits_answered(store: redis.Redis, tag:
 
 
 def hand_out(
-    store: redis.Redis, tag: str, count: int, bound: int, *, first: int = 0, buckets: int = 3, skips: str = ""
+    store: redis.Redis,
+    tag: str,
+    count: int,
+    bound: int,
+    *,
+    first: int = 0,
+    buckets: int = 3,
+    skips: str = "",
+    looked: bytes = b"",
 ) -> list[Any]:
     """Hand positions out, from buckets of 4 positions beginning with number `first`, and pages of 16 bits."""
     first_page, last_page = first * 4 // 16, (first + buckets) * 4 // 16
@@ -323,7 +331,14 @@ def hand_out(
     # The function finds buckets and pages behind the first of each: all of them are named, in order.
     named = [("T", key, 10**9) for key in (*holders, *pages)]
     window = (4, first, buckets, holders[0], 16, first_page, len(pages), pages[0])
-    return commit(store, *named, ("N", Text(f"{tag}x"), count, bound, *window, skips, b"rec"))
+    return commit(store, *named, ("N", Text(f"{tag}x"), count, bound, *window, skips, looked, b"rec"))
+
+
+def withhold(store: redis.Redis, tag: str, buckets: int, *fields: int) -> None:
+    with store.pipeline(transaction=False) as pipe:
+        for bucket in range(buckets):
+            pipe.hset(f"{tag}h:{bucket}", mapping=dict.fromkeys(map(str, fields), "-"))
+        pipe.execute()
 
 
 def test_positions_are_handed_out_in_order_past_what_is_used_or_left_out(store: redis.Redis, tag: str) -> None:
@@ -348,9 +363,9 @@ def test_a_cursor_that_leaves_the_buckets_moves_past_what_is_used(store: redis.R
     for position in range(30):
         store.setbit(f"{tag}p:{position // 16}", position % 16, 1)
     # All that is used of a page is passed over in one step, also beyond the buckets.
-    assert hand_out(store, tag, 1, 100) == [MOVED, 16]
-    assert hand_out(store, tag, 1, 100, first=4) == [MOVED, 30]
-    assert hand_out(store, tag, 1, 100) == [MOVED, 30]
+    assert hand_out(store, tag, 1, 100) == [MOVED, 16, b"16"]
+    assert hand_out(store, tag, 1, 100, first=4) == [MOVED, 30, b"30"]
+    assert hand_out(store, tag, 1, 100) == [MOVED, 30, b"30"]
     assert hand_out(store, tag, 1, 100, first=6)[2] == b"30"
 
 
@@ -364,18 +379,41 @@ def test_a_campaign_that_is_used_up_is_looked_through_once(store: redis.Redis, t
     assert hand_out(store, tag, 2, 12)[2] == b"10,11"
 
 
-def test_a_call_that_finds_nothing_for_long_lets_others_go_on(store: redis.Redis, tag: str) -> None:
-    for bucket in range(1_000):
-        store.hset(f"{tag}h:{bucket}", mapping=dict.fromkeys(range(4), "-"))
-    assert hand_out(store, tag, 1, 10_000, buckets=1_001) == [MOVED, 2_000]
-    assert hand_out(store, tag, 1, 10_000, buckets=1_001) == [MOVED, 4_000]
-    assert hand_out(store, tag, 1, 10_000, buckets=1_001)[2] == b"4000"
+def test_a_call_that_looks_for_long_lets_others_go_on(store: redis.Redis, tag: str) -> None:
+    withhold(store, tag, 1_000, 1, 2, 3)
+    store.mset({f"{tag}p:{page}": b"\x88\x88" for page in range(250)})
+    store.setbit(f"{tag}p:0", 0, 0)
+    # The first position is free, the first of every other bucket used.
+    several = [MOVED, 0, b"0,2000"], [MOVED, 0, b"0,3999"], [FRESH, b"", b"0,4000"]
+    looked = b""
+    for expected in several:
+        answer = hand_out(store, tag, 2, 10_000, buckets=1_001, looked=looked)
+        assert answer == expected
+        looked = answer[2]
+    store.set(f"{tag}x", "1:1")
+    assert hand_out(store, tag, 1, 10_000, buckets=1_001) == [MOVED, 2_001, b"2001"]
+    assert hand_out(store, tag, 1, 10_000, buckets=1_001) == [MOVED, 4_001, b"4001"]
+    assert hand_out(store, tag, 1, 10_000, buckets=1_001)[2] == b"4001"
+
+
+def test_what_was_found_and_is_taken_by_now_is_not_handed_out(store: redis.Redis, tag: str) -> None:
+    assert hand_out(store, tag, 2, 100, looked=b"5")[2] == b"5,6"
+    store.hset(f"{tag}h:1", "3", "-")
+    store.setbit(f"{tag}p:0", 8, 1)
+    # Others have published 5 and 6, and 9 was left out.
+    assert hand_out(store, tag, 2, 100, skips="9", looked=b"3,5,6,7,8,9,10")[2] == b"10,11"
+
+
+def test_a_bucket_without_a_free_position_costs_one_look(store: redis.Redis, tag: str) -> None:
+    withhold(store, tag, 600, 0, 1, 2, 3)
+    assert hand_out(store, tag, 1, 10_000, buckets=601)[2] == b"2400"
+    assert hand_out(store, tag, 1, 2_401, buckets=601) == [REFUSED, 0]
 
 
 def test_bits_that_plans_of_one_call_set_are_passed_over_like_others(store: redis.Redis, tag: str) -> None:
     page, holders = Other(f"{tag}p:0"), Other(f"{tag}h:0")
     uses = [("B", page, offset, 15, 0) for offset in (0, 1, 3)]
-    publication = ("N", Text(f"{tag}x"), 3, 9, 16, 0, 1, holders, 16, 0, 1, page, "", b"rec")
+    publication = ("N", Text(f"{tag}x"), 3, 9, 16, 0, 1, holders, 16, 0, 1, page, "", "", b"rec")
     [_, answer] = commit_group(store, uses, [publication])
     assert answer[2] == b"2,4,5"
 
@@ -384,7 +422,7 @@ def test_first_positions_after_the_first_go_into_a_list(store: redis.Redis, tag:
     window = (4, 0, 1, Other(f"{tag}h:0"), 16, 0, 0, Other(f"{tag}p:0"))
     note = ("G", Text(f"{tag}c"), Other(f"{tag}cf"))
     for _ in range(3):
-        assert commit(store, ("N", Text(f"{tag}x"), 1, 9, *window, "", b"rec"), note)[0] == FRESH
+        assert commit(store, ("N", Text(f"{tag}x"), 1, 9, *window, "", "", b"rec"), note)[0] == FRESH
     assert store.get(f"{tag}c") == b"0"
     assert store.lrange(f"{tag}cf", 0, -1) == [b"1", b"2"]
 
@@ -392,8 +430,8 @@ def test_first_positions_after_the_first_go_into_a_list(store: redis.Redis, tag:
 def test_what_is_free_before_the_end_of_the_buckets_is_not_lost(store: redis.Redis, tag: str) -> None:
     for position in (0, 1, 2, *range(4, 11)):
         store.setbit(f"{tag}p:0", position, 1)
-    assert hand_out(store, tag, 3, 100) == [MOVED, 3]
-    assert hand_out(store, tag, 3, 100, buckets=6)[2] == b"3,11,12"
+    assert hand_out(store, tag, 3, 100) == [MOVED, 3, b"3,11,12"]
+    assert hand_out(store, tag, 3, 100, buckets=6, looked=b"3,11,12")[2] == b"3,11,12"
 
 
 def test_a_read_sees_strings_bits_and_fields_at_one_instant(store: redis.Redis, tag: str) -> None:

@@ -61,7 +61,7 @@ def publication(tag: str, bound: int) -> Plan:
     window = (4, 0, len(buckets), buckets[0], 16, 0, len(pages), pages[0])
     return [
         *named,
-        ("N", Text(f"{tag}x"), 1, bound, *window, "", b"rec"),
+        ("N", Text(f"{tag}x"), 1, bound, *window, "", "", b"rec"),
         ("G", Text(f"{tag}of"), Other(f"{tag}further")),
     ]
 

@@ -19,7 +19,8 @@
 --                               element 1 when a watched hold is overdue
 --              {-3}             changed: a record is not as it was read
 --              {-4}             reused: the request id belongs to another request
---              {-5, position}   moved: the cursor has left the given buckets
+--              {-5, position, looked}  moved: the cursor has left the given buckets,
+--                               or was looked at for long; N says what `looked` is
 --              {-6, text}       failed: the store refused a command of the plan
 
 -- Guards of one plan; returns the answer of the first that does not pass.

@@ -1,17 +1,35 @@
--- Positions that one call looks at in vain before it lets others go on.
+-- Positions that one call looks at before it lets others go on.
 local MOST_LOOKS = 2000
 
+-- Numbers as they are listed in a text.
+local function listed(list)
+  local numbers = {}
+  for number in string.gmatch(list, '%d+') do
+    numbers[#numbers + 1] = tonumber(number)
+  end
+  return numbers
+end
+
+-- The first position from `position` on that an earlier call has not found taken:
+-- `looked` lists those it found free, and last the one that it did not come to.
+local function behind_looked(looked, position)
+  for _, free in ipairs(looked) do
+    if free >= position then return free end
+  end
+  return position
+end
+
 -- N cursor_key count bound bucket_size first_bucket buckets first_bucket_key
---   page_size first_page pages first_page_key skips record:
+--   page_size first_page pages first_page_key skips looked record:
 -- hands out the next positions of a campaign. The cursor is the string
 -- "next position:positions handed out". Positions in `skips` (comma separated),
 -- those whose bit is set in a page and those that have an entry in their bucket
 -- are passed over. Only the bucket and page keys that the caller passed can be
--- touched; when the cursor leaves them, or has found nothing for long, the caller
--- is told where it is and asks again. Whatever comes of a call, the cursor moves
--- past what can never be handed out, so that nobody looks at it twice. `pages` is
--- 0 where codes are not single-use.
-arity.N = 13
+-- touched; when the cursor leaves them, or has looked for long, the caller is told
+-- where it is and what was looked at, and asks again with that in `looked`.
+-- Whatever comes of a call, the cursor moves past what can never be handed out, so
+-- that nobody looks at it twice. `pages` is 0 where codes are not single-use.
+arity.N = 14
 guards.N = function(at)
   local count, bound, bucket_size, first_bucket, buckets = unpack(ARGS, at + 2, at + 6)
   local first_bucket_key = ARGS[at + 7]
@@ -19,12 +37,14 @@ guards.N = function(at)
   local cursor, published = match(VALUES[ARGS[at + 1]] or '0:0', '^(%d+):(%d+)$')
   local first = tonumber(cursor)
   local skips = {}
-  for skip in string.gmatch(ARGS[at + 12], '%d+') do
-    skips[tonumber(skip)] = true
+  for _, skip in ipairs(listed(ARGS[at + 12])) do
+    skips[skip] = true
   end
+  local looked = listed(ARGS[at + 13])
   POSITIONS = {}
   local position, looks, short = first, 0, nil
   while #POSITIONS < count do
+    position = behind_looked(looked, position)
     if position >= bound then
       short = REFUSED
       break
@@ -32,16 +52,19 @@ guards.N = function(at)
     local bucket, page = math.floor(position / bucket_size), math.floor(position / page_size)
     if bucket < first_bucket or bucket >= first_bucket + buckets
       or (pages > 0 and (page < first_page or page >= first_page + pages))
-      or (looks >= MOST_LOOKS and not POSITIONS[1]) then
+      or looks >= MOST_LOOKS then
       short = MOVED
       break
     end
     looks = looks + 1
+    local bucket_key, field = KEYS_[first_bucket_key + bucket - first_bucket], position % bucket_size
     local page_key, offset = KEYS_[first_page_key + page - first_page], position % page_size
-    if pages > 0 and load_bit(page_key, offset) == 1 then
+    if field == 0 and call('HLEN', bucket_key) == bucket_size then
+      position = math.min(position + bucket_size, bound)
+    elseif pages > 0 and load_bit(page_key, offset) == 1 then
       position = math.min(page * page_size + behind_set_bits(page_key, offset), bound)
     else
-      local withheld = call('HEXISTS', KEYS_[first_bucket_key + bucket - first_bucket], text(position % bucket_size)) == 1
+      local withheld = call('HEXISTS', bucket_key, text(field)) == 1
       if not withheld and not skips[position] then
         POSITIONS[#POSITIONS + 1] = position
         RESULTS[#RESULTS + 1] = text(position)
@@ -54,7 +77,11 @@ guards.N = function(at)
     if reached > first then
       set_string(at + 1, format('%d:%s', reached, published))
     end
-    return { short, short == REFUSED and #POSITIONS or reached }
+    if short == REFUSED then
+      return { REFUSED, #POSITIONS }
+    end
+    RESULTS[#RESULTS + 1] = text(position)
+    return { MOVED, reached, table.concat(RESULTS, ',') }
   end
   CURSOR, PUBLISHED = position, tonumber(published) + count
 end
@@ -65,7 +92,7 @@ writes.N = function(at)
   for i, position in ipairs(POSITIONS) do
     local value = '>' .. RESULTS[1]
     if i == 1 then
-      value = table.concat(RESULTS, ',') .. '|' .. ARGS[at + 13]
+      value = table.concat(RESULTS, ',') .. '|' .. ARGS[at + 14]
     end
     local bucket = math.floor(position / bucket_size) - first_bucket
     call('HSET', KEYS_[first_bucket_key + bucket], text(position % bucket_size), value)

@@ -61,7 +61,8 @@ pub enum Status {
     Changed = -3,
     /// The request id belongs to another request.
     Reused = -4,
-    /// The cursor of a publication has left the keys that were passed.
+    /// The cursor of a publication has left the keys that were passed, or was looked
+    /// at for long.
     Moved = -5,
     /// The store refused a command of the plan.
     Failed = -6,

@@ -156,7 +156,10 @@ fn parse_one(answer: Value) -> Result<Outcome, StoreError> {
         },
         Status::Changed => Outcome::Changed,
         Status::Reused => Outcome::Reused,
-        Status::Moved => Outcome::Moved(text(bytes()?)?.parse().map_err(|_| malformed())?),
+        Status::Moved => Outcome::Moved {
+            position: text(bytes()?)?.parse().map_err(|_| malformed())?,
+            looked: text(bytes()?)?,
+        },
         Status::Failed => return Err(StoreError::Unexpected(text(bytes()?)?)),
     })
 }
@@ -241,6 +244,7 @@ mod tests {
                 first_page: 0,
                 page_keys: Vec::new(),
                 skips: Vec::new(),
+                looked: String::new(),
                 record: Vec::new(),
             });
             plan

@@ -94,8 +94,13 @@ pub enum Outcome {
     Changed,
     /// The request id belongs to another request.
     Reused,
-    /// Where the cursor of a publication is.
-    Moved(u64),
+    /// A publication needs another call.
+    Moved {
+        /// Where its cursor is.
+        position: u64,
+        /// What was looked at from there on, for [`Issue::looked`].
+        looked: String,
+    },
 }
 
 /// A list of operations. Methods that a guard can refuse return the number that
@@ -377,6 +382,7 @@ impl Plan {
                 number(pages),
                 first_page_key,
                 Argument::Bytes(skips.join(",").into_bytes()),
+                Argument::Bytes(issue.looked.into_bytes()),
                 Argument::Bytes(issue.record),
             ],
         )
@@ -426,6 +432,8 @@ pub struct Issue {
     pub page_keys: Vec<String>,
     /// Positions in those buckets that are no codes.
     pub skips: Vec<u64>,
+    /// What the call before looked at; nothing for the first.
+    pub looked: String,
     /// The publication as it is kept with the first position.
     pub record: Vec<u8>,
 }

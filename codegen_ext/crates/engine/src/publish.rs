@@ -34,9 +34,9 @@ const MOST_CODES: i32 = 50;
 /// call before, so with this slack it is nearly always still among them.
 const BUCKETS_AHEAD: u64 = 16;
 
-/// As many as a commit may ever look through. More are tried from round to round
-/// when others publish much at the same time, or when what comes next was used
-/// without having been published.
+/// As many as a commit may ever name. More are tried from round to round when
+/// others publish much at the same time, or when what comes next was used without
+/// having been published.
 const MOST_BUCKETS_AHEAD: u64 = 2_048;
 
 /// Hands codes to a customer.
@@ -79,6 +79,7 @@ async fn hand_out(
         call.project().await?
     };
     let mut buckets_ahead = BUCKETS_AHEAD;
+    let mut looked = String::new();
     for _ in 0..MOST_ROUNDS {
         let campaign = resolve::campaign(call, &mut project, &request.campaign).await?;
         let end = campaign.campaign.expire_ms(None);
@@ -88,6 +89,7 @@ async fn hand_out(
             campaign: &campaign,
             count,
             buckets_ahead,
+            looked: &looked,
             expired_ms: end.filter(|end| *end <= call.now_ms),
         };
         if request.validate_only {
@@ -101,8 +103,12 @@ async fn hand_out(
                 return attempt.earlier(&positions, once).await.map(done);
             }
             Outcome::Stale => project = call.newer_project(&project).await?,
-            Outcome::Moved(position) => {
+            Outcome::Moved {
+                position,
+                looked: seen,
+            } => {
                 attempt.remember_cursor(position);
+                looked = seen;
                 buckets_ahead = (buckets_ahead * 2).min(MOST_BUCKETS_AHEAD);
             }
             Outcome::Reused => return Err(once::reused(once)),
@@ -143,6 +149,8 @@ struct Attempt<'a> {
     campaign: &'a Arc<IssuedCampaign>,
     count: u64,
     buckets_ahead: u64,
+    /// What the round before looked at.
+    looked: &'a str,
     /// When the campaign ended, if it has.
     expired_ms: Option<i64>,
 }
@@ -243,6 +251,7 @@ impl Attempt<'_> {
             first_page,
             page_keys: (first_page..last_page).map(page).collect(),
             skips: self.campaign.blocked_positions(window),
+            looked: self.looked.to_owned(),
             record: self.record().encode_to_vec(),
         }
     }

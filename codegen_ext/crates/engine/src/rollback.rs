@@ -136,7 +136,9 @@ async fn undo(
             Outcome::Stale => project = call.newer_project(&project).await?,
             // Somebody else undid one of them in between: look again.
             Outcome::Refused { .. } | Outcome::Changed => {}
-            Outcome::Found(_) | Outcome::Moved(_) => return Err(Refusal::new(Reason::Internal)),
+            Outcome::Found(_) | Outcome::Moved { .. } => {
+                return Err(Refusal::new(Reason::Internal));
+            }
         }
     }
     Err(Refusal::new(Reason::Conflict))

@@ -98,7 +98,9 @@ pub async fn settle(
                 let take = take.ok_or_else(|| Refusal::new(Reason::Internal))?;
                 refused[take.candidate] = Some(refusal_of(prepared, take));
             }
-            Outcome::Found(_) | Outcome::Moved(_) => return Err(Refusal::new(Reason::Internal)),
+            Outcome::Found(_) | Outcome::Moved { .. } => {
+                return Err(Refusal::new(Reason::Internal));
+            }
         }
     }
 }

@@ -175,7 +175,7 @@ impl Edit<'_> {
                 Outcome::Reused => return Err(once::reused(once)),
                 Outcome::Stale => project = call.newer_project(&project).await?,
                 Outcome::Changed => {}
-                Outcome::Refused { .. } | Outcome::Found(_) | Outcome::Moved(_) => {
+                Outcome::Refused { .. } | Outcome::Found(_) | Outcome::Moved { .. } => {
                     return Err(Refusal::new(Reason::Internal));
                 }
             }
