@@ -14,9 +14,11 @@ use crate::{
     deadline::{self, GRPC_TIMEOUT},
     failure::{self, Failure},
     frame,
+    queue::Turn,
 };
 
-/// How long an answer may take. A caller with less time stops waiting by itself.
+/// How long an answer may take, after the wait for a place. A caller with less time
+/// stops waiting by itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Largest answer, bytes: no entry of the ledger comes near it.
@@ -30,11 +32,8 @@ impl promo_engine::ControlPlane for ControlPlane {
         request: Bytes,
     ) -> Answering<'a> {
         Box::pin(async move {
-            let asked = timeout(LONGEST_WAIT, async {
-                let _turn = self.asked().enter(&caller.key_id).await;
-                self.unary(caller, method, &request).await
-            })
-            .await;
+            let _turn = self.turn(caller).await?;
+            let asked = timeout(LONGEST_WAIT, self.unary(caller, method, &request)).await;
             let answer = asked.unwrap_or_else(|_| Err(Self::unavailable()));
             answer.map_err(|failure| refusal(method, &failure))
         })
@@ -42,6 +41,16 @@ impl promo_engine::ControlPlane for ControlPlane {
 }
 
 impl ControlPlane {
+    /// A place to ask. Behind calls that hang there is none to be waited for.
+    async fn turn(&self, caller: &Identity) -> Result<Turn, Refusal> {
+        let unavailable = || Refusal::new(Reason::ControlPlaneUnavailable);
+        if self.hangs() {
+            return Err(unavailable());
+        }
+        let turn = self.asked().enter(&caller.key_id).await;
+        turn.map_err(|refusal| if self.hangs() { unavailable() } else { refusal })
+    }
+
     async fn unary(
         &self,
         caller: &Identity,
@@ -77,4 +86,39 @@ fn refusal(method: &'static str, failure: &Failure) -> Refusal {
         tracing::warn!(method, code = failure.code(), "control_plane.failed");
         Refusal::new(Reason::ControlPlaneUnavailable)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, path::PathBuf};
+
+    use promo_engine::ControlPlane as _;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_behind_its_own_calls_is_not_told_that_the_control_plane_is_gone() {
+        let control = ControlPlane::new(PathBuf::from("/nowhere"));
+        let caller = Identity {
+            key_id: "shop".into(),
+            project: "pr0ject1".into(),
+            scopes: BTreeSet::new(),
+            admin: false,
+        };
+        let mut taken = Vec::new();
+        while let Ok(turn) = control.asked().enter(&caller.key_id).await {
+            taken.push(turn);
+        }
+        let ask = async || control.ask(&caller, "/x", Bytes::new()).await;
+        let refusal = ask().await.unwrap_err();
+        assert_eq!(refusal.reason, Reason::Overloaded);
+        assert!(refusal.retry_after_ms.is_some());
+
+        control.set_hanging(true);
+        let begun = Instant::now();
+        let refusal = ask().await.unwrap_err();
+        assert_eq!(refusal.reason, Reason::ControlPlaneUnavailable);
+        assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits by now");
+    }
 }

@@ -102,6 +102,10 @@ impl ControlPlane {
         self.hangs.load(Relaxed)
     }
 
+    pub(crate) fn set_hanging(&self, hangs: bool) {
+        self.hangs.store(hangs, Relaxed);
+    }
+
     /// Whether the control plane answered when it was last asked; nothing where
     /// nobody asks, which a server does and a process that embeds the edge does
     /// not.
@@ -131,7 +135,7 @@ impl ControlPlane {
         if self.answers.swap(answers, Relaxed) != answers {
             tracing::info!(answers, hangs, "control_plane.changed");
         }
-        self.hangs.store(hangs, Relaxed);
+        self.set_hanging(hangs);
         self.probed.store(true, Relaxed);
         answers
     }

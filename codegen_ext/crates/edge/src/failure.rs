@@ -116,6 +116,14 @@ impl Failure {
     }
 }
 
+/// The refusal of a call for which there is no place: all that calls of its kind,
+/// or of its caller, may take at a time are taken.
+pub fn overloaded(limit: usize, retry_after_ms: u64) -> Refusal {
+    let mut refusal = Refusal::new(Reason::Overloaded).with("limit", limit.to_string());
+    refusal.retry_after_ms = Some(retry_after_ms);
+    refusal
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self(promo_engine::status::status(&refusal))

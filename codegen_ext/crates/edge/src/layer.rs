@@ -24,7 +24,7 @@ use crate::{
     config::{EdgeConfig, Limits},
     control::ControlPlane,
     deadline,
-    failure::Failure,
+    failure::{Failure, overloaded},
     forward, frame,
     guard::{Guarded, Panicked},
     methods::{Method, Methods},
@@ -149,10 +149,7 @@ impl<P: Plane> CallLayer<P> {
         let begun = if self.draining.load(Relaxed) {
             Err(Failure::reason(Reason::Draining))
         } else if in_flight > self.limits.calls_in_flight {
-            let limit = self.limits.calls_in_flight.to_string();
-            let mut refusal = Refusal::new(Reason::Overloaded).with("limit", limit);
-            refusal.retry_after_ms = Some(OVERLOAD_DELAY_MS);
-            Err(refusal.into())
+            Err(overloaded(self.limits.calls_in_flight, OVERLOAD_DELAY_MS).into())
         } else {
             Ok(())
         };

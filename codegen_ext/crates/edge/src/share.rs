@@ -8,7 +8,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use promo_decision::{reason::Reason, refusal::Refusal};
+use promo_decision::refusal::Refusal;
+
+use crate::failure::overloaded;
 
 /// Calls that callers have under way: fewer than the 256 that the control plane
 /// answers at once for each process that calls it.
@@ -53,9 +55,7 @@ impl Shares {
             (own.streams * usize::from(streams), MOST_STREAMS_OF_KEY),
         ];
         if let Some((_, most)) = bounds.into_iter().find(|(taken, most)| taken >= most) {
-            let mut refusal = Refusal::new(Reason::Overloaded).with("limit", most.to_string());
-            refusal.retry_after_ms = Some(RETRY_MS);
-            return Err(refusal);
+            return Err(overloaded(most, RETRY_MS));
         }
         let own = counts.by_key.entry(Arc::clone(key_id)).or_default();
         own.calls += 1;

@@ -13,8 +13,9 @@ pub type Answering<'a> = BoxFuture<'a, Result<Bytes, Refusal>>;
 /// Answers what the engine cannot. The edge implements it.
 pub trait ControlPlane: Send + Sync {
     /// Makes a unary call for `caller`. `request` and the answer are message
-    /// bytes without a frame. Refuses as the control plane does, or with
-    /// `CONTROL_PLANE_UNAVAILABLE` when that does not answer.
+    /// bytes without a frame. Refuses as the control plane does, with
+    /// `CONTROL_PLANE_UNAVAILABLE` when that does not answer, or with `OVERLOADED`
+    /// while the caller's key asks for more than it may at a time.
     fn ask<'a>(
         &'a self,
         caller: &'a Identity,
