@@ -13,7 +13,6 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use promo_decision::reason::Reason;
 use tokio::{
-    sync::OwnedSemaphorePermit,
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
@@ -22,6 +21,7 @@ use crate::{
     control::{ControlPlane, Fault},
     failure::{self, Failure, GRPC_STATUS},
     metrics::Flight,
+    peers::PeerPlace,
     share::Place,
 };
 
@@ -38,7 +38,7 @@ pub enum Answer {
     /// Health and reflection, and the place that an open stream takes.
     Tonic {
         body: tonic::body::Body,
-        _place: Option<OwnedSemaphorePermit>,
+        _place: Option<PeerPlace>,
     },
 }
 

@@ -1,36 +1,53 @@
 //! Health that tells the truth: the services of the engine serve while the store
 //! answers, the managed ones while the control plane answers.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
-use promo_decision::{reason::Reason, refusal::Refusal};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use promo_engine::protocol::FILE_DESCRIPTOR_SET;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::interval,
+    sync::watch,
+    time::{interval, timeout},
 };
 use tonic::service::Routes;
 use tonic_health::{
     ServingStatus,
     server::{HealthReporter, HealthService},
 };
+use tower_service::Service;
 
-use crate::{layer::CallLayer, plane::Plane, server::Phase};
+use crate::{
+    body::{Answer, late},
+    failure::{Failure, overloaded},
+    layer::CallLayer,
+    peers::Peers,
+    plane::Plane,
+    server::Phase,
+};
 
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Streams of health and reflection that may be open at a time.
 const MOST_STREAMS: usize = 1_024;
+/// Checks that may wait for their message at a time. They have places of their
+/// own: whoever probes the server must not find it full of others' streams.
+const MOST_CHECKS: usize = 4_096;
+/// Of either, those of one peer.
+const MOST_OF_PEER: usize = 256;
+/// After how long a caller who found no place may try again.
+const RETRY_MS: u64 = 1_000;
+/// Time for a call to bring its message.
+const LONGEST_BEGINNING: Duration = Duration::from_secs(5);
 
 /// The one method of these services whose answer does not stream.
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 
 /// The health and reflection services, which need no key.
-#[derive(Clone)]
 pub struct Utilities {
-    /// The services.
-    pub routes: Routes,
-    streams: Arc<Semaphore>,
+    routes: Routes,
+    checks: Arc<Peers>,
+    streams: Arc<Peers>,
 }
 
 impl Utilities {
@@ -38,19 +55,31 @@ impl Utilities {
     pub fn new(reporter: &HealthReporter) -> Result<Self, tonic_reflection::server::Error> {
         Ok(Self {
             routes: routes(reporter)?,
-            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            checks: Peers::new(MOST_CHECKS, MOST_OF_PEER, Arc::default()),
+            streams: Peers::new(MOST_STREAMS, MOST_OF_PEER, Arc::default()),
         })
     }
 
-    /// Takes a place for a call, if it needs one; refuses when there is none.
-    pub fn enter(&self, path: &str) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-        if path == CHECK {
-            return Ok(None);
+    /// Answers a call, if there is a place for it.
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<Response<Answer>, Failure> {
+        let streams = request.uri().path() != CHECK;
+        let places = if streams { &self.streams } else { &self.checks };
+        let place = places
+            .enter(peer)
+            .map_err(|most| overloaded(most, RETRY_MS))?;
+        let mut routes = self.routes.clone();
+        match timeout(LONGEST_BEGINNING, routes.call(request)).await {
+            Ok(Ok(response)) => Ok(response.map(|body| Answer::Tonic {
+                body,
+                _place: streams.then_some(place),
+            })),
+            Ok(Err(never)) => match never {},
+            Err(_) => Err(late()),
         }
-        let place = Arc::clone(&self.streams).try_acquire_owned();
-        place
-            .map(Some)
-            .map_err(|_| Refusal::new(Reason::Overloaded).with("limit", MOST_STREAMS.to_string()))
     }
 }
 

@@ -12,7 +12,6 @@
 mod ask;
 mod body;
 pub mod config;
-mod connections;
 pub mod control;
 mod deadline;
 mod engine;
@@ -25,6 +24,7 @@ mod health;
 pub mod layer;
 mod methods;
 mod metrics;
+mod peers;
 pub mod plane;
 mod queue;
 mod rate;

@@ -69,7 +69,7 @@ pub struct Metrics {
     series: Vec<Series>,
     unknown_methods: AtomicU64,
     calls_in_flight: AtomicUsize,
-    connections: AtomicUsize,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Metrics {
@@ -80,7 +80,7 @@ impl Metrics {
             series: methods.all().iter().map(|_| Series::default()).collect(),
             unknown_methods: AtomicU64::new(0),
             calls_in_flight: AtomicUsize::new(0),
-            connections: AtomicUsize::new(0),
+            connections: Arc::default(),
         }
     }
 
@@ -90,8 +90,8 @@ impl Metrics {
     }
 
     /// Open connections.
-    pub fn connections(&self) -> &AtomicUsize {
-        &self.connections
+    pub fn connections(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.connections)
     }
 
     /// Counts a call to a path that is no method.

@@ -1,97 +1,96 @@
-//! Open connections, of all peers and of each.
+//! Places that peers take, of which none of them gets all.
 
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
-use crate::{config::Limits, metrics::Metrics, throttle::network};
+use crate::throttle::network;
 
-/// The connections that are open.
-pub(crate) struct Connections {
+/// The places of one kind.
+pub(crate) struct Peers {
     most: usize,
     most_of_peer: usize,
-    metrics: Arc<Metrics>,
-    peers: Mutex<HashMap<IpAddr, usize>>,
+    taken: Arc<AtomicUsize>,
+    by_peer: Mutex<HashMap<IpAddr, usize>>,
 }
 
-impl Connections {
-    /// None yet.
-    pub(crate) fn new(limits: &Limits, metrics: &Arc<Metrics>) -> Self {
-        Self {
-            most: limits.connections,
-            most_of_peer: limits.connections_per_peer,
-            metrics: Arc::clone(metrics),
-            peers: Mutex::default(),
-        }
+impl Peers {
+    /// So many places, of which a peer's network gets some; `taken` counts them.
+    pub(crate) fn new(most: usize, most_of_peer: usize, taken: Arc<AtomicUsize>) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            most_of_peer,
+            taken,
+            by_peer: Mutex::default(),
+        })
     }
 
-    /// Takes a connection, unless there are too many, or too many of its peer's
-    /// network. Until the answer is dropped it counts.
-    pub(crate) fn open(self: &Arc<Self>, peer: IpAddr) -> Option<Open> {
+    /// Takes a place, until the answer is dropped; or tells how many there are, of
+    /// all or for a peer, when these are taken.
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<PeerPlace, usize> {
         let peer = network(peer);
-        let mut peers = self.lock();
-        let own = peers.get(&peer).copied().unwrap_or_default();
-        let all = self.metrics.connections().load(Relaxed);
-        if all >= self.most || own >= self.most_of_peer {
-            return None;
+        let mut by_peer = self.lock();
+        let own = by_peer.get(&peer).copied().unwrap_or_default();
+        if self.taken.load(Relaxed) >= self.most {
+            return Err(self.most);
         }
-        peers.insert(peer, own + 1);
-        self.metrics.connections().fetch_add(1, Relaxed);
-        Some(Open {
-            connections: Arc::clone(self),
+        if own >= self.most_of_peer {
+            return Err(self.most_of_peer);
+        }
+        by_peer.insert(peer, own + 1);
+        self.taken.fetch_add(1, Relaxed);
+        Ok(PeerPlace {
+            peers: Arc::clone(self),
             peer,
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection that is open until this is dropped.
-pub(crate) struct Open {
-    connections: Arc<Connections>,
+/// A place that is taken until this is dropped.
+pub(crate) struct PeerPlace {
+    peers: Arc<Peers>,
     peer: IpAddr,
 }
 
-impl Drop for Open {
+impl Drop for PeerPlace {
     fn drop(&mut self) {
-        let mut peers = self.connections.lock();
-        if let Some(own) = peers.get_mut(&self.peer) {
+        let mut by_peer = self.peers.lock();
+        if let Some(own) = by_peer.get_mut(&self.peer) {
             *own -= 1;
             if *own == 0 {
-                peers.remove(&self.peer);
+                by_peer.remove(&self.peer);
             }
         }
-        self.connections.metrics.connections().fetch_sub(1, Relaxed);
+        self.peers.taken.fetch_sub(1, Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::Methods;
 
     #[test]
-    fn no_peer_takes_all_connections_and_what_is_closed_is_free() {
-        let limits = Limits {
-            connections: 3,
-            connections_per_peer: 2,
-            ..Limits::default()
-        };
-        let metrics = Arc::new(Metrics::new(&Methods::new()));
-        let connections = Arc::new(Connections::new(&limits, &metrics));
-        let open = |peer: &str| connections.open(peer.parse().unwrap());
-        let first = open("10.0.0.1").unwrap();
-        let _second = open("::ffff:10.0.0.1").unwrap();
-        assert!(open("10.0.0.1").is_none());
-        let _other = open("2001:db8::1").unwrap();
-        assert!(open("10.0.0.2").is_none(), "there are three");
+    fn no_peer_takes_all_places_and_what_is_left_is_free() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let peers = Peers::new(3, 2, Arc::clone(&taken));
+        let enter = |peer: &str| peers.enter(peer.parse().unwrap());
+        let first = enter("10.0.0.1").ok().unwrap();
+        let _second = enter("::ffff:10.0.0.1").ok().unwrap();
+        assert_eq!(enter("10.0.0.1").err(), Some(2));
+        let _other = enter("2001:db8::1").ok().unwrap();
+        assert_eq!(enter("10.0.0.2").err(), Some(3));
         drop(first);
-        assert!(open("10.0.0.1").is_some());
-        assert_eq!(metrics.connections().load(Relaxed), 2);
-        assert_eq!(connections.lock().len(), 2);
+        assert!(enter("10.0.0.1").is_ok());
+        assert_eq!(taken.load(Relaxed), 2);
+        assert_eq!(peers.lock().len(), 2);
     }
 }

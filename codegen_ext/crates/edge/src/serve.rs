@@ -4,8 +4,6 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
-use tower_service::Service;
 
 use crate::{
     body::Answer,
@@ -23,9 +21,9 @@ const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// Answers one request, whatever it is.
 pub async fn serve<P: Plane>(
     layer: Arc<CallLayer<P>>,
-    utilities: Utilities,
+    utilities: Arc<Utilities>,
     request: Request<Incoming>,
-    peer: Option<IpAddr>,
+    peer: IpAddr,
 ) -> Response<Answer> {
     if let Err(status) = check(&request) {
         let mut response = Response::new(Answer::Empty);
@@ -34,11 +32,11 @@ pub async fn serve<P: Plane>(
     }
     // Health and reflection need no key; `grpc.` is theirs alone.
     if request.uri().path().starts_with("/grpc.") {
-        return match utilities.enter(request.uri().path()) {
-            Ok(place) => Box::pin(utility(utilities, request, place)).await,
-            Err(refusal) => fail(request.uri().path(), &refusal.into()),
-        };
+        let path = request.uri().path().to_owned();
+        let answer = Box::pin(utilities.answer(request, peer)).await;
+        return answer.unwrap_or_else(|failure| fail(&path, &failure));
     }
+    let peer = Some(peer);
     let (parts, mut body) = request.into_parts();
     let method = match layer.find(parts.uri.path()) {
         Ok(method) => method,
@@ -73,20 +71,6 @@ async fn hot<P: Plane>(
     let mut response = Response::new(Answer::message(frame::write(&answer?)));
     response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
     Ok(response)
-}
-
-async fn utility(
-    mut utilities: Utilities,
-    request: Request<Incoming>,
-    place: Option<OwnedSemaphorePermit>,
-) -> Response<Answer> {
-    match utilities.routes.call(request).await {
-        Ok(response) => response.map(|body| Answer::Tonic {
-            body,
-            _place: place,
-        }),
-        Err(never) => match never {},
-    }
 }
 
 /// What is not gRPC is told so in HTTP's words.

@@ -25,10 +25,10 @@ use tonic_health::server::HealthReporter;
 
 use crate::{
     config::EdgeConfig,
-    connections::Connections,
     gathered::Gathered,
     health::{self, Utilities},
     layer::CallLayer,
+    peers::Peers,
     plane::Plane,
     serve::serve,
     tls::{self, TlsError},
@@ -103,15 +103,19 @@ impl<P: Plane> Server<P> {
             error,
         })?;
         let reporter = HealthReporter::new();
-        let utilities = Utilities::new(&reporter)?;
+        let utilities = Arc::new(Utilities::new(&reporter)?);
         let (phase, watched) = watch::channel(Phase::Serving);
         let (served, phases) = (Arc::clone(&layer), watched.clone());
         task::keep_running("edge.health", move || {
             health::report(Arc::clone(&served), reporter.clone(), phases.clone())
         });
-        let connections = Connections::new(layer.limits(), layer.counts());
+        let limits = layer.limits();
         let front = Arc::new(Front {
-            connections: Arc::new(connections),
+            connections: Peers::new(
+                limits.connections,
+                limits.connections_per_peer,
+                layer.counts().connections(),
+            ),
             layer: Arc::clone(&layer),
             utilities,
             tls,
@@ -162,9 +166,9 @@ impl<P> Drop for Server<P> {
 
 /// What every connection shares.
 struct Front<P> {
-    connections: Arc<Connections>,
+    connections: Arc<Peers>,
     layer: Arc<CallLayer<P>>,
-    utilities: Utilities,
+    utilities: Arc<Utilities>,
     tls: Option<TlsAcceptor>,
 }
 
@@ -196,7 +200,7 @@ impl<P: Plane> Front<P> {
         phase: watch::Receiver<Phase>,
     ) {
         // One more than allowed is dropped at once, without a word.
-        let Some(_open) = self.connections.open(peer.ip()) else {
+        let Ok(_open) = self.connections.enter(peer.ip()) else {
             return;
         };
         let _ = stream.set_nodelay(true);
@@ -214,11 +218,11 @@ impl<P: Plane> Front<P> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let ip = Some(peer.ip());
+        let ip = peer.ip();
         let greeted = AtomicBool::new(false);
         let service = service_fn(|request| {
             greeted.store(true, Relaxed);
-            let (layer, utilities) = (Arc::clone(&self.layer), self.utilities.clone());
+            let (layer, utilities) = (Arc::clone(&self.layer), Arc::clone(&self.utilities));
             async move { Ok::<_, std::convert::Infallible>(serve(layer, utilities, request, ip).await) }
         });
         let connection = Builder::new(TokioExecutor::new())

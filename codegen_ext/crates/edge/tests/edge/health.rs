@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use crate::support::{Edge, Place, control::Control, eventually, with_control};
+use crate::support::{
+    Edge, Place, control::Control, eventually, reason, retry_after, with_control,
+};
 use promo_edge::EdgeConfig;
 use tonic::transport::Channel;
 use tonic_health::pb::{
@@ -96,6 +98,24 @@ async fn a_watcher_hears_of_changes() {
         watch.message().await.unwrap().unwrap().status(),
         ServingStatus::NotServing
     );
+}
+
+#[tokio::test]
+async fn no_peer_has_all_streams_and_one_that_has_its_part_can_still_check() {
+    let edge = Edge::start(EdgeConfig::default()).await;
+    let channel = edge.client().await.channel;
+    let mut watches = Vec::new();
+    let refused = loop {
+        let mut health = HealthClient::new(channel.clone());
+        match health.watch(HealthCheckRequest::default()).await {
+            Ok(watch) => watches.push(watch),
+            Err(status) => break status,
+        }
+        assert!(watches.len() <= 256, "a peer's part has an end");
+    };
+    assert_eq!(reason(&refused), "OVERLOADED");
+    assert!(retry_after(&refused).is_some());
+    assert!(serves(&channel, "").await);
 }
 
 async fn ask(channel: &Channel, request: MessageRequest) -> MessageResponse {
