@@ -206,7 +206,7 @@ class RateLimited(ResourceExhaustedError):
 
 
 class Overloaded(ResourceExhaustedError):
-    """The server has as many calls in flight as it takes."""
+    """As many calls are under way as the server takes at a time: of all, of this kind, or of one key or address."""
 
     catalogued_reason: ClassVar[Reason] = Reason.OVERLOADED
 

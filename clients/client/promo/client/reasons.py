@@ -65,7 +65,7 @@ class Reason(enum.IntEnum):
     RetryInfo says when to call again.
     """
     OVERLOADED = 8
-    """The server has as many calls in flight as it takes."""
+    """As many calls are under way as the server takes at a time: of all, of this kind, or of one key or address."""
     CODE_GUESSING = 9
     """The caller or the customer tried too many unknown codes."""
     CODE_NOT_FOUND = 10
@@ -252,7 +252,7 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.AFTER_DELAY,
         ),
         Reason.OVERLOADED: ReasonDetail(
-            message="the server has {limit} calls in flight",
+            message="no more than {limit} such calls are taken at a time",
             metadata_keys=("limit",),
             grpc_code=8,
             http_status=429,

@@ -77,7 +77,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     says when to call again.
     """
     REASON_OVERLOADED: _Reason.ValueType  # 8
-    """The server has as many calls in flight as it takes."""
+    """As many calls are under way as the server takes at a time: of all, of this kind, or of one key or address."""
     REASON_CODE_GUESSING: _Reason.ValueType  # 9
     """The caller or the customer tried too many unknown codes."""
     REASON_CODE_NOT_FOUND: _Reason.ValueType  # 10
@@ -218,7 +218,7 @@ REASON_RATE_LIMITED: Reason.ValueType  # 7
 says when to call again.
 """
 REASON_OVERLOADED: Reason.ValueType  # 8
-"""The server has as many calls in flight as it takes."""
+"""As many calls are under way as the server takes at a time: of all, of this kind, or of one key or address."""
 REASON_CODE_GUESSING: Reason.ValueType  # 9
 """The caller or the customer tried too many unknown codes."""
 REASON_CODE_NOT_FOUND: Reason.ValueType  # 10

@@ -55,7 +55,8 @@ pub enum Reason {
     /// The key calls too fast, or its address sent too many wrong keys. RetryInfo says
     /// when to call again.
     RateLimited = 7,
-    /// The server has as many calls in flight as it takes.
+    /// As many calls are under way as the server takes at a time: of all, of this kind,
+    /// or of one key or address.
     Overloaded = 8,
     /// The caller or the customer tried too many unknown codes.
     CodeGuessing = 9,
@@ -316,7 +317,7 @@ static DETAILS: [ReasonDetail; 60] = [
     },
     ReasonDetail {
         name: "OVERLOADED",
-        message: "the server has {limit} calls in flight",
+        message: "no more than {limit} such calls are taken at a time",
         metadata_keys: &["limit"],
         grpc_code: 8,
         http_status: 429,
