@@ -5,13 +5,13 @@
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use promo_decision::{Reason, Refusal};
-use promo_edge::{CallLayer, EdgeConfig, Server};
+use promo_edge::{CallLayer, EdgeConfig, Server, now_ms};
 use promo_engine::{
     ControlPlane, Engine, EngineConfig, protocol::google::rpc::Status, status::status,
 };
@@ -258,11 +258,4 @@ impl Drop for Completion {
         // The threads were stopped, or the caller cancelled and does not listen.
         self.send(Err(status(&Refusal::new(Reason::Draining))));
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -290,7 +290,7 @@ impl<P: Plane> CallLayer<P> {
 }
 
 /// Milliseconds since 1970.
-fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();

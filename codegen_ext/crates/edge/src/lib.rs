@@ -37,6 +37,6 @@ mod tls;
 pub use config::EdgeConfig;
 pub use control::ControlPlane;
 pub use failure::Failure;
-pub use layer::CallLayer;
+pub use layer::{CallLayer, now_ms};
 pub use plane::{Caller, Plane};
 pub use server::Server;
