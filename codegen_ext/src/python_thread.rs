@@ -5,6 +5,7 @@
 //! one wait.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, OnceLock, PoisonError,
         mpsc::{Receiver, Sender, channel},
@@ -45,8 +46,9 @@ fn deliver(receiver: &Receiver<Message>) {
         let delivered = Python::try_attach(|py| {
             let others = std::iter::from_fn(|| receiver.try_recv().ok());
             for message in std::iter::once(first).chain(others.take(MOST_AT_ONCE)) {
-                // What fails has nobody to tell but Python's own hook.
-                if let Err(error) = message(py) {
+                // What fails has nobody to tell but Python's own hook, and what panics
+                // has told the hook of panics. Others wait for their messages.
+                if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| message(py))) {
                     error.write_unraisable(py, None);
                 }
             }
