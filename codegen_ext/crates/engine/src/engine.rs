@@ -149,9 +149,7 @@ impl Engine {
             "/promo.v1.RedemptionService/Redeem" => {
                 answer(redeem::redeem(&call, read(&body)?).await)
             }
-            "/promo.v1.RedemptionService/BatchRedeem" => {
-                answer(batch::redeem(&call, read(&body)?).await)
-            }
+            "/promo.v1.RedemptionService/BatchRedeem" => answer(batch::redeem(&call, &body).await),
             "/promo.v1.RedemptionService/Rollback" => {
                 answer(rollback::rollback(&call, read(&body)?).await)
             }
@@ -162,13 +160,13 @@ impl Engine {
                 answer(validate::validate(&call, read(&body)?).await)
             }
             "/promo.v1.ValidationService/BatchValidate" => {
-                answer(batch::validate(&call, read(&body)?).await)
+                answer(batch::validate(&call, &body).await)
             }
             "/promo.v1.PublicationService/Publish" => {
                 answer(publish::publish(&call, read(&body)?).await)
             }
             "/promo.v1.PublicationService/BatchPublish" => {
-                answer(batch::publish(&call, read(&body)?).await)
+                answer(batch::publish(&call, &body).await)
             }
             "/promo.v1.PublicationService/GetPublication" => {
                 answer(lookup::publication(&call, read(&body)?).await)
@@ -245,7 +243,8 @@ impl Engine {
     }
 }
 
-fn read<M: Message + Default>(body: &Bytes) -> Result<M, Refusal> {
+/// The message of a call.
+pub(crate) fn read<M: Message + Default>(body: &Bytes) -> Result<M, Refusal> {
     M::decode(body.clone()).map_err(|error| {
         Refusal::invalid(vec![Violation::new(
             "request",
