@@ -65,7 +65,11 @@ class GrpcSettings(_Group):
         le=64 * 1024 * 1024,
         description="Largest request, in bytes; a larger one is refused before it is read.",
     )
-    max_concurrent_calls: int = Field(4096, ge=1, description="Calls in progress; more are refused at once.")
+    max_concurrent_calls: int = Field(
+        4096,
+        ge=1,
+        description="Calls in progress; more are refused at once, and those of one key beyond three quarters.",
+    )
     default_deadline_ms: int = Field(
         10_000,
         ge=1,
@@ -273,7 +277,7 @@ class LimitsSettings(_Group):
     calls_per_second: int = Field(
         0,
         ge=0,
-        description="Calls per second of one key, over all servers; 0 sets no limit.",
+        description="Calls per second of one key, over all servers; a batch counts as its requests, 0 sets no limit.",
     )
     unknown_codes: int = Field(
         100,

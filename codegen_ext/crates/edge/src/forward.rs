@@ -133,7 +133,7 @@ impl<P: Plane> Call<'_, P> {
         let control = self.layer.control().ok_or_else(ControlPlane::unavailable)?;
         let time = self.layer.time(self.method, self.headers, self.deadline)?;
         let work = Guarded::new(async {
-            let caller = self
+            let (caller, _in_flight) = self
                 .layer
                 .admit(self.method, self.headers, self.peer)
                 .await?;

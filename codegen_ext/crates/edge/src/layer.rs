@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use hyper::body::Incoming;
 use promo_decision::{reason::Reason, refusal::Refusal};
+use promo_engine::batch;
 use tokio::time::timeout;
 
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
     methods::{Method, Methods},
     metrics::{Flight, Metrics},
     plane::{Caller, Plane},
-    rate::Rates,
+    rate::{InFlight, Rates},
     share::Shares,
     throttle::Throttle,
 };
@@ -75,7 +76,7 @@ impl<P: Plane> CallLayer<P> {
         Self {
             plane,
             metrics: Arc::new(Metrics::new(&methods)),
-            rates: Rates::new(config.limits.calls_per_second_per_key),
+            rates: Rates::new(&config.limits),
             throttle: Throttle::new(config.limits.failed_authentications_per_peer),
             control,
             draining: AtomicBool::new(false),
@@ -125,13 +126,19 @@ impl<P: Plane> CallLayer<P> {
     ) -> Result<Bytes, Failure> {
         let time = self.time(method, headers, deadline)?;
         let work = Guarded::new(async {
-            let caller = self.admit(method, headers, peer).await?;
+            let (caller, in_flight) = self.admit(method, headers, peer).await?;
             let limit = self.limits.message_bytes;
             let body = match source {
                 Source::Stream(body) => frame::read(body, limit).await?,
                 Source::Message(body) if body.len() > limit => return Err(frame::too_large(limit)),
                 Source::Message(body) => body,
             };
+            if method.is_batch {
+                let more = batch::count(&body).saturating_sub(1);
+                self.rates
+                    .spend(&self.plane, &in_flight, more, now_ms())
+                    .await?;
+            }
             // On the heap, because the way from here to the task's own memory
             // is a copy at each step, and an engine's future is large.
             let call = Box::pin(self.plane.call(&caller, method.path, body, now_ms()));
@@ -156,13 +163,14 @@ impl<P: Plane> CallLayer<P> {
         (flight, begun)
     }
 
-    /// Tells who calls, and that the caller may.
+    /// Tells who calls, and that the caller may. The call counts as one of its key's
+    /// in flight until the second answer is dropped.
     pub(crate) async fn admit(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<Arc<P::Caller>, Failure> {
+    ) -> Result<(Arc<P::Caller>, InFlight), Failure> {
         let authorization = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
@@ -188,10 +196,10 @@ impl<P: Plane> CallLayer<P> {
                 .with("scope", method.scope)
                 .into());
         }
-        self.rates
-            .spend(&self.plane, caller.key_id(), now_ms())
-            .await?;
-        Ok(caller)
+        let now_ms = now_ms();
+        let in_flight = self.rates.enter(caller.key_id(), now_ms)?;
+        self.rates.spend(&self.plane, &in_flight, 1, now_ms).await?;
+        Ok((caller, in_flight))
     }
 
     /// The time that a call may take.

@@ -16,6 +16,8 @@ pub struct Method {
     pub hot: bool,
     /// Whether its answer is a stream.
     pub streams: bool,
+    /// Whether it makes many calls in one.
+    pub is_batch: bool,
     /// Place in the table, and in the metrics.
     pub index: usize,
 }
@@ -45,6 +47,7 @@ impl Methods {
                 scope: method.scope,
                 hot: method.hot,
                 streams: streaming.contains(method.path),
+                is_batch: method.path.contains("/Batch"),
                 index,
             })
             .collect();
@@ -115,6 +118,24 @@ mod tests {
             .collect();
         assert_eq!(streaming.len(), 1);
         assert_eq!(streaming[0].path, "/promo.v1.CodeService/ExportCodes");
+    }
+
+    #[test]
+    fn a_batch_has_its_calls_in_its_first_field() {
+        let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let mut batches = 0;
+        for method in Methods::new().all().iter().filter(|method| method.is_batch) {
+            let name = method.path.split('/').next_back().unwrap();
+            let mut messages = set.file.iter().flat_map(|file| &file.message_type);
+            let message = messages.find(|message| message.name() == format!("{name}Request"));
+            let [field] = message.unwrap().field.as_slice() else {
+                panic!("{name} has one field");
+            };
+            assert_eq!((field.name(), field.number()), ("requests", 1));
+            assert!(method.hot);
+            batches += 1;
+        }
+        assert_eq!(batches, 3);
     }
 
     #[test]

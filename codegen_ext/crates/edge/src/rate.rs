@@ -1,4 +1,5 @@
-//! Calls per second of each key, shared by all servers of a store.
+//! Calls of each key: those in flight in this process, and those per second, which
+//! all servers of a store share.
 //!
 //! A server takes small leases of what a key may make in a second and spends
 //! them locally, so that the store is asked once per sixty-fourth of the limit
@@ -8,12 +9,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use promo_decision::{reason::Reason, refusal::Refusal};
 
-use crate::plane::Plane;
+use crate::{config::Limits, failure::overloaded, plane::Plane};
 
 /// Leases that the limit of a second is cut into.
 const LEASES_PER_SECOND: u64 = 64;
@@ -21,6 +25,8 @@ const LEASES_PER_SECOND: u64 = 64;
 const MOST_KEYS: usize = 10_000;
 /// Turns of a call that waits for leases others spend before it.
 const MOST_TRIES: usize = 16;
+/// After how long a key that has all the calls in flight it may have can try again.
+const RETRY_MS: u64 = 50;
 
 /// What one key has in the current second.
 #[derive(Default)]
@@ -40,30 +46,46 @@ enum Step {
 }
 
 impl Bucket {
-    fn step(&mut self, second: i64, lease: u64, credit: u64) -> Step {
+    fn step(&mut self, second: i64, calls: u64, lease: u64, credit: u64, limit: u64) -> Step {
         // A call that began before the last second's end may come after one of the
         // next: it spends of that.
         if second > self.second {
-            let debt = self.used.saturating_sub(self.granted);
             *self = Self {
                 second,
-                used: debt,
+                used: self.debt_at(second, limit),
                 ..Self::default()
             };
         }
         if self.used < self.granted {
-            self.used += 1;
-            let low = self.granted - self.used < lease / 2;
+            self.used += calls;
+            let low = self.granted < self.used + lease / 2;
             return self.go(low);
         }
         if self.exhausted {
             return Step::Refuse;
         }
         if self.used < self.granted + credit {
-            self.used += 1;
+            self.used += calls;
             return self.go(true);
         }
         Step::Wait
+    }
+
+    /// What was used without being granted.
+    fn debt(&self) -> u64 {
+        self.used.saturating_sub(self.granted)
+    }
+
+    /// What a later second has to pay of it. Those between that saw no call have
+    /// paid what they could.
+    fn debt_at(&self, second: i64, limit: u64) -> u64 {
+        let between = second.saturating_sub(self.second).saturating_sub(1);
+        let paid = u64::try_from(between).unwrap_or_default();
+        self.debt().saturating_sub(paid.saturating_mul(limit))
+    }
+
+    fn is_at_rest(&self, second: i64, limit: u64) -> bool {
+        self.second < second && self.debt_at(second, limit) == 0
     }
 
     fn go(&mut self, wanting: bool) -> Step {
@@ -85,89 +107,132 @@ impl Bucket {
     }
 }
 
-/// Buckets of all keys.
+/// What one key does here.
+struct Key {
+    id: Arc<str>,
+    in_flight: AtomicUsize,
+    bucket: Mutex<Bucket>,
+}
+
+/// A call of a key, in flight until this is dropped.
+pub struct InFlight(Arc<Key>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What all keys do here.
 pub struct Rates {
     /// Calls of a key per second; 0 for any number.
     limit: u64,
-    buckets: RwLock<HashMap<Arc<str>, Arc<Mutex<Bucket>>>>,
+    /// Calls of a key in flight.
+    most_in_flight: usize,
+    keys: RwLock<HashMap<Arc<str>, Arc<Key>>>,
 }
 
 impl Rates {
-    /// Buckets for a limit in calls per second; 0 for any number.
-    pub fn new(limit: u64) -> Self {
+    /// What keys may do within the limits. Of the calls in flight a quarter is left
+    /// for others, whatever one key does.
+    pub fn new(limits: &Limits) -> Self {
         Self {
-            limit,
-            buckets: RwLock::default(),
+            limit: limits.calls_per_second_per_key,
+            most_in_flight: limits.calls_in_flight - limits.calls_in_flight / 4,
+            keys: RwLock::default(),
         }
     }
 
-    /// Spends one call of a key, or refuses it.
+    /// Lets a call of a key begin, or refuses it.
+    pub fn enter(&self, key_id: &Arc<str>, now_ms: i64) -> Result<InFlight, Refusal> {
+        let call = InFlight(self.key(key_id, now_ms.div_euclid(1_000)));
+        if call.0.in_flight.fetch_add(1, Relaxed) < self.most_in_flight {
+            Ok(call)
+        } else {
+            Err(overloaded(self.most_in_flight, RETRY_MS))
+        }
+    }
+
+    /// Spends as many calls as one makes, or refuses it. A batch may make more than
+    /// are left: the seconds after pay for them.
     pub async fn spend<P: Plane>(
         &self,
         plane: &Arc<P>,
-        key_id: &Arc<str>,
+        call: &InFlight,
+        calls: u64,
         now_ms: i64,
     ) -> Result<(), Refusal> {
-        if self.limit == 0 {
+        if self.limit == 0 || calls == 0 {
             return Ok(());
         }
+        let key = &call.0;
         let second = now_ms.div_euclid(1_000);
-        let want = (self.limit / LEASES_PER_SECOND).max(1);
+        let lease = (self.limit / LEASES_PER_SECOND).max(1);
         // A lease of one call is no small part of a small limit: no credit.
         let credit = self.limit / LEASES_PER_SECOND;
-        let bucket = self.bucket(key_id, second);
         for _ in 0..MOST_TRIES {
-            let (step, now_ms) = {
-                let mut bucket = lock(&bucket);
-                let step = bucket.step(second, want, credit);
-                (step, now_ms.max(bucket.second * 1_000))
+            let (step, want, now_ms) = {
+                let mut bucket = lock(&key.bucket);
+                let step = bucket.step(second, calls, lease, credit, self.limit);
+                let want = bucket.debt() + lease;
+                (step, want, now_ms.max(bucket.second * 1_000))
             };
             match step {
                 Step::Go => return Ok(()),
                 Step::GoAndLease => {
-                    let lease = take(Arc::clone(plane), key_id, want, self.limit, now_ms, &bucket);
+                    let lease = take(Arc::clone(plane), key, want, self.limit, now_ms);
                     tokio::spawn(lease);
                     return Ok(());
                 }
                 Step::Wait => {
-                    let lease = take(Arc::clone(plane), key_id, want, self.limit, now_ms, &bucket);
+                    let lease = take(Arc::clone(plane), key, want, self.limit, now_ms);
                     Box::pin(lease).await;
                 }
                 Step::Refuse => break,
             }
         }
         let mut refusal = Refusal::new(Reason::RateLimited).with("limit", self.limit.to_string());
-        refusal.retry_after_ms = u64::try_from(1_000 - now_ms.rem_euclid(1_000)).ok();
+        let paying = lock(&key.bucket).debt() / self.limit * 1_000;
+        let rest = u64::try_from(1_000 - now_ms.rem_euclid(1_000)).unwrap_or_default();
+        refusal.retry_after_ms = Some(rest + paying);
         Err(refusal)
     }
 
-    fn bucket(&self, key_id: &Arc<str>, second: i64) -> Arc<Mutex<Bucket>> {
-        let buckets = self.buckets.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bucket) = buckets.get(key_id) {
-            return Arc::clone(bucket);
+    fn key(&self, key_id: &Arc<str>, second: i64) -> Arc<Key> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(key_id) {
+            return Arc::clone(key);
         }
-        drop(buckets);
-        let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST_KEYS {
-            buckets.retain(|_, bucket| lock(bucket).second >= second);
+        drop(keys);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MOST_KEYS {
+            keys.retain(|_, key| {
+                Arc::strong_count(key) > 1 || !lock(&key.bucket).is_at_rest(second, self.limit)
+            });
         }
-        Arc::clone(buckets.entry(Arc::clone(key_id)).or_default())
+        let key = keys.entry(Arc::clone(key_id)).or_insert_with(|| {
+            Arc::new(Key {
+                id: Arc::clone(key_id),
+                in_flight: AtomicUsize::new(0),
+                bucket: Mutex::default(),
+            })
+        });
+        Arc::clone(key)
     }
 }
 
-/// Takes a lease into a bucket. Owns what it needs, to outlive the call.
+/// Takes a lease into the bucket of a key. Owns what it needs, to outlive the call.
 fn take<P: Plane>(
     plane: Arc<P>,
-    key_id: &Arc<str>,
+    key: &Arc<Key>,
     want: u64,
     limit: u64,
     now_ms: i64,
-    bucket: &Arc<Mutex<Bucket>>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let (key_id, bucket) = (Arc::clone(key_id), Arc::clone(bucket));
+    let key = Arc::clone(key);
     async move {
-        let leased = plane.lease(&key_id, want, limit, now_ms).await;
-        let mut bucket = lock(&bucket);
+        let leased = plane.lease(&key.id, want, limit, now_ms).await;
+        let mut bucket = lock(&key.bucket);
         // Without the store every server allows what all together may: calls
         // that need the store fail by themselves, the others need not.
         let granted = leased.unwrap_or_else(|_| want.min(limit.saturating_sub(bucket.granted)));
@@ -191,9 +256,51 @@ mod tests {
             ..Bucket::default()
         };
         for second in [8, 7, 8, 7] {
-            bucket.step(second, 1, 1);
+            bucket.step(second, 1, 1, 1, 64);
             bucket.receive(8, 1, 1);
         }
         assert_eq!((bucket.second, bucket.used, bucket.granted), (8, 4, 4));
+    }
+
+    /// As `Rates::spend` of a limit of 100, with a store that answers at once.
+    fn spend(bucket: &mut Bucket, second: i64, calls: u64) -> bool {
+        loop {
+            let step = bucket.step(second, calls, 1, 1, 100);
+            if let Step::Wait | Step::GoAndLease = step {
+                let want = bucket.debt() + 1;
+                bucket.receive(second, want, want.min(100 - bucket.granted));
+            }
+            match step {
+                Step::Wait => {}
+                Step::Refuse => return false,
+                Step::Go | Step::GoAndLease => return true,
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_batch_makes_beyond_the_limit_the_next_seconds_pay_for() {
+        let mut bucket = Bucket::default();
+        assert!(spend(&mut bucket, 7, 350));
+        let after = [8, 9, 10, 11].map(|second| spend(&mut bucket, second, 1));
+        assert_eq!(after, [false, false, true, true]);
+        assert!(spend(&mut bucket, 20, 350));
+        assert!(!spend(&mut bucket, 22, 1));
+        assert!(spend(&mut bucket, 30, 350));
+        assert!(spend(&mut bucket, 33, 1), "seconds without calls pay too");
+    }
+
+    #[test]
+    fn no_key_has_all_calls_in_flight() {
+        let rates = Rates::new(&Limits {
+            calls_in_flight: 8,
+            ..Limits::default()
+        });
+        let (greedy, other) = (Arc::from("a"), Arc::from("b"));
+        let mut calls: Vec<_> = std::iter::from_fn(|| rates.enter(&greedy, 0).ok()).collect();
+        assert_eq!(calls.len(), 6);
+        assert!(rates.enter(&other, 0).is_ok());
+        calls.pop();
+        assert!(rates.enter(&greedy, 0).is_ok());
     }
 }

@@ -9,7 +9,7 @@ pub mod access;
 mod advice;
 mod archive;
 pub mod auth;
-mod batch;
+pub mod batch;
 mod call;
 mod checkout;
 mod commits;

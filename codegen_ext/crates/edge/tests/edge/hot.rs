@@ -305,3 +305,30 @@ async fn a_cancelled_call_is_counted_and_forgotten() {
     eventually(async || edge.layer.metrics().contains("calls_in_flight 0")).await;
     assert!(edge.layer.metrics().contains("code=\"CANCELLED\"} 1"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_key_leaves_a_quarter_of_the_calls_in_flight_to_others() {
+    let limits = Limits {
+        calls_in_flight: 4,
+        ..Limits::default()
+    };
+    let edge = Edge::start(EdgeConfig {
+        limits,
+        ..EdgeConfig::default()
+    })
+    .await;
+    let mut metadata = http::HeaderMap::new();
+    metadata.insert("authorization", KEY.parse().unwrap());
+    let call = async |message: &str| {
+        let body = bytes::Bytes::from(text(message).encode_to_vec());
+        edge.layer.call(REDEEM, &metadata, body, None, None).await
+    };
+    let (first, second, third, refused) =
+        tokio::join!(call("sleep"), call("sleep"), call("sleep"), call("x"));
+    assert!(first.is_ok() && second.is_ok() && third.is_ok());
+    assert_eq!(
+        refused.unwrap_err().status().message,
+        "no more than 3 such calls are taken at a time"
+    );
+    assert!(call("x").await.is_ok());
+}

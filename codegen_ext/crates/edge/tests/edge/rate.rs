@@ -61,6 +61,23 @@ async fn a_key_over_its_limit_is_told_when_to_come_back() {
     assert!(client.unary(REDEEM, "x").await.is_ok());
 }
 
+#[tokio::test]
+async fn a_batch_counts_as_its_requests() {
+    let edge = Edge::start(limited(100)).await;
+    let mut metadata = http::HeaderMap::new();
+    metadata.insert("authorization", KEY.parse().unwrap());
+    let requests = bytes::Bytes::from([10, 0].repeat(350));
+    let call = async |path: &str| {
+        let body = requests.clone();
+        edge.layer.call(path, &metadata, body, None, None).await
+    };
+    call("/promo.v1.RedemptionService/BatchRedeem")
+        .await
+        .unwrap();
+    let refused = call(REDEEM).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::ResourceExhausted as i32);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_share_a_limit_within_a_tenth() {
     const LIMIT: u64 = 2_000;
