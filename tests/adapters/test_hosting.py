@@ -120,6 +120,7 @@ async def test_rest_can_be_turned_off(new_server: NewServer) -> None:
     assert rest_processes(server) == []
 
 
+@pytest.mark.extended
 async def test_several_processes_share_the_address(new_server: NewServer) -> None:
     server = new_server(**REST, PROMO_HTTP__PROCESSES="2")
     assert len(rest_processes(server)) == 2

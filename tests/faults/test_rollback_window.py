@@ -42,6 +42,7 @@ async def test_a_redemption_that_is_too_old_stays_used(own_server: ServerProcess
     assert account_of(own_server, campaign).uses == 1
 
 
+@pytest.mark.extended
 async def test_a_repeat_of_a_rollback_that_was_in_time_gets_its_answer(
     own_server: ServerProcess, client: PromoClient
 ) -> None:

@@ -14,7 +14,7 @@ from promo.client import CodeLayout, Limits, PromoClient
 pytestmark = pytest.mark.asyncio
 
 
-@pytest.mark.parametrize("partitions", [1, 255])
+@pytest.mark.parametrize("partitions", [1, pytest.param(255, marks=pytest.mark.extended)])
 async def test_everything_works_with_so_many_partitions(
     new_server: Callable[..., ServerProcess], partitions: int
 ) -> None:

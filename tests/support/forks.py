@@ -7,6 +7,7 @@ environment and the streams that a shell would give it. What a start from nothin
 
 from __future__ import annotations
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -123,4 +124,6 @@ def _become(program: str, arguments: tuple[str, ...], environment: dict[str, str
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [program, *arguments]
+    # What the parent has is never garbage here.
+    gc.freeze()
     importlib.import_module(program).main()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
 from promo_server import __version__
 from promo_server.cli import help_definitions, help_texts, help_uses
+
+_GRPC_THREAD = "_poll_wrapper"
+_THREAD_SECONDS = 1.0
 
 
 def build() -> App:
@@ -124,10 +128,20 @@ def _add_operations(app: App) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and leave with its status: 0 done, 1 failed, 2 not understood, 3 in part, 130 interrupted."""
     status = run(sys.argv[1:] if arguments is None else arguments)
-    # gRPC's thread ends once nothing refers to a channel any more, in a cycle neither. That must not be left to the end
-    # of the interpreter: its main thread would wait there for one that may not run any more, now and then for ever.
-    gc.collect()
+    _end_threads()
     sys.exit(status)
+
+
+def _end_threads() -> None:
+    """Wait for the thread of gRPC, which ends once nothing refers to a channel any more, in a cycle neither.
+
+    That must not be left to the end of the interpreter: its main thread would wait there for one that may not run any
+    more, now and then for ever.
+    """
+    gc.collect()
+    for thread in threading.enumerate():
+        if _GRPC_THREAD in thread.name:
+            thread.join(_THREAD_SECONDS)
 
 
 def run(arguments: Sequence[str]) -> int:

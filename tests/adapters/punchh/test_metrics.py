@@ -123,6 +123,7 @@ async def test_what_the_punchh_webhook_counts_is_on_the_page(
     assert value(server, "promo_braze_request_seconds_count", ending="acknowledged") >= 1
 
 
+@pytest.mark.extended
 async def test_metrics_of_a_killed_process_go_on_with_the_next_and_never_keep_the_page_from_the_others(
     new_server: NewServer,
 ) -> None:

@@ -129,6 +129,7 @@ async def test_kills_of_the_webhook_refuse_no_event_lose_none_and_hand_out_no_se
     assert Counter(guest for guest, _ in codes) == Counter(f"u-{number}" for number in range(1, 151))
 
 
+@pytest.mark.extended
 async def test_the_webhook_goes_with_a_killed_server_and_the_next_one_takes_up_its_work(
     new_hosted: NewHosted, punchh: Punchh, braze: Any
 ) -> None:
