@@ -39,8 +39,7 @@ class ProjectionRounds:
 
     async def __call__(self) -> None:
         """Project until nothing waits; what keeps one project from it fails the round after the others had theirs."""
-        busy = True
-        while busy:
+        while True:
             # Looked up each time: a project that is made while another one is busy has its turn.
             async with self._database.read() as unit:
                 projects = await unit.projects.all_ids()
@@ -52,7 +51,8 @@ class ProjectionRounds:
                     failures.append(error)
             if failures:
                 raise failures[0]
-            busy = any(counts)
+            if not any(counts):
+                break
         await self._projection.wait(projects, _BLOCK_MS)
 
 
