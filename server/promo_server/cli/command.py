@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 
 from promo_server import __version__
 from promo_server.cli import help_definitions, help_texts, help_uses
+from promo_server.cli.misunderstanding import advice
 
 _GRPC_THREAD = "_poll_wrapper"
 _THREAD_SECONDS = 1.0
@@ -147,10 +148,9 @@ def _end_threads() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Return the exit status of a command line; a failure is one line on standard error, never a traceback."""
     try:
-        result = build()(arguments, exit_on_error=False, print_error=True)
+        result = build()(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        command = " ".join(("promo", *(error.command_chain or ())))
-        print(f"See {command} --help.", file=sys.stderr)  # noqa: T201 - this is where a command speaks
+        print(f"promo: {advice(error)}", file=sys.stderr)  # noqa: T201 - this is where a command speaks
         return 2
     except KeyboardInterrupt:
         return 130

@@ -79,7 +79,26 @@ def test_counts_and_shares_out_of_range_end_with_status_2() -> None:
 def test_unknown_command_and_option_end_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serv"]) == 2
     assert run(["keys", "create", "--role", "owner"]) == 2
-    assert "Traceback" not in capsys.readouterr().err
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2
+    assert errors[0].startswith('promo: unknown command "serv"')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["publish", "X"], "--customer is missing; see promo publish --help"),
+        (["publish"], "CAMPAIGN is missing; see promo publish --help"),
+        (["keys", "create", "--role"], "--role needs a value; see promo keys create --help"),
+        (["campaigns", "list", "a", "b"], "a b: nothing more is expected here; see promo campaigns list --help"),
+        (["keys", "create", "--rol", "x"], "unknown option: --rol. Did you mean --role?; see promo keys create --help"),
+    ],
+)
+def test_what_is_not_understood_is_told_in_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().err == f"promo: {said}\n"
 
 
 def test_setting_that_cannot_be_used_is_one_line(

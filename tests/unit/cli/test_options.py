@@ -121,9 +121,9 @@ def test_command_line_that_is_not_understood_ends_with_status_2(arguments: list[
 
 def test_value_that_is_not_understood_is_named_as_it_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["redeem", "X", "--item", "mug:12.50"]) == 2
-    errors = " ".join(capsys.readouterr().err.split())
-    assert 'Invalid value "mug:12.50" for --item.' in errors
-    assert errors.endswith("See promo redeem --help.")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('promo: invalid value "mug:12.50" for --item. ')
+    assert line.endswith("; see promo redeem --help")
 
 
 def test_deletion_without_a_terminal_asks_for_the_option(capsys: pytest.CaptureFixture[str]) -> None:
