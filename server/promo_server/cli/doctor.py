@@ -7,7 +7,7 @@ from typing import Any
 import uvloop
 from pydantic import BaseModel, SecretStr
 
-from promo_server.cli.checks import Severity, run_checks
+from promo_server.cli.checks import Severity, check_access, run_checks
 from promo_server.cli.options import SettingsOptions
 from promo_server.cli.output import Json, print_json, print_line, print_table
 from promo_server.secret_values import without_secrets
@@ -24,6 +24,8 @@ def doctor(
     """Show every setting and what the checks found; return the exit status."""
     loaded = settings.load()
     findings = uvloop.run(run_checks(loaded.settings))
+    if any(finding.check == "server" and finding.severity is Severity.OK for finding in findings):
+        findings.append(check_access(settings))
     failures = [finding for finding in findings if finding.severity is Severity.FAILED]
     values = effective(loaded)
     if json:
