@@ -149,6 +149,7 @@ def guesses(server: ServerProcess, count: int, address: Callable[[int], str]) ->
         return list(threads.map(lambda number: get(**{"X-Forwarded-For": address(number)}), range(count)))
 
 
+@pytest.mark.extended
 async def test_wrong_keys_make_their_address_be_refused_unheard_and_no_other(new_server: NewServer) -> None:
     server = new_server(**REST, PROMO_LIMITS__FAILED_AUTHENTICATIONS="5")
     rest = RestCaller(server.rest)
@@ -171,12 +172,14 @@ async def test_wrong_keys_make_their_address_be_refused_unheard_and_no_other(new
     assert {answer.status for answer in answers} == {401}
 
 
+@pytest.mark.extended
 async def test_who_is_no_trusted_proxy_is_not_believed_where_a_call_comes_from(new_server: NewServer) -> None:
     limits = {"PROMO_LIMITS__FAILED_AUTHENTICATIONS": "5", "PROMO_HTTP__TRUSTED_PROXIES": "192.0.2.0/24"}
     server = new_server(**REST, **limits)
     eventually(lambda: 429 in {answer.status for answer in guesses(server, 40, lambda number: f"203.0.113.{number}")})
 
 
+@pytest.mark.extended
 async def test_secrets_are_neither_in_the_list_of_processes_nor_in_the_log(new_server: NewServer) -> None:
     server = new_server(**REST)
     token = KEY.partition(":")[2]

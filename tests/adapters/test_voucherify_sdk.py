@@ -38,6 +38,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "checkout.js"
 
 
+@pytest.mark.extended
 async def test_a_shop_with_the_vendors_client_checks_out(client: PromoClient, rest: RestCaller, program: Path) -> None:
     campaign = await new_campaign(client, discount=percent_off(20), limits=Limits(per_code=1))
     key_id, _, token = KEY.partition(":")

@@ -32,8 +32,8 @@ OUTSIDE = [REPOSITORY / "README.md", REPOSITORY / "clients" / "examples" / "READ
 WITH_COMMANDS = [page for page in [*WRITTEN, *OUTSIDE] if any(block.role != "not run" for block in pages.blocks(page))]
 
 POSTGRESQL = "use-postgresql.md"
-FIRST = {"README.md", "docs/tutorial/first-code.md"}
-"""Pages that the default suite types; the others take minutes."""
+FIRST = "README.md"
+"""The page that the default suite types; the others take minutes."""
 
 
 def name(page: Path) -> str:
@@ -41,7 +41,7 @@ def name(page: Path) -> str:
 
 
 def marked(page: Path) -> Any:
-    return page if name(page) in FIRST else pytest.param(page, marks=pytest.mark.extended)
+    return page if name(page) == FIRST else pytest.param(page, marks=pytest.mark.extended)
 
 
 @pytest.fixture

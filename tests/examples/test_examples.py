@@ -111,6 +111,7 @@ def test_a_mailing_says_how_many_got_no_code_and_why(server: ServerProcess, tmp_
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.extended
 def test_an_export_that_is_killed_goes_on_and_writes_the_same_file(server: ServerProcess, tmp_path: Path) -> None:
     campaign = new_campaign(server, code_count=20_000_000)
     whole, resumed = tmp_path / "whole.txt", tmp_path / "resumed.txt"

@@ -90,6 +90,7 @@ async def test_a_redemption_that_only_the_archive_has_is_found_and_rolled_back(
     assert (await client.redemptions.get(lost.id)).state == RedemptionState.REDEMPTION_STATE_ROLLED_BACK
 
 
+@pytest.mark.extended
 async def test_a_redemption_that_cannot_be_is_not_asked_for_in_the_archive(
     own_server: ServerProcess, client: PromoClient, tmp_path: Path
 ) -> None:

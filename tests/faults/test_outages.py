@@ -174,6 +174,7 @@ async def test_hot_calls_go_on_when_the_control_plane_hangs(
     assert account_of(own_server, campaign).uses == 10
 
 
+@pytest.mark.extended
 async def test_two_engines_on_one_store_keep_one_limit(
     own_server: ServerProcess, client: PromoClient, tmp_path: Path
 ) -> None:

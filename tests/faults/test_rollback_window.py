@@ -29,6 +29,7 @@ async def late_engine(server: ServerProcess) -> AsyncIterator[PromoClient]:
         yield late
 
 
+@pytest.mark.extended
 async def test_a_redemption_that_is_too_old_stays_used(own_server: ServerProcess, client: PromoClient) -> None:
     campaign = await new_campaign(client, LIMITS)
     redeemed = await client.redeem(codes=await codes_of(client, campaign), order=CART)

@@ -45,6 +45,7 @@ async def test_a_trimmed_redemption_is_found_as_it_was_and_rolled_back_once(
     assert (await client.redeem(codes=[code], order=CART, customer="a")).id != redeemed.id
 
 
+@pytest.mark.extended
 async def test_redeemables_of_a_trimmed_stack_are_rolled_back_one_by_one(
     own_server: ServerProcess, client: PromoClient
 ) -> None:
@@ -82,6 +83,7 @@ async def test_repeats_of_trimmed_calls_get_the_first_answer(own_server: ServerP
         await client.publish(**{**publish, "count": 2})
 
 
+@pytest.mark.extended
 async def test_a_redemption_that_never_was_is_not_found_after_trimming(
     own_server: ServerProcess, client: PromoClient
 ) -> None:

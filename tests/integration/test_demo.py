@@ -90,6 +90,7 @@ def test_demo_on_made_up_orders_agrees_to_the_penny(start: Start) -> None:
         assert 0 < found["latency_ms"][kind]["p50"] <= found["latency_ms"][kind]["p99"]
 
 
+@pytest.mark.extended
 def test_demo_on_real_invoices_agrees_to_the_penny(start: Start) -> None:
     given = os.environ.get("PROMO_TEST_ORDERS")
     file = Path(given) if given else REPOSITORY.parent / "shared" / "data" / "online-retail-10k.csv"

@@ -365,6 +365,7 @@ async def test_a_locked_database_is_said_and_nothing_is_lost(new_server: Callabl
         assert len(await all_of(aiter(client.redemptions.list("customer = ada", require_fresh=True)))) == 2
 
 
+@pytest.mark.extended
 async def test_a_table_that_is_gone_is_said_and_used_again_when_it_is_back(
     new_server: Callable[..., ServerProcess],
 ) -> None:

@@ -89,6 +89,7 @@ def test_sigterm_ends_the_server_and_its_store_with_status_0(new_server: NewServ
     assert is_gone(store)
 
 
+@pytest.mark.extended
 def test_control_c_ends_the_server_with_status_0(new_server: NewServer) -> None:
     assert new_server().stop(signal.SIGINT) == 0
 

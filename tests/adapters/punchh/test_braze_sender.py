@@ -158,6 +158,7 @@ async def test_nothing_is_sent_before_the_rate_limit_is_reset(tmp_path: Path) ->
         assert taken.at - refused.at >= 1.0
 
 
+@pytest.mark.extended
 async def test_a_used_up_window_is_waited_out_before_braze_refuses(tmp_path: Path) -> None:
     async with outbox(tmp_path, braze=BrazeOptions(rate_requests=2, rate_seconds=1.0)) as box:
         await box.put(*map(event, range(75 * 5)))

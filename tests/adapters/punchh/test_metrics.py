@@ -41,6 +41,7 @@ def value(server: ServerProcess, name: str, **labels: str) -> float:
     )
 
 
+@pytest.mark.extended
 async def test_rest_requests_are_counted_by_outcome_and_by_process(new_server: NewServer) -> None:
     server = new_server(PROMO_HTTP__LISTEN="127.0.0.1:0", PROMO_HTTP__PROCESSES="2")
     rest = RestCaller(server.rest)

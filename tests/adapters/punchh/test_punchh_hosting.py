@@ -106,6 +106,7 @@ async def test_a_reward_at_punchh_becomes_a_code_at_braze(new_hosted: NewHosted,
     assert await published_count(hosted.server) == 3
 
 
+@pytest.mark.extended
 async def test_kills_of_the_webhook_refuse_no_event_lose_none_and_hand_out_no_second_code(
     new_hosted: NewHosted, punchh: Punchh, braze: Any
 ) -> None:
@@ -208,6 +209,7 @@ async def test_what_keeps_the_webhook_from_starting_is_said_in_one_line(
     assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.extended
 async def test_no_secret_is_in_the_list_of_processes_or_in_the_log(new_hosted: NewHosted, punchh: Punchh) -> None:
     hosted = new_hosted("http://127.0.0.1:9")
     manager = punchh(hosted)

@@ -108,6 +108,7 @@ async def test_nothing_is_delivered_before_the_receiver_was_checked() -> None:
         assert delivery.accepted
 
 
+@pytest.mark.extended
 async def test_a_receiver_that_keeps_failing_is_suspended_and_comes_back_when_it_answers() -> None:
     receiver = Receiver([500] * 1_100)
     async with manager(receiver, speed=3_000_000) as webhooks:
