@@ -23,9 +23,11 @@ def archive_process(server: ServerProcess) -> psutil.Process:
     """Return it, waiting for one that is just being started."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        found = [child for child in psutil.Process(server.process.pid).children() if MODULE in child.cmdline()]
-        if found:
-            return found[0]
+        for child in psutil.Process(server.process.pid).children():
+            # One that has just ended has no command line any more.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if MODULE in child.cmdline():
+                    return child
         time.sleep(0.02)
     raise AssertionError("there is no archive process")
 
