@@ -24,6 +24,7 @@ PROMO_PUNCHH = "promo_adapters.punchh.cli"
 
 _SECONDS = 120
 _POLL_SECONDS = 0.01
+_END_SECONDS = 30
 _COMMANDS = (
     "campaigns",
     "checkout",
@@ -87,6 +88,14 @@ class Fork:
         if status is None:
             raise subprocess.TimeoutExpired(self._command, seconds or 0)
         return status
+
+    def wait_or_kill(self) -> int:
+        """Return its exit status once it has ended; kill it when it does not end by itself."""
+        try:
+            return self.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.wait()
 
     def send_signal(self, number: int) -> None:
         """Send a signal, unless it has ended."""

@@ -101,19 +101,19 @@ class AdapterProcess:
         """Stop as an operator does, and return the exit status."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._wait()
+        return self._process.wait_or_kill()
 
     def kill(self) -> None:
         """Kill at this instant."""
         assert self._process is not None
         self._process.kill()
-        self._wait()
+        self._process.wait_or_kill()
 
     def close(self) -> None:
         """Leave nothing running."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._wait()
+            self._process.wait_or_kill()
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the operator beside it."""
@@ -128,14 +128,6 @@ class AdapterProcess:
         done = self.command(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
-
-    def _wait(self) -> int:
-        assert self._process is not None
-        try:
-            return self._process.wait(_WAIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
 
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], what: str) -> None:

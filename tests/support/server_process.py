@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from promo_server.state import StateDir
 
 KEY = "test:0123456789abcdef0123456789abcdef"
 """Admin key of every test server."""
-
-_STOP_SECONDS = 30
 
 
 class ServerProcess:
@@ -100,22 +97,15 @@ class ServerProcess:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop as an operator does, and return the exit status."""
         self.process.send_signal(number)
-        return self._wait()
+        return self.process.wait_or_kill()
 
     def kill(self) -> None:
         """Kill at this instant; the embedded store follows by itself."""
         self.process.kill()
-        self._wait()
+        self.process.wait_or_kill()
 
     def close(self) -> None:
         """Leave nothing running, whatever the test did."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-            self._wait()
-
-    def _wait(self) -> int:
-        try:
-            return self.process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
+            self.process.wait_or_kill()
