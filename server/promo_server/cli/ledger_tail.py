@@ -85,12 +85,10 @@ class Seen:
         """Return the filter of the next look."""
         if self.newest is None:
             return ""
-        since = (
-            max(self.newest - _OVERLAP, self.oldest or self.newest - _OVERLAP)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z")
-        )
-        return f"{time_field} >= {since}"
+        since = self.newest - _OVERLAP
+        if self.oldest is not None:
+            since = max(since, self.oldest)
+        return f"{time_field} >= {since.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
 
     def take(self, identifier: str, time: datetime) -> bool:
         """Return whether an entry is new, and remember it."""

@@ -127,10 +127,11 @@ class StoreRebuild:
             async with self._database.read() as unit:
                 first = await unit.set_aside.page(project_id, None, 1, left_out=False)
             raise EntriesSetAsideError(project_id, left, first[0])
-        async with self._database.write() as unit:
-            if left:
-                # Before the store is there, which can give to others what they used.
+        if left:
+            # Before the store is there, which can give to others what they used.
+            async with self._database.write() as unit:
                 await unit.set_aside.leave_out(project_id)
+        async with self._database.read() as unit:
             return await unit.set_aside.count(project_id, left_out=True)
 
     async def _streams(self, project_id: str, rebuilt: Rebuilt) -> None:
