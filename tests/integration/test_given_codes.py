@@ -78,6 +78,8 @@ async def test_a_standalone_code_is_used_by_many_within_its_limits(server: Serve
     assert (created.code, created.enabled, created.discount) == (code, True, amount_off(OFF))
     endings = await race(client.redeem(codes=[code], order=CART, customer=f"customer-{n}") for n in range(12))
     assert endings == {OK: 5, "CAMPAIGN_LIMIT_REACHED": 7}
+    with pytest.raises(exceptions.CampaignLimitReached, match=f"campaign {code} is used up: its limit is 5"):
+        await client.redeem(codes=[code], order=CART, customer="late")
     campaign = await client.campaigns.get(created.campaign_id)
     assert account_of(server, campaign).uses == 5
     assert created.campaign_id not in [one.id async for one in client.campaigns.list()]

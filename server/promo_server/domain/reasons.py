@@ -103,7 +103,7 @@ class Reason(enum.IntEnum):
     PERIOD_LIMIT_REACHED = 26
     """The campaign has no use left this day, week or month."""
     BUDGET_EXHAUSTED = 27
-    """The discount or order-value budget has too little left."""
+    """The discount or order-value budget has too little left; its limit is in minor units of the currency of the campaign."""
     CUSTOMER_REQUIRED = 28
     """A limit per customer applies and the call names none."""
     CURRENCY_MISMATCH = 29
@@ -404,8 +404,8 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.NEVER,
         ),
         Reason.BUDGET_EXHAUSTED: ReasonDetail(
-            message="the {budget} of campaign {campaign} does not cover this order",
-            metadata_keys=("budget", "campaign"),
+            message="the {budget} of campaign {campaign} does not cover this order: its limit is {limit}",
+            metadata_keys=("budget", "campaign", "limit"),
             grpc_code=9,
             http_status=400,
             rest_key="redemption_rules_violated",

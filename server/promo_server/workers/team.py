@@ -42,7 +42,7 @@ class Workers:
         erase = ErasureRounds(database, Freshness(database, ledger), publications, clock)
         self._loops = (
             WorkerLoop("publish", publish, 1.0, metrics.failures),
-            WorkerLoop("late codes", use_cases.take_late_codes_back, 10.0, metrics.failures),
+            WorkerLoop("late_codes", use_cases.take_late_codes_back, 10.0, metrics.failures),
             WorkerLoop("clean", CleanRounds(database, clock), 600.0, metrics.failures),
             WorkerLoop("sweep", sweep, 1.0, metrics.failures),
             WorkerLoop("erase", erase, 1.0, metrics.failures),

@@ -320,7 +320,7 @@ class PeriodLimitReached(FailedPreconditionError):
 
 
 class BudgetExhausted(FailedPreconditionError):
-    """The discount or order-value budget has too little left."""
+    """The discount or order-value budget has too little left; its limit is in minor units of the currency of the campaign."""
 
     catalogued_reason: ClassVar[Reason] = Reason.BUDGET_EXHAUSTED
 

@@ -97,7 +97,8 @@ Global___CreateVoucherRequest: _TypeAlias = CreateVoucherRequest  # noqa: Y015
 @_typing.final
 class StandaloneTerms(_message.Message):
     """The terms of a voucher that stands alone. It is kept as a campaign of its own,
-    whose id Voucher.campaign_id has and which lists of campaigns leave out.
+    whose id Voucher.campaign_id has and which lists of campaigns leave out;
+    refusals of the code have the code where others have the campaign's name.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

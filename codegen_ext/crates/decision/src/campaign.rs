@@ -80,6 +80,16 @@ impl Campaign {
         })
     }
 
+    /// What refusals of a code call it: its name, or the code where that stands
+    /// alone, whose campaign has no name but its id.
+    pub fn called<'a>(&'a self, code: &'a str) -> &'a str {
+        if self.name == self.id {
+            code
+        } else {
+            &self.name
+        }
+    }
+
     /// The limits that are set, in order of kind.
     pub fn limits(&self) -> &[(LimitKind, i64)] {
         &self.limits

@@ -170,16 +170,16 @@ impl Run<'_> {
 
     fn try_candidate(&mut self, candidate: &Candidate<'_>) -> Result<Outcome, Refusal> {
         self.check(candidate)?;
-        let (campaign, effect) = (candidate.campaign, candidate.effect());
+        let effect = candidate.effect();
         if self.has_failed && self.mode == Mode::All {
             if self.may_lack_lines || effect.is_eligible(&self.cart) {
                 return Ok(Outcome::Skipped);
             }
-            return Err(unpriceable(campaign, Unpriceable::NothingSelected));
+            return Err(unpriceable(candidate, Unpriceable::NothingSelected));
         }
         match effect.apply(&mut self.cart) {
             Ok(amount) => Ok(Outcome::Applied { amount }),
-            Err(cause) => Err(unpriceable(campaign, cause)),
+            Err(cause) => Err(unpriceable(candidate, cause)),
         }
     }
 
@@ -190,7 +190,7 @@ impl Run<'_> {
             return Err(Refusal::new(Reason::CodeNotFound).with("code", candidate.code));
         }
         if !campaign.enabled {
-            return Err(about(Reason::CampaignDisabled, campaign));
+            return Err(about(Reason::CampaignDisabled, candidate));
         }
         if candidate.voucher.is_some_and(|own| own.disabled) {
             return Err(Refusal::new(Reason::VoucherDisabled).with("code", candidate.code));
@@ -199,29 +199,29 @@ impl Run<'_> {
             .window
             .check(candidate, self.facts.now_ms, &mut self.calendar)?;
         if campaign.currency != self.order.currency {
-            return Err(about(Reason::CurrencyMismatch, campaign)
+            return Err(about(Reason::CurrencyMismatch, candidate)
                 .with("expected", campaign.currency.code())
                 .with("actual", self.order.currency.code()));
         }
         if campaign.needs_customer() && self.facts.customer.is_none_or(str::is_empty) {
-            return Err(about(Reason::CustomerRequired, campaign));
+            return Err(about(Reason::CustomerRequired, candidate));
         }
         Ok(())
     }
 }
 
-fn about(reason: Reason, campaign: &Campaign) -> Refusal {
-    Refusal::new(reason).with("campaign", &*campaign.name)
+fn about(reason: Reason, candidate: &Candidate<'_>) -> Refusal {
+    Refusal::new(reason).with("campaign", candidate.campaign.called(candidate.code))
 }
 
-fn unpriceable(campaign: &Campaign, cause: Unpriceable) -> Refusal {
+fn unpriceable(candidate: &Candidate<'_>, cause: Unpriceable) -> Refusal {
     match cause {
-        Unpriceable::NothingSelected => about(Reason::CartNotEligible, campaign),
+        Unpriceable::NothingSelected => about(Reason::CartNotEligible, candidate),
         Unpriceable::OrderTooLarge => Refusal::new(Reason::FieldInvalid)
             .with("field", "order.items")
             .with(
                 "problem",
-                format!("leave no room for what campaign {} adds", campaign.name),
+                format!("leave no room for what code {} adds", candidate.code),
             ),
     }
 }

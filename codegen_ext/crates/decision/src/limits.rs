@@ -152,7 +152,7 @@ impl Take {
     /// What to answer when the store does not grant it. Built only then, since
     /// nearly every take is granted.
     pub fn refusal(&self, campaign: &Campaign, code: &str) -> Refusal {
-        let name = &*campaign.name;
+        let name = campaign.called(code);
         let limit = || self.limit.to_string();
         match self.kind {
             LimitKind::PerCode => Refusal::new(Reason::CodeUsesExhausted)
@@ -176,6 +176,7 @@ impl Take {
                 Refusal::new(Reason::BudgetExhausted)
                     .with("budget", self.kind.name())
                     .with("campaign", name)
+                    .with("limit", limit())
             }
         }
     }

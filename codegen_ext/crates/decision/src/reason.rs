@@ -94,7 +94,8 @@ pub enum Reason {
     CampaignLimitReached = 25,
     /// The campaign has no use left this day, week or month.
     PeriodLimitReached = 26,
-    /// The discount or order-value budget has too little left.
+    /// The discount or order-value budget has too little left; its limit is in minor
+    /// units of the currency of the campaign.
     BudgetExhausted = 27,
     /// A limit per customer applies and the call names none.
     CustomerRequired = 28,
@@ -488,8 +489,8 @@ static DETAILS: [ReasonDetail; 60] = [
     },
     ReasonDetail {
         name: "BUDGET_EXHAUSTED",
-        message: "the {budget} of campaign {campaign} does not cover this order",
-        metadata_keys: &["budget", "campaign"],
+        message: "the {budget} of campaign {campaign} does not cover this order: its limit is {limit}",
+        metadata_keys: &["budget", "campaign", "limit"],
         grpc_code: 9,
         http_status: 400,
         rest_key: "redemption_rules_violated",

@@ -75,6 +75,27 @@ fn takes_that_are_not_granted_have_every_key_of_their_reason() {
 }
 
 #[test]
+fn refusals_name_a_voucher_that_stands_alone_by_its_code() {
+    let mut alone = compile(
+        r#"{"id":"camp_1","number":1,"version":1,"name":"camp_1","enabled":false,"codes":"stored",
+        "definition":{"currency":"GBP","discount":{"kind":"amount","amount_off":1,"effect":"apply_to_order"},
+        "limits":{"per_campaign":4}}}"#,
+    );
+    let decision = decide_all(&bare_order(100), &[&alone]);
+    assert!(
+        matches!(&decision.outcomes[..], [Outcome::Refused(refusal)] if refusal.message() == "campaign CODE-1 is disabled"),
+        "{:?}",
+        decision.outcomes
+    );
+    alone.enabled = true;
+    let decision = decide_all(&bare_order(100), &[&alone]);
+    assert_eq!(
+        decision.takes[0].refusal(&alone, "CODE-1").message(),
+        "campaign CODE-1 is used up: its limit is 4"
+    );
+}
+
+#[test]
 fn one_campaign_twice_takes_twice() {
     let campaign = campaign(PENNY_OFF, r#""limits":{"per_campaign":1}"#);
     let decision = decide_all(&bare_order(100), &[&campaign, &campaign]);
