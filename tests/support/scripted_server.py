@@ -17,6 +17,8 @@ from promo.client.methods import Method
 from promo.client.reasons import Reason
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
+ROUNDED_UP = 1.05
+"""By how much more a deadline may arrive: gRPC sends few digits of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

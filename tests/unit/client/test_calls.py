@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.rpc import status_pb2
-from support.scripted_server import Hang, Refuse, ScriptedServer, refusal
+from support.scripted_server import ROUNDED_UP, Hang, Refuse, ScriptedServer, refusal
 
 from promo.client import PromoClient, Reason, RetryPolicy, exceptions, methods, order, redeem_request
 from promo.v1.project_pb2 import ApiKey
@@ -32,7 +32,7 @@ async def test_every_call_carries_the_key_and_a_deadline(server: ScriptedServer,
     [call] = server.calls[methods.REDEEM.path]
     assert call.metadata["authorization"] == "Bearer key_test:secret"
     assert call.seconds_left is not None
-    assert 0 < call.seconds_left <= 2.0
+    assert 0 < call.seconds_left <= 2.0 * ROUNDED_UP
 
 
 async def test_a_managed_call_has_a_longer_deadline(server: ScriptedServer, client: PromoClient) -> None:
@@ -40,7 +40,7 @@ async def test_a_managed_call_has_a_longer_deadline(server: ScriptedServer, clie
     await client.access.revoke_key("key_1")
     [call] = server.calls[methods.REVOKE_API_KEY.path]
     assert call.seconds_left is not None
-    assert 20.0 < call.seconds_left <= 30.0
+    assert 20.0 < call.seconds_left <= 30.0 * ROUNDED_UP
 
 
 async def test_a_retry_of_a_mutation_sends_the_request_id_of_the_first_attempt(
@@ -141,7 +141,7 @@ async def test_all_attempts_share_one_deadline(server: ScriptedServer) -> None:
     assert time.monotonic() - started < 5.0
     left = [call.seconds_left or 0.0 for call in server.calls[methods.REDEEM.path]]
     assert len(left) > 1
-    assert left[-1] < left[0] <= 1.0
+    assert left[-1] < left[0] <= 1.0 * ROUNDED_UP
     assert "STORE_UNAVAILABLE" in caught.value.__notes__[-1]
 
 
