@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from support.commit import (
     REUSED,
     STALE,
     Other,
+    Run,
     Text,
     commit,
     commit_group,
@@ -325,13 +327,16 @@ def hand_out(
     looked: bytes = b"",
 ) -> list[Any]:
     """Hand positions out, from buckets of 4 positions beginning with number `first`, and pages of 16 bits."""
-    first_page, last_page = first * 4 // 16, (first + buckets) * 4 // 16
-    holders = [Other(f"{tag}h:{first + n}") for n in range(buckets)]
-    pages = [Other(f"{tag}p:{n}") for n in range(first_page, last_page + 1)]
-    # The function finds buckets and pages behind the first of each: all of them are named, in order.
-    named = [("T", key, 10**9) for key in (*holders, *pages)]
-    window = (4, first, buckets, holders[0], 16, first_page, len(pages), pages[0])
-    return commit(store, *named, ("N", Text(f"{tag}x"), count, bound, *window, skips, looked, b"rec"))
+    first_page, end_page = first * 4 // 16, (first + buckets) * 4 // 16 + 1
+
+    def run(kind: str, numbers: Iterable[int]) -> Run:
+        return Run(tuple(f"{tag}{kind}:{number}" for number in numbers))
+
+    found = [int(position) for position in looked.split(b",")[:-1]]
+    bucket_keys, page_keys = run("h", range(first, first + buckets)), run("p", range(first_page, end_page))
+    window = (4, first, buckets, bucket_keys, 16, first_page, end_page - first_page, page_keys)
+    found_keys = run("h", (position // 4 for position in found)), run("p", (position // 16 for position in found))
+    return commit(store, ("N", Text(f"{tag}x"), count, bound, *window, skips, looked, *found_keys, b"rec"))
 
 
 def withhold(store: redis.Redis, tag: str, buckets: int, *fields: int) -> None:
@@ -396,6 +401,23 @@ def test_a_call_that_looks_for_long_lets_others_go_on(store: redis.Redis, tag: s
     assert hand_out(store, tag, 1, 10_000, buckets=1_001)[2] == b"4001"
 
 
+def test_what_was_found_is_handed_out_from_buckets_that_lie_far_behind(store: redis.Redis, tag: str) -> None:
+    store.mset({f"{tag}p:{page}": b"\xff\xff" for page in range(60)})
+    store.setbit(f"{tag}p:0", 3, 0)
+    store.setbit(f"{tag}p:30", 1, 0)
+    answers, looked = [], b""
+    while not answers or answers[-1][0] == MOVED:
+        first = int(looked.rpartition(b",")[2] or 0) // 4
+        answers.append(hand_out(store, tag, 3, 1_000, first=first, buckets=100, looked=looked))
+        looked = answers[-1][2]
+    assert answers[:-1] == [[MOVED, 3, b"3,400"], [MOVED, 3, b"3,481,800"]]
+    assert answers[-1] == [FRESH, b"", b"3,481,960"]
+    assert store.get(f"{tag}x") == b"961:3"
+    assert store.hgetall(f"{tag}h:0") == {b"3": b"3,481,960|rec"}
+    assert store.hgetall(f"{tag}h:120") == {b"1": b">3"}
+    assert store.hgetall(f"{tag}h:240") == {b"0": b">3"}
+
+
 def test_what_was_found_and_is_taken_by_now_is_not_handed_out(store: redis.Redis, tag: str) -> None:
     assert hand_out(store, tag, 2, 100, looked=b"5")[2] == b"5,6"
     store.hset(f"{tag}h:1", "3", "-")
@@ -413,7 +435,7 @@ def test_a_bucket_without_a_free_position_costs_one_look(store: redis.Redis, tag
 def test_bits_that_plans_of_one_call_set_are_passed_over_like_others(store: redis.Redis, tag: str) -> None:
     page, holders = Other(f"{tag}p:0"), Other(f"{tag}h:0")
     uses = [("B", page, offset, 15, 0) for offset in (0, 1, 3)]
-    publication = ("N", Text(f"{tag}x"), 3, 9, 16, 0, 1, holders, 16, 0, 1, page, "", "", b"rec")
+    publication = ("N", Text(f"{tag}x"), 3, 9, 16, 0, 1, holders, 16, 0, 1, page, "", "", 0, 0, b"rec")
     [_, answer] = commit_group(store, uses, [publication])
     assert answer[2] == b"2,4,5"
 
@@ -422,7 +444,7 @@ def test_first_positions_after_the_first_go_into_a_list(store: redis.Redis, tag:
     window = (4, 0, 1, Other(f"{tag}h:0"), 16, 0, 0, Other(f"{tag}p:0"))
     note = ("G", Text(f"{tag}c"), Other(f"{tag}cf"))
     for _ in range(3):
-        assert commit(store, ("N", Text(f"{tag}x"), 1, 9, *window, "", "", b"rec"), note)[0] == FRESH
+        assert commit(store, ("N", Text(f"{tag}x"), 1, 9, *window, "", "", 0, 0, b"rec"), note)[0] == FRESH
     assert store.get(f"{tag}c") == b"0"
     assert store.lrange(f"{tag}cf", 0, -1) == [b"1", b"2"]
 

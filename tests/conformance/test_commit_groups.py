@@ -18,6 +18,7 @@ from support.commit import (
     REUSED,
     Operation,
     Other,
+    Run,
     Text,
     commit,
     commit_group,
@@ -38,30 +39,17 @@ def record(tag: str, blob: bytes = b"x") -> Operation:
     return "L", Other(f"{tag}ledger"), Other(f"{tag}outbox"), blob
 
 
-def neighbours(*keys: Other) -> Plan:
-    """Return a plan that names keys for the first time, so that they stand side by side."""
-    return [("T", key, 10**9) for key in keys]
-
-
-def buckets_of(tag: str) -> list[Other]:
-    return [Other(f"{tag}h:{n}") for n in range(3)]
-
-
 def withholding(tag: str, position: int) -> Plan:
     """Return a plan that has one of the first four positions never be handed out."""
-    buckets = buckets_of(tag)
-    return [*neighbours(*buckets), ("J", buckets[0], position)]
+    return [("J", Other(f"{tag}h:0"), position)]
 
 
 def publication(tag: str, bound: int) -> Plan:
     """Return a plan that hands a position out, once for a customer."""
-    buckets = buckets_of(tag)
-    pages = [Other(f"{tag}p:{n}") for n in range(2)]
-    named = neighbours(*buckets, *pages)
-    window = (4, 0, len(buckets), buckets[0], 16, 0, len(pages), pages[0])
+    buckets, pages = Run((f"{tag}h:0", f"{tag}h:1", f"{tag}h:2")), Run((f"{tag}p:0", f"{tag}p:1"))
+    window = (4, 0, len(buckets.names), buckets, 16, 0, len(pages.names), pages)
     return [
-        *named,
-        ("N", Text(f"{tag}x"), 1, bound, *window, "", "", b"rec"),
+        ("N", Text(f"{tag}x"), 1, bound, *window, "", "", 0, 0, b"rec"),
         ("G", Text(f"{tag}of"), Other(f"{tag}further")),
     ]
 
@@ -188,6 +176,8 @@ def named(plan: Plan, tag: str) -> Plan:
     """Return a plan with the partition of its keys filled in."""
 
     def filled(argument: Any) -> Any:
+        if isinstance(argument, Run):
+            return Run(tuple(tag + name[1:] for name in argument.names))
         return type(argument)(tag + argument.name[1:]) if isinstance(argument, Text | Other) else argument
 
     return [tuple(map(filled, operation)) for operation in plan]

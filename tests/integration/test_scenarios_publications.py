@@ -11,25 +11,34 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.server_process import ServerProcess
 from support.shop import CART, OK, codes_of, ending, new_campaign, race
-from support.truth import account_of
+from support.truth import PARTITIONS, account_of, store_of
 
 from promo.client import (
     Campaign,
     CodeLayout,
     Limits,
     PromoClient,
+    Voucher,
     exceptions,
     publish_request,
     redeem_request,
     validity,
 )
 from promo.v1.publication_pb2 import Publication
+from promo_server.store import ids, keys
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
 
 
 def published(results: Sequence[object]) -> list[Publication]:
     return [result for result in results if isinstance(result, Publication)]
+
+
+def place(voucher: Voucher) -> tuple[int, int]:
+    """Return the number of a voucher's campaign and its position there."""
+    found = ids.place_of_voucher(voucher.id)
+    assert found is not None
+    return found
 
 
 async def test_no_code_is_handed_out_twice_and_every_code_once(client: PromoClient) -> None:
@@ -198,6 +207,30 @@ async def test_a_long_run_of_used_codes_is_passed_over(server: ServerProcess, cl
     handed = await client.publish(campaign=campaign.name, customer="a", count=2)
     assert list(handed.codes) == [codes[1_400], codes[1_402]]
     assert account_of(server, campaign).uses == 1_401
+
+
+@pytest.mark.parametrize("withheld_every", [0, 8])
+async def test_codes_of_one_publication_may_lie_far_apart(
+    server: ServerProcess, client: PromoClient, withheld_every: int
+) -> None:
+    """All codes but the first were used before they were published; some of them were kept from being published."""
+    far, project = 150_000, str(server.ready["project_id"])
+    campaign = await new_campaign(client, Limits(per_code=1), code_count=200_000)
+    (first,) = await codes_of(client, campaign, 1)
+    number, _ = place(await client.vouchers.get(first))
+    with store_of(server) as store, store.pipeline(transaction=False) as pipe:
+        for position in range(1, far):
+            if withheld_every and position % withheld_every == 0:
+                bucket, field = divmod(position, keys.positions_per_bucket())
+                pipe.hset(keys.holders(project, number, bucket, PARTITIONS), str(field), "-")
+            else:
+                name = ids.voucher_id(number, position).replace("v_", "k:").replace("_", ":")
+                page, offset = keys.limit(project, name, PARTITIONS, single_use=True)
+                pipe.setbit(page, offset or 0, 1)
+        pipe.execute()
+    handed = await client.publish(campaign=campaign.name, customer="a", count=2)
+    places = [place(await client.vouchers.get(code)) for code in handed.codes]
+    assert places == [(number, 0), (number, far)]
 
 
 async def test_who_holds_a_code_is_known(client: PromoClient) -> None:

@@ -47,6 +47,13 @@ class Other:
     name: str
 
 
+@dataclass(frozen=True)
+class Run:
+    """Keys of any other kind that stand side by side; what is sent is the place of the first."""
+
+    names: tuple[str, ...]
+
+
 def library() -> str:
     """Return the function library as the engine loads it."""
     return f"#!lua name={LIBRARY}\nlocal LIBRARY = '{LIBRARY}'\n{SOURCES}"
@@ -67,17 +74,24 @@ def commit_group(client: Any, *plans: Sequence[Operation]) -> list[list[Any]]:
     parts = [argument for plan in plans for operation in plan for argument in operation]
     texts = {key: place for place, key in enumerate(dict.fromkeys(key for key in parts if isinstance(key, Text)), 1)}
     others = {key: place for place, key in enumerate(dict.fromkeys(key for key in parts if isinstance(key, Other)), 1)}
+    runs = dict.fromkeys(argument for argument in parts if isinstance(argument, Run))
+    places, next_place = dict[Run, int](), len(texts) + len(others) + 1
+    for run in runs:
+        places[run] = next_place
+        next_place += len(run.names)
     arguments: list[Any] = [len(texts)]
     for plan in plans:
-        sent = (_sent(argument, texts, others) for operation in plan for argument in operation)
+        sent = (_sent(argument, texts, others, places) for operation in plan for argument in operation)
         arguments.append(b"".join(msgpack.packb(argument, use_bin_type=False) for argument in sent))
-    keys = [key.name for key in (*texts, *others)]
+    keys = [*(key.name for key in (*texts, *others)), *(name for run in runs for name in run.names)]
     return list(client.execute_command("FCALL", COMMIT, len(keys), *keys, *arguments))
 
 
-def _sent(argument: Any, texts: Mapping[Text, int], others: Mapping[Other, int]) -> Any:
+def _sent(argument: Any, texts: Mapping[Text, int], others: Mapping[Other, int], runs: Mapping[Run, int]) -> Any:
     if isinstance(argument, Text):
         return texts[argument]
+    if isinstance(argument, Run):
+        return runs[argument]
     return len(texts) + others[argument] if isinstance(argument, Other) else argument
 
 

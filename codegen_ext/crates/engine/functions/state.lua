@@ -12,7 +12,8 @@ local NOTICES                   -- ledger entries that each outbox has to name
 local WATCHED                   -- where the sets of holds are that a refusal may owe to
 local RESULTS                   -- what each limit answered, as text
 local ANSWER                    -- what is kept for the plan's request id
-local POSITIONS, CURSOR, PUBLISHED  -- what a publication hands out
+local POSITIONS, BUCKETS         -- what a publication hands out, and the bucket that each is in
+local CURSOR, PUBLISHED          -- where it goes on, and how many there are then
 
 -- Set when a call begins: while a library loads there is no `string` and no
 -- `redis.call` yet.

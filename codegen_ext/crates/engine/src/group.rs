@@ -158,10 +158,15 @@ fn parse_one(answer: Value) -> Result<Outcome, StoreError> {
         Status::Reused => Outcome::Reused,
         Status::Moved => Outcome::Moved {
             position: text(bytes()?)?.parse().map_err(|_| malformed())?,
-            looked: text(bytes()?)?,
+            looked: numbers(&text(bytes()?)?)?,
         },
         Status::Failed => return Err(StoreError::Unexpected(text(bytes()?)?)),
     })
+}
+
+fn numbers(list: &str) -> Result<Vec<u64>, StoreError> {
+    let parsed: Result<_, _> = list.split(',').map(str::parse).collect();
+    parsed.map_err(|_| malformed())
 }
 
 fn malformed() -> StoreError {
@@ -244,7 +249,9 @@ mod tests {
                 first_page: 0,
                 page_keys: Vec::new(),
                 skips: Vec::new(),
-                looked: String::new(),
+                looked: Vec::new(),
+                looked_bucket_keys: Vec::new(),
+                looked_page_keys: Vec::new(),
                 record: Vec::new(),
             });
             plan

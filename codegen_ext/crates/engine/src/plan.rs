@@ -99,7 +99,7 @@ pub enum Outcome {
         /// Where its cursor is.
         position: u64,
         /// What was looked at from there on, for [`Issue::looked`].
-        looked: String,
+        looked: Vec<u64>,
     },
 }
 
@@ -366,7 +366,8 @@ impl Plan {
         let (buckets, pages) = (issue.bucket_keys.len() as u64, issue.page_keys.len() as u64);
         let first_bucket_key = self.key(Key::Run(issue.bucket_keys));
         let first_page_key = self.key(Key::Run(issue.page_keys));
-        let skips: Vec<String> = issue.skips.iter().map(u64::to_string).collect();
+        let looked_bucket_key = self.key(Key::Run(issue.looked_bucket_keys));
+        let looked_page_key = self.key(Key::Run(issue.looked_page_keys));
         self.push(
             'N',
             [
@@ -381,8 +382,10 @@ impl Plan {
                 number(issue.first_page),
                 number(pages),
                 first_page_key,
-                Argument::Bytes(skips.join(",").into_bytes()),
-                Argument::Bytes(issue.looked.into_bytes()),
+                list(&issue.skips),
+                list(&issue.looked),
+                looked_bucket_key,
+                looked_page_key,
                 Argument::Bytes(issue.record),
             ],
         )
@@ -432,10 +435,20 @@ pub struct Issue {
     pub page_keys: Vec<String>,
     /// Positions in those buckets that are no codes.
     pub skips: Vec<u64>,
-    /// What the call before looked at; nothing for the first.
-    pub looked: String,
+    /// What the call before looked at: positions that it found free, and last the
+    /// one that it did not come to; nothing for the first.
+    pub looked: Vec<u64>,
+    /// Keys of the buckets of those it found free.
+    pub looked_bucket_keys: Vec<String>,
+    /// Keys of their pages; none where codes are not single-use.
+    pub looked_page_keys: Vec<String>,
     /// The publication as it is kept with the first position.
     pub record: Vec<u8>,
+}
+
+fn list(numbers: &[u64]) -> Argument {
+    let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    Argument::Bytes(texts.join(",").into_bytes())
 }
 
 fn number(value: u64) -> Argument {

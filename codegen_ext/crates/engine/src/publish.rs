@@ -21,7 +21,8 @@ use crate::{
     resolve, uses,
 };
 
-const MOST_ROUNDS: usize = 16;
+/// Rounds of a call that get it no further.
+const MOST_IDLE_ROUNDS: usize = 16;
 
 /// How often a campaign may grow during one call. It doubles each time, so that
 /// others who publish a lot at the same time cannot always be there first.
@@ -79,8 +80,10 @@ async fn hand_out(
         call.project().await?
     };
     let mut buckets_ahead = BUCKETS_AHEAD;
-    let mut looked = String::new();
-    for _ in 0..MOST_ROUNDS {
+    let mut looked = Vec::new();
+    let mut idle_rounds = 0;
+    while idle_rounds < MOST_IDLE_ROUNDS {
+        idle_rounds += 1;
         let campaign = resolve::campaign(call, &mut project, &request.campaign).await?;
         let end = campaign.campaign.expire_ms(None);
         let attempt = Attempt {
@@ -108,6 +111,9 @@ async fn hand_out(
                 looked: seen,
             } => {
                 attempt.remember_cursor(position);
+                if seen.last() > looked.last() {
+                    idle_rounds = 0;
+                }
                 looked = seen;
                 buckets_ahead = (buckets_ahead * 2).min(MOST_BUCKETS_AHEAD);
             }
@@ -149,8 +155,8 @@ struct Attempt<'a> {
     campaign: &'a Arc<IssuedCampaign>,
     count: u64,
     buckets_ahead: u64,
-    /// What the round before looked at.
-    looked: &'a str,
+    /// What the round before looked at, see [`Issue::looked`].
+    looked: &'a [u64],
     /// When the campaign ended, if it has.
     expired_ms: Option<i64>,
 }
@@ -228,16 +234,19 @@ impl Attempt<'_> {
             .engine
             .cursors
             .get(&self.call.identity.project, number);
-        let first_bucket = cursor / HOLDERS_PER_BUCKET;
+        let (from, found) = self.looked.split_last().unwrap_or((&cursor, &[]));
+        let first_bucket = from / HOLDERS_PER_BUCKET;
         let buckets = self.buckets_ahead + self.count.div_ceil(HOLDERS_PER_BUCKET);
         let window =
             first_bucket * HOLDERS_PER_BUCKET..(first_bucket + buckets) * HOLDERS_PER_BUCKET;
+        let has_bits = uses::has_bits(self.campaign);
         let first_page = window.start / PAGE_SIZE;
-        let last_page = if uses::has_bits(self.campaign) {
+        let last_page = if has_bits {
             window.end / PAGE_SIZE + 1
         } else {
             first_page
         };
+        let bucket = |bucket| keys.holders(number, bucket);
         let page = |page| keys.named(&keys::page(number, page));
         Issue {
             cursor_key: keys.cursor(number),
@@ -245,13 +254,20 @@ impl Attempt<'_> {
             // Of a campaign that is over only earlier publications are repeated.
             bound: self.expired_ms.map_or(self.campaign.positions(), |_| 0),
             first_bucket,
-            bucket_keys: (first_bucket..first_bucket + buckets)
-                .map(|bucket| keys.holders(number, bucket))
-                .collect(),
+            bucket_keys: (first_bucket..first_bucket + buckets).map(bucket).collect(),
             first_page,
             page_keys: (first_page..last_page).map(page).collect(),
             skips: self.campaign.blocked_positions(window),
             looked: self.looked.to_owned(),
+            looked_bucket_keys: found
+                .iter()
+                .map(|position| bucket(position / HOLDERS_PER_BUCKET))
+                .collect(),
+            looked_page_keys: found
+                .iter()
+                .filter(|_| has_bits)
+                .map(|position| page(position / PAGE_SIZE))
+                .collect(),
             record: self.record().encode_to_vec(),
         }
     }
