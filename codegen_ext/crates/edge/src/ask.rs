@@ -34,6 +34,7 @@ impl promo_engine::ControlPlane for ControlPlane {
         Box::pin(async move {
             let _turn = self.turn(caller).await?;
             let asked = timeout(LONGEST_WAIT, self.unary(caller, method, &request)).await;
+            self.set_unanswered(asked.is_err());
             let answer = asked.unwrap_or_else(|_| Err(Self::unavailable()));
             answer.map_err(|failure| refusal(method, &failure))
         })
@@ -48,7 +49,13 @@ impl ControlPlane {
             return Err(unavailable());
         }
         let turn = self.asked().enter(&caller.key_id).await;
-        turn.map_err(|refusal| if self.hangs() { unavailable() } else { refusal })
+        turn.map_err(|refusal| {
+            if self.hangs() || self.left_unanswered() {
+                unavailable()
+            } else {
+                refusal
+            }
+        })
     }
 
     async fn unary(
@@ -114,6 +121,10 @@ mod tests {
         let refusal = ask().await.unwrap_err();
         assert_eq!(refusal.reason, Reason::Overloaded);
         assert!(refusal.retry_after_ms.is_some());
+
+        control.set_unanswered(true);
+        let refusal = ask().await.unwrap_err();
+        assert_eq!(refusal.reason, Reason::ControlPlaneUnavailable);
 
         control.set_hanging(true);
         let begun = Instant::now();

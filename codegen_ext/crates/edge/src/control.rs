@@ -61,6 +61,7 @@ pub struct ControlPlane {
     probed: AtomicBool,
     answers: AtomicBool,
     hangs: AtomicBool,
+    unanswered: AtomicBool,
     asked: Queue,
 }
 
@@ -73,6 +74,7 @@ impl ControlPlane {
             probed: AtomicBool::new(false),
             answers: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
+            unanswered: AtomicBool::new(false),
             asked: Queue::new(),
         }
     }
@@ -106,7 +108,17 @@ impl ControlPlane {
         self.hangs.store(hangs, Relaxed);
     }
 
-    /// Whether the control plane answered when it was last asked; nothing where
+    /// Whether what the engine last asked had no answer in its time: all that is
+    /// known of it where nobody probes.
+    pub(crate) fn left_unanswered(&self) -> bool {
+        self.unanswered.load(Relaxed)
+    }
+
+    pub(crate) fn set_unanswered(&self, unanswered: bool) {
+        self.unanswered.store(unanswered, Relaxed);
+    }
+
+    /// Whether the control plane answered when it was last probed; nothing where
     /// nobody asks, which a server does and a process that embeds the edge does
     /// not.
     pub fn answers(&self) -> Option<bool> {

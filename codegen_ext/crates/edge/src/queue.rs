@@ -24,7 +24,8 @@ const MOST: usize = 32;
 /// Asked at a time on behalf of one key.
 const MOST_OF_KEY: usize = 8;
 /// Those that a key may have, with those that wait for a place: as many as a batch
-/// runs at a time, so that one of these is not refused in parts.
+/// runs at a time. Of one that waits for a slow control plane parts may be refused,
+/// each with its own answer.
 const LONGEST_LINE: usize = 256;
 /// How long a place is waited for. What follows takes time too, and callers have
 /// ten seconds where they say nothing else.
