@@ -60,6 +60,7 @@ impl Plane for Echo {
         want: u64,
         _limit_per_second: u64,
         _now_ms: i64,
+        _seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
         Ok(want)
     }

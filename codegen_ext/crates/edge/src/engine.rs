@@ -54,8 +54,9 @@ impl Plane for Engine {
         want: u64,
         limit_per_second: u64,
         now_ms: i64,
+        seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
-        Engine::lease(self, key_id, want, limit_per_second, now_ms).await
+        Engine::lease(self, key_id, want, limit_per_second, now_ms, seconds_ahead).await
     }
 
     fn healthy(&self) -> bool {

@@ -136,8 +136,8 @@ impl<P: Plane> CallLayer<P> {
             if method.is_batch {
                 let more = batch::count(&body).saturating_sub(1);
                 self.rates
-                    .spend(&self.plane, &in_flight, more, now_ms())
-                    .await?;
+                    .take_ahead(&self.plane, &in_flight, more, now_ms())
+                    .await;
             }
             // On the heap, because the way from here to the task's own memory
             // is a copy at each step, and an engine's future is large.
@@ -198,7 +198,7 @@ impl<P: Plane> CallLayer<P> {
         }
         let now_ms = now_ms();
         let in_flight = self.rates.enter(caller.key_id(), now_ms)?;
-        self.rates.spend(&self.plane, &in_flight, 1, now_ms).await?;
+        self.rates.spend(&self.plane, &in_flight, now_ms).await?;
         Ok((caller, in_flight))
     }
 

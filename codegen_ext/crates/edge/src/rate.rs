@@ -5,7 +5,9 @@
 //! them locally, so that the store is asked once per sixty-fourth of the limit
 //! and, for all but small limits, no call waits for it: up to one lease may be
 //! spent on credit while it is under way. A server can thus pass the limit by a
-//! sixty-fourth; what it passed it by is taken off its next second.
+//! sixty-fourth; what it passed it by is taken off its next second. A batch that
+//! makes more calls than are left takes those of the seconds after, in the store:
+//! all servers find them gone.
 
 use std::{
     collections::HashMap,
@@ -23,6 +25,8 @@ use crate::{config::Limits, failure::overloaded, plane::Plane};
 const LEASES_PER_SECOND: u64 = 64;
 /// Keys remembered before those that rest are forgotten.
 const MOST_KEYS: usize = 10_000;
+/// Seconds that a batch can take calls of: as many as the largest has requests.
+const MOST_SECONDS_AHEAD: u32 = 1_000;
 /// Turns of a call that waits for leases others spend before it.
 const MOST_TRIES: usize = 16;
 /// After how long a key that has all the calls in flight it may have can try again.
@@ -46,18 +50,18 @@ enum Step {
 }
 
 impl Bucket {
-    fn step(&mut self, second: i64, calls: u64, lease: u64, credit: u64, limit: u64) -> Step {
+    fn step(&mut self, second: i64, lease: u64, credit: u64) -> Step {
         // A call that began before the last second's end may come after one of the
         // next: it spends of that.
         if second > self.second {
             *self = Self {
                 second,
-                used: self.debt_at(second, limit),
+                used: self.debt_at(second),
                 ..Self::default()
             };
         }
         if self.used < self.granted {
-            self.used += calls;
+            self.used += 1;
             let low = self.granted < self.used + lease / 2;
             return self.go(low);
         }
@@ -65,7 +69,7 @@ impl Bucket {
             return Step::Refuse;
         }
         if self.used < self.granted + credit {
-            self.used += calls;
+            self.used += 1;
             return self.go(true);
         }
         Step::Wait
@@ -76,16 +80,18 @@ impl Bucket {
         self.used.saturating_sub(self.granted)
     }
 
-    /// What a later second has to pay of it. Those between that saw no call have
-    /// paid what they could.
-    fn debt_at(&self, second: i64, limit: u64) -> u64 {
-        let between = second.saturating_sub(self.second).saturating_sub(1);
-        let paid = u64::try_from(between).unwrap_or_default();
-        self.debt().saturating_sub(paid.saturating_mul(limit))
+    /// What a later second has to pay of it. A second that saw no call has paid: a
+    /// debt is a small part of one.
+    fn debt_at(&self, second: i64) -> u64 {
+        if second == self.second + 1 {
+            self.debt()
+        } else {
+            0
+        }
     }
 
-    fn is_at_rest(&self, second: i64, limit: u64) -> bool {
-        self.second < second && self.debt_at(second, limit) == 0
+    fn is_at_rest(&self, second: i64) -> bool {
+        self.second < second && self.debt_at(second) == 0
     }
 
     fn go(&mut self, wanting: bool) -> Step {
@@ -153,16 +159,14 @@ impl Rates {
         }
     }
 
-    /// Spends as many calls as one makes, or refuses it. A batch may make more than
-    /// are left: the seconds after pay for them.
+    /// Spends a call, or refuses it.
     pub async fn spend<P: Plane>(
         &self,
         plane: &Arc<P>,
         call: &InFlight,
-        calls: u64,
         now_ms: i64,
     ) -> Result<(), Refusal> {
-        if self.limit == 0 || calls == 0 {
+        if self.limit == 0 {
             return Ok(());
         }
         let key = &call.0;
@@ -173,7 +177,7 @@ impl Rates {
         for _ in 0..MOST_TRIES {
             let (step, want, now_ms) = {
                 let mut bucket = lock(&key.bucket);
-                let step = bucket.step(second, calls, lease, credit, self.limit);
+                let step = bucket.step(second, lease, credit);
                 let want = bucket.debt() + lease;
                 (step, want, now_ms.max(bucket.second * 1_000))
             };
@@ -192,10 +196,36 @@ impl Rates {
             }
         }
         let mut refusal = Refusal::new(Reason::RateLimited).with("limit", self.limit.to_string());
-        let paying = lock(&key.bucket).debt() / self.limit * 1_000;
-        let rest = u64::try_from(1_000 - now_ms.rem_euclid(1_000)).unwrap_or_default();
-        refusal.retry_after_ms = Some(rest + paying);
+        refusal.retry_after_ms = u64::try_from(1_000 - now_ms.rem_euclid(1_000)).ok();
         Err(refusal)
+    }
+
+    /// Takes the further calls of a batch out of this second and of those after it.
+    pub async fn take_ahead<P: Plane>(
+        &self,
+        plane: &Arc<P>,
+        call: &InFlight,
+        calls: u64,
+        now_ms: i64,
+    ) {
+        if self.limit == 0 {
+            return;
+        }
+        let mut rest = calls;
+        for ahead in 0..MOST_SECONDS_AHEAD {
+            let want = rest.min(self.limit);
+            if want == 0 {
+                return;
+            }
+            // Without the store the batch fails by itself.
+            let Ok(granted) = plane
+                .lease(&call.0.id, want, self.limit, now_ms, ahead)
+                .await
+            else {
+                return;
+            };
+            rest -= granted;
+        }
     }
 
     fn key(&self, key_id: &Arc<str>, second: i64) -> Arc<Key> {
@@ -207,7 +237,7 @@ impl Rates {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MOST_KEYS {
             keys.retain(|_, key| {
-                Arc::strong_count(key) > 1 || !lock(&key.bucket).is_at_rest(second, self.limit)
+                Arc::strong_count(key) > 1 || !lock(&key.bucket).is_at_rest(second)
             });
         }
         let key = keys.entry(Arc::clone(key_id)).or_insert_with(|| {
@@ -231,7 +261,7 @@ fn take<P: Plane>(
 ) -> impl Future<Output = ()> + Send + 'static {
     let key = Arc::clone(key);
     async move {
-        let leased = plane.lease(&key.id, want, limit, now_ms).await;
+        let leased = plane.lease(&key.id, want, limit, now_ms, 0).await;
         let mut bucket = lock(&key.bucket);
         // Without the store every server allows what all together may: calls
         // that need the store fail by themselves, the others need not.
@@ -256,38 +286,25 @@ mod tests {
             ..Bucket::default()
         };
         for second in [8, 7, 8, 7] {
-            bucket.step(second, 1, 1, 1, 64);
+            bucket.step(second, 1, 1);
             bucket.receive(8, 1, 1);
         }
         assert_eq!((bucket.second, bucket.used, bucket.granted), (8, 4, 4));
     }
 
-    /// As `Rates::spend` of a limit of 100, with a store that answers at once.
-    fn spend(bucket: &mut Bucket, second: i64, calls: u64) -> bool {
-        loop {
-            let step = bucket.step(second, calls, 1, 1, 100);
-            if let Step::Wait | Step::GoAndLease = step {
-                let want = bucket.debt() + 1;
-                bucket.receive(second, want, want.min(100 - bucket.granted));
-            }
-            match step {
-                Step::Wait => {}
-                Step::Refuse => return false,
-                Step::Go | Step::GoAndLease => return true,
-            }
-        }
-    }
-
     #[test]
-    fn what_a_batch_makes_beyond_the_limit_the_next_seconds_pay_for() {
-        let mut bucket = Bucket::default();
-        assert!(spend(&mut bucket, 7, 350));
-        let after = [8, 9, 10, 11].map(|second| spend(&mut bucket, second, 1));
-        assert_eq!(after, [false, false, true, true]);
-        assert!(spend(&mut bucket, 20, 350));
-        assert!(!spend(&mut bucket, 22, 1));
-        assert!(spend(&mut bucket, 30, 350));
-        assert!(spend(&mut bucket, 33, 1), "seconds without calls pay too");
+    fn what_was_made_on_credit_the_next_second_pays_for() {
+        let mut bucket = Bucket {
+            second: 7,
+            granted: 4,
+            used: 6,
+            ..Bucket::default()
+        };
+        assert!(!bucket.is_at_rest(8));
+        assert!(bucket.is_at_rest(9));
+        bucket.step(8, 1, 1);
+        bucket.receive(8, 3, 3);
+        assert_eq!((bucket.used, bucket.granted), (2, 3));
     }
 
     #[test]

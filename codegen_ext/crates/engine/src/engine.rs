@@ -115,19 +115,22 @@ impl Engine {
         self.keyring.authenticate(&self.store, authorization).await
     }
 
-    /// Calls granted to this server for a key in the second of `now_ms`, so that
-    /// servers share the key's limit.
+    /// Calls granted to this server for a key in the second of `now_ms`, or in one
+    /// ahead of it, so that servers share the key's limit.
     pub async fn lease(
         &self,
         key_id: &str,
         want: u64,
         limit: u64,
         now_ms: i64,
+        seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
-        let key = keys::rate(key_id, now_ms.div_euclid(1_000));
+        let second = now_ms.div_euclid(1_000) + i64::from(seconds_ahead);
+        let key = keys::rate(key_id, second);
+        let keep_ms = 5_000 + 1_000 * u64::from(seconds_ahead);
         let mut pipeline = redis::pipe();
         pipeline.cmd("INCRBY").arg(&key).arg(want);
-        pipeline.cmd("PEXPIRE").arg(&key).arg(5_000).ignore();
+        pipeline.cmd("PEXPIRE").arg(&key).arg(keep_ms).ignore();
         let (granted,): (u64,) = self.store.query_pipeline(&pipeline).await?;
         Ok(want.min(limit.saturating_sub(granted.saturating_sub(want))))
     }

@@ -63,19 +63,30 @@ async fn a_key_over_its_limit_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn a_batch_counts_as_its_requests() {
-    let edge = Edge::start(limited(100)).await;
+    let config = limited(1);
+    let store = Arc::new(TinyPlane::default());
+    let [one, other] = [(), ()].map(|()| CallLayer::new(Arc::clone(&store), None, &config));
     let mut metadata = http::HeaderMap::new();
     metadata.insert("authorization", KEY.parse().unwrap());
-    let requests = bytes::Bytes::from([10, 0].repeat(350));
-    let call = async |path: &str| {
+    let requests = bytes::Bytes::from([10, 0].repeat(1_000));
+    let call = async |server: &CallLayer<TinyPlane>, path: &str| {
         let body = requests.clone();
-        edge.layer.call(path, &metadata, body, None, None).await
+        server.call(path, &metadata, body, None, None).await
     };
-    call("/promo.v1.RedemptionService/BatchRedeem")
+    call(&one, "/promo.v1.RedemptionService/BatchRedeem")
         .await
         .unwrap();
-    let refused = call(REDEEM).await.unwrap_err();
-    assert_eq!(refused.code(), tonic::Code::ResourceExhausted as i32);
+    let taken = store.taken.lock().unwrap().clone();
+    assert_eq!((taken.len(), taken.values().sum()), (1_000, 1_000_u64));
+    assert_eq!(
+        taken.keys().max().unwrap() - taken.keys().min().unwrap(),
+        999
+    );
+    // The thousand seconds after are used up, whatever server is asked.
+    for server in [&one, &other] {
+        let refused = call(server, REDEEM).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted as i32);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

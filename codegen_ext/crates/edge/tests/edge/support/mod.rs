@@ -3,10 +3,11 @@
 pub mod control;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -68,9 +69,8 @@ impl Caller for Shop {
 /// Does what the message's text says: refuse, panic, sleep, or echo.
 pub struct TinyPlane {
     pub healthy: AtomicBool,
-    /// What is left of the second of `lease_second`.
-    pub left: AtomicU64,
-    pub lease_second: AtomicI64,
+    /// Calls taken out of each second.
+    pub taken: Mutex<BTreeMap<i64, u64>>,
     pub leases: AtomicU64,
     pub authentications: AtomicU64,
 }
@@ -79,8 +79,7 @@ impl Default for TinyPlane {
     fn default() -> Self {
         Self {
             healthy: AtomicBool::new(true),
-            left: AtomicU64::new(0),
-            lease_second: AtomicI64::new(0),
+            taken: Mutex::default(),
             leases: AtomicU64::new(0),
             authentications: AtomicU64::new(0),
         }
@@ -132,16 +131,15 @@ impl Plane for TinyPlane {
         want: u64,
         limit_per_second: u64,
         now_ms: i64,
+        seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
         self.leases.fetch_add(1, SeqCst);
-        let second = now_ms.div_euclid(1_000);
-        if self.lease_second.swap(second, SeqCst) != second {
-            self.left.store(limit_per_second, SeqCst);
-        }
-        let taken = self
-            .left
-            .fetch_update(SeqCst, SeqCst, |left| Some(left.saturating_sub(want)));
-        Ok(taken.unwrap_or_default().min(want))
+        let second = now_ms.div_euclid(1_000) + i64::from(seconds_ahead);
+        let mut all = self.taken.lock().unwrap();
+        let taken = all.entry(second).or_default();
+        let granted = want.min(limit_per_second - *taken);
+        *taken += granted;
+        Ok(granted)
     }
 
     fn healthy(&self) -> bool {
