@@ -107,6 +107,7 @@ class ErasureRounds:
         async for vouchers in self._vouchers(erasure):
             whole &= await self._rewrite_vouchers(erasure.project_id, numbers, vouchers)
         if not whole:
+            # What was committed meanwhile is in the archive, or set aside, when the next round begins.
             return
         async with self._database.write() as unit:
             await unit.erasures.finish(erasure, self._clock())
@@ -115,19 +116,23 @@ class ErasureRounds:
     async def _rewrite_vouchers(
         self, project_id: str, numbers: Mapping[str, int], vouchers: Sequence[HeldVoucher]
     ) -> bool:
-        """Take metadata out of vouchers; return False when one was changed meanwhile."""
+        """Take metadata out of vouchers; return False when the store has another edit of one.
+
+        That edit can be on its way to the archive, which has it in the next round, or was set aside: it is redacted
+        there, and may never come. So the archive's own is redacted in any case.
+        """
         told = [(one, record) for one in vouchers if (record := redacted_override(one.record)) != one.record]
-        rewritten = []
+        same = True
         for one, record in told:
             # The store first, as with publications; it has none of a campaign that is not known.
             number = numbers.get(one.campaign_id)
-            if number is None or await self._publications.rewrite_voucher(
-                project_id, number, one.position, record, redacted_override
-            ):
-                rewritten.append((one, record))
+            if number is not None:
+                same &= await self._publications.rewrite_voucher(
+                    project_id, number, one.position, record, redacted_override
+                )
         async with self._database.write() as unit:
-            await unit.erasures.rewrite_vouchers(project_id, rewritten)
-        return len(rewritten) == len(told)
+            await unit.erasures.rewrite_vouchers(project_id, told)
+        return same
 
     async def _vouchers(self, erasure: Erasure) -> AsyncIterator[Sequence[HeldVoucher]]:
         after = ("", -1)

@@ -210,9 +210,9 @@ async def test_entries_on_their_way_to_the_archive_are_waited_for(plane: Control
     assert await customer(plane) is None
 
 
-async def edit(plane: ControlPlane, campaign_id: str, position: int) -> VoucherOverride:
+async def edit(plane: ControlPlane, campaign_id: str, position: int, revision: int = 1) -> VoucherOverride:
     """Give a voucher metadata and terms of its own, in the store and in the ledger, with the bytes of the engine."""
-    override = VoucherOverride(revision=1, disabled=True, metadata={f"secret {key}": "six" for key in range(9)})
+    override = VoucherOverride(revision=revision, disabled=True, metadata={f"secret {key}": "six" for key in range(9)})
     entry = event_pb2.LedgerEntry()
     entry.voucher.campaign_id, entry.voucher.position = campaign_id, position
     entry.voucher.override.CopyFrom(override)
@@ -345,6 +345,26 @@ async def test_a_voucher_is_erased_of_which_only_an_entry_that_was_set_aside_tel
     await rounds(plane)()
     assert await overrides(plane, 36, 37) == [VoucherOverride(revision=1, disabled=True), before[1]]
     assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+
+
+async def test_a_voucher_is_erased_whose_last_edit_was_set_aside(plane: ControlPlane) -> None:
+    used, _ = await personal_entries(plane)
+    campaign_id = used.redemption.results[0].campaign_id
+    await edit(plane, campaign_id, 36)
+    await plane.projection().run_round(plane.project)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BatchBuilder, "_add_voucher_change", refuse)
+        await edit(plane, campaign_id, 36, revision=2)
+        await project(plane, change(AT + 5, erased=True))
+        for _ in range(2):
+            await rounds(plane)()
+            await SetAsideEntries(plane.database)(plane.project)
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+    assert not any(b"secret" in bytes(one or b"") for one in await column(plane, archive.VOUCHER_STATES, "record"))  # type: ignore[call-overload]
+    assert [b"secret" in one.entry for one in await set_aside(plane)] == [False]
+    # Once the archive takes the edit, it has the terms that the store has.
+    await SetAsideEntries(plane.database)(plane.project)
+    assert await overrides(plane, 36) == [VoucherOverride(revision=2, disabled=True)]
 
 
 @pytest.mark.parametrize("archived", [False, True])
