@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -46,8 +47,10 @@ async def store_errors() -> AsyncIterator[None]:
         raise DomainError(Reason.STORE_UNAVAILABLE) from error
 
 
-async def send_packed(client: Redis, commands: bytes, count: int) -> None:
-    """Have the store do `count` commands that are packed already; refuse with STORE_UNAVAILABLE when one fails.
+async def send_packed(client: Redis, commands: bytes, count: int) -> Sequence[Any]:
+    """Have the store do `count` commands that are packed already, and return its answers.
+
+    Refuse with STORE_UNAVAILABLE when one fails.
 
     To pack a hundred thousand arguments one by one would hold up everything else of this process.
     """
@@ -55,13 +58,15 @@ async def send_packed(client: Redis, commands: bytes, count: int) -> None:
         connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
         try:
             await connection.send_packed_command(commands)
+            answers: list[Any] = []
             failed: ResponseError | None = None
             for _ in range(count):
                 try:
-                    await connection.read_response()
+                    answers.append(await connection.read_response())
                 except ResponseError as error:
                     failed = error
             if failed is not None:
                 raise failed
+            return answers
         finally:
             await client.connection_pool.release(connection)

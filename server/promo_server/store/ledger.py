@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
@@ -13,9 +13,7 @@ from promo_server.domain.ledger import Checkpoint, StreamId
 from promo_server.store import keys
 from promo_server.store.client import store_errors
 from promo_server.store.ids import place_of_rollback, whole_entry
-
-_LATE_MS = 100
-"""How late an idle store looks at who has waited long enough."""
+from promo_server.store.news import OutboxNews
 
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 """Entries of a stream as the client returns them."""
@@ -52,10 +50,7 @@ class RedisLedger:
         """Use the client; `partitions` must be what the engine uses."""
         self._client = client
         self.partitions = partitions
-        # The client ends every wait after its timeout, also one for an answer that is to come late.
-        timeout_seconds = client.get_connection_kwargs().get("socket_timeout")  # type: ignore[no-untyped-call]
-        half_ms = 0 if timeout_seconds is None else int(timeout_seconds * 1000) // 2
-        self._longest_block_ms = max(0, half_ms - _LATE_MS)
+        self._news = OutboxNews(client, partitions)
 
     async def notices(
         self,
@@ -75,20 +70,9 @@ class RedisLedger:
             notices[partition] = list(islice(_notices(checkpoint, _flat(entries)), count))
         return notices
 
-    async def wait(self, after: Mapping[str, Mapping[int, Checkpoint]], block_ms: int) -> None:
-        """Return when an outbox of these projects has a notice, or after `block_ms`.
-
-        It does not wait where the client's own timeout leaves no time for that.
-        """
-        block_ms = min(block_ms, self._longest_block_ms)
-        streams = {
-            keys.outbox(project_id, n): str(known.get(n, Checkpoint()).outbox)
-            for project_id, known in after.items()
-            for n in range(self.partitions)
-        }
-        if streams and block_ms:
-            async with store_errors():
-                await self._client.xread(streams, count=1, block=block_ms)  # type: ignore[arg-type]
+    async def wait(self, after: Mapping[str, Mapping[int, Checkpoint]], block_ms: int) -> Collection[str]:
+        """Return which of these projects have notices, once one has, or none after `block_ms` at the latest."""
+        return await self._news.wait(after, block_ms)
 
     async def facts(self, project_id: str, partition: int, places: Sequence[StreamId]) -> Sequence[LedgerFact]:
         """Return the entries at the places, in order; one that was trimmed is left out."""

@@ -7,7 +7,7 @@ transaction ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
@@ -43,9 +43,10 @@ class Projection:
         self._numbers: dict[str, dict[str, int]] = {}
         self._busy: dict[str, int] = {}
 
-    async def wait(self, project_ids: Sequence[str], block_ms: int) -> None:
-        """Return when something waits in an outbox of these projects, or after `block_ms`."""
-        await self._ledger.wait({project_id: await self._known(project_id) for project_id in project_ids}, block_ms)
+    async def wait(self, project_ids: Sequence[str], block_ms: int) -> Collection[str]:
+        """Return the projects that have something waiting, once one has, or none after `block_ms` at the latest."""
+        known = {project_id: await self._known(project_id) for project_id in project_ids}
+        return await self._ledger.wait(known, block_ms)
 
     async def run_round(self, project_id: str) -> int:
         """Project what waits in a project's outboxes, and return how many entries that was."""

@@ -30,7 +30,7 @@ class LedgerRetention:
 
 
 class ProjectionRounds:
-    """Projects every project, then waits in the store for news of any."""
+    """Waits in the store for news of any project, then projects those that have some."""
 
     def __init__(self, database: Database, projection: Projection) -> None:
         """Keep what the rounds need."""
@@ -39,21 +39,23 @@ class ProjectionRounds:
 
     async def __call__(self) -> None:
         """Project until nothing waits; what keeps one project from it fails the round after the others had theirs."""
+        block_ms = _BLOCK_MS
         while True:
             # Looked up each time: a project that is made while another one is busy has its turn.
             async with self._database.read() as unit:
                 projects = await unit.projects.all_ids()
-            counts, failures = list[int](), list[Exception]()
-            for project_id in projects:
+            busy = await self._projection.wait(projects, block_ms)
+            if not busy:
+                return
+            failures = list[Exception]()
+            for project_id in busy:
                 try:
-                    counts.append(await self._projection.run_round(project_id))
+                    await self._projection.run_round(project_id)
                 except Exception as error:  # noqa: BLE001 - raised below
                     failures.append(error)
             if failures:
                 raise failures[0]
-            if not any(counts):
-                break
-        await self._projection.wait(projects, _BLOCK_MS)
+            block_ms = 0
 
 
 class SetAsideRounds:
