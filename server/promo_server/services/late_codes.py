@@ -19,16 +19,26 @@ class TakeLateCodesBack:
         self._clock = clock
 
     async def __call__(self) -> None:
-        """Take back all codes whose time has come."""
+        """Take back all codes whose time has come; what keeps some fails the whole after the others had their turn."""
+        failures = list[Exception]()
+        late: LateCodes | None = None
         while True:
             async with self._database.read() as unit:
-                late = await unit.imports.due_late(self._clock())
+                late = await unit.imports.due_late(self._clock(), late)
             if late is None:
-                return
-            async with self._database.write() as unit:
-                await unit.projects.lock(late.ended.project_id)
-                await take_back(unit, self._store, late)
-                await unit.imports.forget_late(late)
+                break
+            try:
+                await self._take_back(late)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    async def _take_back(self, late: LateCodes) -> None:
+        async with self._database.write() as unit:
+            await unit.projects.lock(late.ended.project_id)
+            await take_back(unit, self._store, late)
+            await unit.imports.forget_late(late)
 
 
 async def keep_late(unit: UnitOfWork, late: LateCodes, now_ms: int) -> None:

@@ -254,8 +254,8 @@ class ImportRows(Protocol):
         """Keep codes that are to be taken back at a time, since they may get to the store before."""
         ...
 
-    async def due_late(self, now_ms: int) -> LateCodes | None:
-        """Return the kept codes that were due first."""
+    async def due_late(self, now_ms: int, after: LateCodes | None = None) -> LateCodes | None:
+        """Return the first kept codes that are due, of those that follow others."""
         ...
 
     async def forget_late(self, late: LateCodes) -> None:

@@ -15,7 +15,7 @@ from support.control_plane import ControlPlane, control_plane
 
 from promo_server.domain.access import ApiKey
 from promo_server.domain.campaign import Campaign
-from promo_server.domain.code_import import ImportState
+from promo_server.domain.code_import import ImportState, LateCodes
 from promo_server.domain.errors import DomainError
 from promo_server.domain.layout import CodeLayout
 from promo_server.domain.operation import OperationState
@@ -246,6 +246,39 @@ async def test_codes_that_nobody_saw_arrive_after_an_abort_are_taken_back_a_minu
     await require_in_store(plane, {"NEW-1": (campaign, 0), "OLD-0": (campaign, 1)}, OLD, campaign)
     async with other.database.read() as unit:
         assert await unit.imports.due_late(other.clock()) is None
+
+
+@pytest.mark.parametrize("stuck", [0, 1, 2])
+async def test_late_codes_that_cannot_be_taken_back_keep_no_others_there(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, stuck: int
+) -> None:
+    imports = plane.use_cases.import_codes
+    numbers = list[int]()
+    for position in range(3):
+        campaign = await plane.campaign(name=f"late-{position}", code_count=0)
+        started = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
+        late = LateCodes(await imports.abort(plane.caller, started.id), 0, [f"LATE-{position}"])
+        async with plane.database.write() as unit:
+            await unit.imports.keep_late(late, plane.clock() + position)
+        await imports._store.put_stored_codes(plane.project, campaign.number, 0, late.codes)
+        numbers.append(campaign.number)
+    plane.clock.now_ms += 3
+    look_again = plane.use_cases.take_late_codes_back
+    real = look_again._store.delete_stored_codes
+
+    async def fails_for_one(project: str, number: int, positions: range, codes: list[str]) -> None:
+        if number == numbers[stuck]:
+            raise DomainError(Reason.STORE_UNAVAILABLE)
+        await real(project, number, positions, codes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(look_again._store, "delete_stored_codes", fails_for_one)
+        with pytest.raises(DomainError):
+            await look_again()
+    left = [await plane.client.exists(keys.stored_code(plane.project, f"LATE-{number}", 4)) for number in range(3)]
+    assert left == [position == stuck for position in range(3)]
+    await look_again()
+    await require_in_store(plane, {}, [f"LATE-{position}" for position in range(3)])
 
 
 async def test_codes_that_the_store_is_known_to_have_are_not_looked_after_once_they_are_taken_out(

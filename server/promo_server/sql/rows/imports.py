@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, tuple_, update
 
 from promo_server.domain.code_import import CodeImport, ImportState, LateCodes, RefusedRow
 from promo_server.domain.paging import Page, PageOf
@@ -99,15 +99,19 @@ class SqlImports(Rows):
             ),
         )
 
-    async def due_late(self, now_ms: int) -> LateCodes | None:
-        """Return the kept codes that were due first."""
-        row = await self._one(
+    async def due_late(self, now_ms: int, after: LateCodes | None = None) -> LateCodes | None:
+        """Return the first kept codes that are due, of those that follow others."""
+        place = (LATE_CODES.c.import_id, LATE_CODES.c.first_position)
+        query = (
             select(CODE_IMPORTS, LATE_CODES.c.first_position.label("late_from"), LATE_CODES.c.codes)
             .join(LATE_CODES, LATE_CODES.c.import_id == CODE_IMPORTS.c.id)
             .where(LATE_CODES.c.due_ms <= now_ms)
-            .order_by(LATE_CODES.c.due_ms)
-            .limit(1),
+            .order_by(*place)
+            .limit(1)
         )
+        if after is not None:
+            query = query.where(tuple_(*place) > (after.ended.id, after.first_position))
+        row = await self._one(query)
         return None if row is None else LateCodes(_import(row), row["late_from"], row["codes"])
 
     async def forget_late(self, late: LateCodes) -> None:
