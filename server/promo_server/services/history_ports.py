@@ -119,6 +119,10 @@ class ErasureRows(Protocol):
         """Note that an erasure is done, unless the person was erased once more meanwhile."""
         ...
 
+    async def begin_again(self, project_id: str, about: Sequence[tuple[str, int]]) -> None:
+        """Note that erasures of persons up to a time or later, milliseconds since 1970, are not done."""
+        ...
+
     async def redemptions(self, erasure: Erasure, after: str, count: int) -> Sequence[ArchivedEntry]:
         """Return the person's redemptions whose ids follow `after`, by id."""
         ...

@@ -23,6 +23,30 @@ def read_entry(entry: bytes) -> event_pb2.LedgerEntry:
     return message
 
 
+def persons_of(entry: event_pb2.LedgerEntry) -> set[str]:
+    """Return the customers whom an entry names."""
+    return {
+        entry.customer.source_id,
+        entry.redemption.customer,
+        entry.publication.customer,
+        entry.customer_change.customer.source_id,
+    } - {""}
+
+
+def happened_ms(entry: event_pb2.LedgerEntry) -> int:
+    """Return when it happened, milliseconds since 1970; 0 for a change of a voucher, which has no time."""
+    match entry.WhichOneof("fact"):
+        case "redemption":
+            time = entry.redemption.redeem_time
+        case "rollback":
+            time = entry.rollback.rollback_time
+        case "publication":
+            time = entry.publication.publish_time
+        case _:
+            time = entry.customer_change.change_time
+    return time.ToMilliseconds()
+
+
 def _text(value: str) -> str:
     return value.replace(_NUL, _IN_PLACE_OF_NUL)
 

@@ -5,11 +5,14 @@ the archive since. Entries behind it were written long ago: so it is written as 
 without a change of a voucher that was changed again; and uses that seemed to pass a limit before a rollback was known
 count after it. How far the archive is does not matter here. What a store was rebuilt without stays out: others can have
 what it used.
+
+What an entry says of somebody who was erased is taken out while it waits, as far as it can be read then. Now it can say
+more, so the erasure of whomever it is about begins again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -18,7 +21,7 @@ from promo_server.services.ports import Database, UnitOfWork
 from promo_server.store import ids
 from promo_server.store.ledger import LedgerFact
 from promo_server.workers.batches import finish, passes
-from promo_server.workers.entries import read_entry
+from promo_server.workers.entries import happened_ms, persons_of, read_entry
 from promo_server.workers.facts import BatchBuilder, UnreadableEntryError
 
 _LOG = structlog.get_logger(__name__)
@@ -79,9 +82,10 @@ class SetAsideEntries:
                 builder.add(one.partition, _fact(one))
             for rollback in await unit.archive.rollbacks_of(project_id, builder.redemption_ids):
                 builder.undo(read_entry(rollback).rollback)
-            await _keep_later_edits(unit, project_id, builder)
+            about = [*_persons(taken), *await _keep_later_edits(unit, project_id, builder)]
             batch = await finish(unit, project_id, builder, {})
             await unit.archive.write(project_id, batch)
+            await unit.erasures.begin_again(project_id, about)
             for undone in batch.undone:
                 rolled_back = ids.place_of_rollback(undone.rollback_id)
                 if rolled_back is not None:
@@ -96,8 +100,20 @@ def _fact(entry: SetAsideEntry) -> LedgerFact:
     return LedgerFact(entry.place, entry.entry, list(entry.positions))
 
 
-async def _keep_later_edits(unit: UnitOfWork, project_id: str, builder: BatchBuilder) -> None:
+def _persons(taken: Sequence[SetAsideEntry]) -> Iterator[tuple[str, int]]:
+    """Give the persons whom entries name, and when."""
+    for one in taken:
+        entry = read_entry(one.entry)
+        yield from ((person, happened_ms(entry)) for person in persons_of(entry))
+
+
+async def _keep_later_edits(unit: UnitOfWork, project_id: str, builder: BatchBuilder) -> Sequence[tuple[str, int]]:
+    """Leave vouchers that were edited again as they are; return who holds the edited ones, and since when."""
+    holders = []
     for campaign_id, positions in builder.edits.items():
         for state in await unit.vouchers.at(project_id, campaign_id, positions):
             if state.record is not None:
                 builder.keep_later_edit(campaign_id, state.position, state.record)
+            if state.holder is not None:
+                holders.append((state.holder, state.publish_ms or 0))
+    return holders

@@ -13,7 +13,7 @@ from promo_server.services.archive_ports import SetAsideEntry
 from promo_server.services.history_ports import Erasure, HeldVoucher
 from promo_server.services.ports import Database, UnitOfWork
 from promo_server.store.publications import PublishedRecord, RedisPublications
-from promo_server.workers.entries import read_entry
+from promo_server.workers.entries import happened_ms, persons_of, read_entry
 from promo_server.workers.redaction import holder_record, redacted_entry, redacted_override, redacted_record
 
 _AT_ONCE = 200
@@ -155,12 +155,16 @@ def _redacted(
 
 
 def _is_about(entry: event_pb2.LedgerEntry, persons: Mapping[str, int]) -> bool:
-    at_ms = _time_ms(entry)
-    return any(at_ms <= persons.get(name, -1) for name in _names(entry))
+    at_ms = happened_ms(entry)
+    return any(at_ms <= persons.get(name, -1) for name in persons_of(entry))
 
 
 def _unknown_is_about(entry: bytes, persons: Collection[str]) -> bool:
-    """Return whether an entry that cannot be read, or is of a kind that is not known here, names one of the persons."""
+    """Return whether an entry that cannot be read, or is of a kind that is not known here, names one of the persons.
+
+    Where it names a customer it is that one's, whoever else is in it: what is theirs cannot be told from the rest here,
+    and must not go. What it says of others is erased when it is taken into the archive, see set_aside.
+    """
     try:
         customer = read_entry(entry).customer.source_id
     except DecodeError:
@@ -185,27 +189,3 @@ def _read(one: SetAsideEntry) -> event_pb2.LedgerEntry | None:
     except DecodeError:
         return None
     return entry if entry.WhichOneof("fact") else None
-
-
-def _names(entry: event_pb2.LedgerEntry) -> set[str]:
-    """Return the customers whom an entry names."""
-    return {
-        entry.customer.source_id,
-        entry.redemption.customer,
-        entry.publication.customer,
-        entry.customer_change.customer.source_id,
-    } - {""}
-
-
-def _time_ms(entry: event_pb2.LedgerEntry) -> int:
-    """Return when it happened."""
-    match entry.WhichOneof("fact"):
-        case "redemption":
-            time = entry.redemption.redeem_time
-        case "rollback":
-            time = entry.rollback.rollback_time
-        case "publication":
-            time = entry.publication.publish_time
-        case _:
-            time = entry.customer_change.change_time
-    return time.ToMilliseconds()

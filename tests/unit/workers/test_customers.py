@@ -22,6 +22,7 @@ from promo_server.sql.tables import archive
 from promo_server.store import keys
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.publications import RedisPublications, holder_value
+from promo_server.workers.entries import read_entry
 from promo_server.workers.erasure import ErasureRounds
 from promo_server.workers.facts import BatchBuilder
 from promo_server.workers.set_aside import SetAsideEntries
@@ -331,6 +332,53 @@ async def test_entries_that_are_not_known_here_are_erased_only_of_whom_they_name
     await project(plane, change(AT + 5, erased=True))
     await rounds(plane)()
     assert [one.entry for one in await set_aside(plane)] == [b"", b"", b"", *others]
+
+
+async def test_what_a_later_release_takes_in_of_an_erased_person_is_erased_then(plane: ControlPlane) -> None:
+    def older(entry: bytes) -> event_pb2.LedgerEntry:
+        # As of a release that knows none of these kinds.
+        message = read_entry(entry)
+        message.ClearField(message.WhichOneof("fact") or "publication")
+        return message
+
+    campaign = await plane.campaign()
+    # Of two persons, the erased one of whom is named where only the later release looks.
+    handed_out = ledger.publication(campaign.id, "c1", "s1")
+    handed_out.customer.source_id = "c2"
+    handed_out.publication.publish_time.FromMilliseconds(AT)
+    handed_out.publication.metadata["secret"] = "five"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BatchBuilder, "_add_publication", refuse)
+        patched.setattr(BatchBuilder, "_add_voucher_change", refuse)
+        patched.setattr("promo_server.workers.set_aside_erasure.read_entry", older)
+        await append(plane, handed_out, partition=1, results="35,36")
+        before = [await edit(plane, campaign.id, position) for position in (35, 37)]
+        await project(plane, change(AT + 5, erased=True))
+        await rounds(plane)()
+        # The other person's entry, and one that says of nobody whose voucher it is.
+        assert [b"secret" in one.entry for one in await set_aside(plane)] == [True, True, True]
+        assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+    assert await SetAsideEntries(plane.database)(plane.project) == 0
+    await rounds(plane)()
+    (entry,) = await column(plane, archive.PUBLICATIONS, "entry")
+    assert b"secret" not in bytes(entry)  # type: ignore[call-overload]
+    assert await overrides(plane, 35, 37) == [VoucherOverride(revision=1, disabled=True), before[1]]
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+
+
+async def test_an_edit_that_is_taken_in_after_its_holder_was_erased_is_erased_then(plane: ControlPlane) -> None:
+    used, _ = await personal_entries(plane)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BatchBuilder, "_add_voucher_change", refuse)
+        patched.setattr("promo_server.workers.set_aside_erasure._read", lambda _: None)
+        before = [await edit(plane, used.redemption.results[0].campaign_id, position) for position in (36, 37)]
+        await project(plane, change(AT + 5, erased=True))
+        await rounds(plane)()
+        assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
+    assert await SetAsideEntries(plane.database)(plane.project) == 0
+    await rounds(plane)()
+    assert await overrides(plane, 36, 37) == [VoucherOverride(revision=1, disabled=True), before[1]]
+    assert await column(plane, archive.ERASURES, "done_ms") == [plane.clock.now_ms]
 
 
 async def test_a_voucher_is_erased_of_which_only_an_entry_that_was_set_aside_tells_whose_it_is(

@@ -44,6 +44,20 @@ class SqlErasures(Rows):
             .values(done_ms=now_ms),
         )
 
+    async def begin_again(self, project_id: str, about: Sequence[tuple[str, int]]) -> None:
+        """Note that erasures of persons up to a time or later, milliseconds since 1970, are not done."""
+        if about:
+            await self._connection.execute(
+                update(ERASURES)
+                .where(
+                    ERASURES.c.project_id == project_id,
+                    ERASURES.c.source_id == bindparam("person"),
+                    ERASURES.c.erase_ms >= bindparam("at"),
+                )
+                .values(done_ms=None),
+                [{"person": person, "at": at_ms} for person, at_ms in sorted(about)],
+            )
+
     async def redemptions(self, erasure: Erasure, after: str, count: int) -> Sequence[ArchivedEntry]:
         """Return the person's redemptions whose ids follow `after`, by id."""
         query = (
