@@ -149,6 +149,8 @@ held is not counted before it is redeemed.
 LEDGER_TAIL = """Show the last redemptions, rollbacks and publications, and new ones as they come.
 
 It reads the archive, which follows the store by milliseconds. Control-C ends it.
+What comes late is not shown when it is ten seconds older than the newest of its kind, or 5,000 of its kind are newer;
+the lists have all: promo redemptions list.
 
     promo ledger tail
     promo ledger tail --kind redemption --last 50 --no-follow

@@ -74,7 +74,10 @@ _SOURCES: dict[Kind, Source] = {
 
 @dataclass(slots=True)
 class Seen:
-    """What was shown of one kind: enough to show nothing twice and to miss nothing."""
+    """What was shown of one kind: enough to show nothing twice.
+
+    What comes late is missed where it is older than the overlap, or more than `_MOST` are newer.
+    """
 
     newest: datetime | None = None
     oldest: datetime | None = None
