@@ -185,28 +185,6 @@ def test_key_without_the_scope_is_refused_in_words(server: ServerProcess) -> Non
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_doctor_finds_nothing_wrong_with_a_running_server(server: ServerProcess) -> None:
-    report = promo_json(server, "doctor")
-    assert report["ok"] is True
-    found = {check["check"]: check for check in report["checks"]}
-    assert found["server"]["result"] == "ok"
-    assert "valkey" in found["store"]["detail"]
-    assert "revision" in found["sql"]["detail"]
-    assert found["access"]["result"] == "ok"
-    release = "profile release" in found["extension"]["detail"]
-    assert (found["extension"]["result"], found["extension"]["next_step"]) == (
-        ("ok", "") if release else ("note", "scripts/install --release")
-    )
-
-
-def test_doctor_finds_that_the_server_is_not_of_its_state_directory(server: ServerProcess, tmp_path: Path) -> None:
-    other = {"PROMO_STATE_DIR": str(tmp_path / "other"), "PROMO_AUTH__BOOTSTRAP_KEYS": f"own:{'x' * 32}"}
-    done = promo(server, "doctor", "--json", **other)
-    (access,) = [check for check in json.loads(done.stdout)["checks"] if check["check"] == "access"]
-    assert (done.returncode, access["result"]) == (1, "failed")
-    assert "PROMO_STATE_DIR" in access["next_step"]
-
-
 @pytest.mark.slow
 def test_server_and_store_killed_twenty_times_always_come_back(new_server: NewServer) -> None:
     server = new_server()

@@ -25,7 +25,7 @@ def doctor(
     loaded = settings.load()
     findings = uvloop.run(run_checks(loaded.settings))
     if any(finding.check == "server" and finding.severity is Severity.OK for finding in findings):
-        findings.append(check_access(settings))
+        findings.append(check_access(loaded.settings))
     failures = [finding for finding in findings if finding.severity is Severity.FAILED]
     values = effective(loaded)
     if json:

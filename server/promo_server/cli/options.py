@@ -64,15 +64,14 @@ class ServerOptions:
 async def connect(settings_options: SettingsOptions, server_options: ServerOptions) -> AsyncIterator[PromoClient]:
     """Yield a client of the server, with PROMO_KEY or else an admin key of the server of this machine."""
     settings = settings_options.load().settings
-    caller = _caller(server_options)
-    key = parse_key(caller.key.get_secret_value()) if caller.key else _own_key(settings)
-    tls = Tls(root_certificates=caller.tls_ca.read_bytes()) if caller.tls_ca else caller.tls
+    caller = caller_of(server_options)
     target = caller.target or settings.grpc.listen
-    async with PromoClient.connect(target, key=key.pair, tls=tls, timeout=_PATIENCE) as client:
+    key, tls = key_of(caller, settings), tls_of(caller) or False
+    async with PromoClient.connect(target, key=key, tls=tls, timeout=_PATIENCE) as client:
         yield client
 
 
-def _caller(options: ServerOptions) -> ClientSettings:
+def caller_of(options: ServerOptions) -> ClientSettings:
     """Return what a call needs, of the options or else of the environment."""
     given = {} if options.target is None else {"target": options.target}
     try:
@@ -82,6 +81,18 @@ def _caller(options: ServerOptions) -> ClientSettings:
         name = str(problem["loc"][0])
         origin = f"--{name}" if name in given else environment_name(name)
         raise CommandError(f"{origin}: {problem['msg'].removeprefix('Value error, ')}") from None
+
+
+def key_of(caller: ClientSettings, settings: Settings) -> str:
+    """Return the key of a call, as id:token: PROMO_KEY, or else an admin key of the server with these settings."""
+    return (parse_key(caller.key.get_secret_value()) if caller.key else _own_key(settings)).pair
+
+
+def tls_of(caller: ClientSettings) -> Tls | None:
+    """Return how a call is secured; None where it is not."""
+    if caller.tls_ca is not None:
+        return Tls(root_certificates=caller.tls_ca.read_bytes())
+    return Tls() if caller.tls else None
 
 
 def _own_key(settings: Settings) -> BootstrapKey:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
 import pytest_asyncio
+from support.certificates import Certificate, needs_openssl, self_signed
 from support.scripted_server import Hang, ScriptedServer
 
 from promo.client import PromoClient, SyncPromoClient, Tls, exceptions, methods, order
@@ -20,27 +18,18 @@ from promo.v1.validation_service_pb2 import Validation
 
 CART = order("GBP", amount=1000)
 
-openssl = shutil.which("openssl")
-needs_openssl = pytest.mark.skipif(openssl is None, reason="needs the openssl command")
-
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """One self-signed certificate, used by both sides and trusted by both."""
-    folder = tmp_path_factory.mktemp("certificates")
-    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=engine.test"
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    name = ["-addext", "subjectAltName=DNS:engine.test"]
-    subprocess.run([str(openssl), *request.split(), *name, *files], check=True, capture_output=True)
-    return folder
+    return self_signed(tmp_path_factory.mktemp("certificates"), "engine.test")
 
 
 @pytest_asyncio.fixture
-async def secure_server(certificates: Path) -> AsyncIterator[ScriptedServer]:
-    certificate = (certificates / "certificate.pem").read_bytes()
+async def secure_server(certificate: Certificate) -> AsyncIterator[ScriptedServer]:
     credentials = grpc.ssl_server_credentials(
-        [((certificates / "key.pem").read_bytes(), certificate)],
-        root_certificates=certificate,
+        [(certificate.key.read_bytes(), certificate.file.read_bytes())],
+        root_certificates=certificate.file.read_bytes(),
         require_client_auth=True,
     )
     async with ScriptedServer(credentials=credentials) as server:
@@ -50,12 +39,13 @@ async def secure_server(certificates: Path) -> AsyncIterator[ScriptedServer]:
 
 @needs_openssl
 @pytest.mark.asyncio
-async def test_mutual_tls_reaches_a_server_that_demands_it(secure_server: ScriptedServer, certificates: Path) -> None:
-    certificate = (certificates / "certificate.pem").read_bytes()
+async def test_mutual_tls_reaches_a_server_that_demands_it(
+    secure_server: ScriptedServer, certificate: Certificate
+) -> None:
     tls = Tls(
-        root_certificates=certificate,
-        certificate_chain=certificate,
-        private_key=(certificates / "key.pem").read_bytes(),
+        root_certificates=certificate.file.read_bytes(),
+        certificate_chain=certificate.file.read_bytes(),
+        private_key=certificate.key.read_bytes(),
         server_name="engine.test",
     )
     async with PromoClient.connect(secure_server.address, tls=tls) as client:

@@ -2,30 +2,72 @@
 
 from __future__ import annotations
 
-from promo.client import PromoClient, PromoError
-from promo.client.exceptions import PermissionDeniedError
+import dataclasses
+
+import uvloop
+
+from promo.client import PromoClient, PromoError, Timeouts, Tls
+from promo.client.exceptions import CredentialsInvalid, CredentialsMissing, PermissionDeniedError
 from promo_server.cli.checks.finding import Finding, failed, note, ok
-from promo_server.cli.command_error import CommandError
 from promo_server.cli.failure import explain
-from promo_server.cli.options import ServerOptions, SettingsOptions, call
+from promo_server.cli.options import ServerOptions, caller_of, key_of, tls_of
+from promo_server.operator_error import OperatorError
+from promo_server.settings import ClientSettings, GrpcSettings, Settings
 
 _CHECK = "access"
+_TIMEOUTS = Timeouts(managed=5.0)
 
 
-def check_access(settings: SettingsOptions) -> Finding:
-    """Return what comes of a call with PROMO_KEY, or else with the key of the state directory."""
+def check_access(settings: Settings) -> Finding:
+    """Return what comes of a call of `grpc.listen` with PROMO_KEY, or else with the key of the state directory.
+
+    Only a refused key is a failure. Whatever else keeps an answer away is known of, but need not be wrong.
+    """
+    grpc = settings.grpc
     try:
-        call(settings, ServerOptions(), _one_campaign)
-    except PermissionDeniedError:
-        return ok(_CHECK, "the key is known; its roles open no campaigns")
-    except CommandError as error:
-        return note(_CHECK, str(error))
-    except PromoError as error:
-        next_step = "start it with this state_dir, name its own with PROMO_STATE_DIR, or set PROMO_KEY"
-        return failed(_CHECK, f"the server that answers takes no call: {explain(error)}", next_step)
+        caller = caller_of(ServerOptions())
+        tls = _tls(caller) if grpc.tls_certificate is not None else None
+        return _not_checked(grpc, tls) or uvloop.run(_call(grpc.listen, key_of(caller, settings), tls))
+    except (OperatorError, OSError) as error:
+        return note(_CHECK, f"not checked: {explain(error)}")
+
+
+def _tls(caller: ClientSettings) -> Tls | None:
+    """Return how commands secure a call; None where they do not."""
+    tls = tls_of(caller)
+    if tls is None or caller.target is None:
+        return tls
+    # A server listens on an address of its machine; its certificate is for the name that callers use.
+    return dataclasses.replace(tls, server_name=caller.target.rpartition(":")[0].strip("[]"))
+
+
+def _not_checked(grpc: GrpcSettings, tls: Tls | None) -> Finding | None:
+    if grpc.tls_client_ca is not None:
+        return note(_CHECK, "not checked: the server wants certificates of clients, and commands have none")
+    if grpc.tls_certificate is not None and tls is None:
+        next_step = "set PROMO_TLS=true, or PROMO_TLS_CA to the file of an authority of your own"
+        return note(_CHECK, "not checked: the server wants TLS, and commands call without", next_step)
+    return None
+
+
+async def _call(address: str, key: str, tls: Tls | None) -> Finding:
+    async with PromoClient.connect(address, key=key, tls=tls or False, timeout=_TIMEOUTS) as client:
+        try:
+            async for _ in client.campaigns.list(page_size=1):
+                break
+        except PermissionDeniedError:
+            return ok(_CHECK, "the key is known; its roles open no campaigns")
+        except (CredentialsMissing, CredentialsInvalid) as error:
+            next_step = "start it with this state_dir, name its own with PROMO_STATE_DIR, or set PROMO_KEY"
+            return failed(_CHECK, f"the server that answers takes no call: {explain(error)}", next_step)
+        except PromoError as error:
+            return _unanswered(address, error, tls)
     return ok(_CHECK, "the key opens campaigns")
 
 
-async def _one_campaign(client: PromoClient) -> None:
-    async for _ in client.campaigns.list(page_size=1):
-        return
+def _unanswered(address: str, error: PromoError, tls: Tls | None) -> Finding:
+    if error.reason is not None:
+        return note(_CHECK, f"{address} takes no call: {explain(error)}")
+    # gRPC's own words: something listens there, so nobody is told to start a server.
+    next_step = "if it is the certificate: set PROMO_TLS_CA to its authority, PROMO_TARGET to its name" if tls else ""
+    return note(_CHECK, f"{address} listens, but gives no answer: {' '.join(error.message.split())}", next_step)
