@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,9 @@ def postgresql() -> Iterator[PostgresServer]:
     """Yield a PostgreSQL server that tests share; nobody stops it."""
     if why_not():
         pytest.skip(why_not())
-    shared = PostgresServer()
-    shared.start()
-    yield shared
-    shared.close()
+    with closing(PostgresServer()) as shared:
+        shared.start()
+        yield shared
 
 
 @pytest.fixture(params=KINDS)
@@ -100,17 +100,15 @@ async def plane(database_url: str, embedded_store: EmbeddedStore) -> AsyncIterat
 @pytest.fixture
 def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """Yield a maker of servers, started, each on a state directory of its own; all are stopped at the end."""
-    servers: list[ServerProcess] = []
+    folders = (tmp_path / f"s{number}" for number in itertools.count())
+    with ExitStack() as started:
 
-    def make(**environment: str) -> ServerProcess:
-        server = ServerProcess.with_tables(tmp_path / f"s{len(servers)}", **environment)
-        servers.append(server)
-        server.start()
-        return server
+        def make(**environment: str) -> ServerProcess:
+            server = started.enter_context(closing(ServerProcess.with_tables(next(folders), **environment)))
+            server.start()
+            return server
 
-    yield make
-    for server in servers:
-        server.close()
+        yield make
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +126,10 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory, postgresql: Post
 
 def _shared(state_dir: Path, **environment: str) -> Iterator[ServerProcess]:
     # All tests come from one address, and some of them bring wrong credentials.
-    shared = ServerProcess.with_tables(state_dir, PROMO_LIMITS__FAILED_AUTHENTICATIONS="100000", **environment)
-    shared.start()
-    yield shared
-    shared.close()
+    environment["PROMO_LIMITS__FAILED_AUTHENTICATIONS"] = "100000"
+    with closing(ServerProcess.with_tables(state_dir, **environment)) as shared:
+        shared.start()
+        yield shared
 
 
 @pytest.fixture

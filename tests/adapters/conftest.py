@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from promo.client import PromoClient
 @pytest.fixture(scope="module")
 def rest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Yield a running server with its REST API that a module's tests share; nobody stops it."""
-    server = ServerProcess.with_tables(
+    with_rest = ServerProcess.with_tables(
         tmp_path_factory.mktemp("rest") / "s",
         PROMO_HTTP__LISTEN="127.0.0.1:0",
         PROMO_HTTP__MAX_BODY_BYTES="65536",
@@ -23,9 +24,9 @@ def rest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProc
         PROMO_LIMITS__UNKNOWN_CODES="0",
         PROMO_LIMITS__FAILED_AUTHENTICATIONS="100000",
     )
-    server.start()
-    yield server
-    server.close()
+    with closing(with_rest) as server:
+        server.start()
+        yield server
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -124,10 +124,9 @@ def own_postgresql() -> Iterator[PostgresServer]:
     """Yield a PostgreSQL server that the test may stop."""
     if why_not():
         pytest.skip(why_not())
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.close()
+    with closing(PostgresServer()) as server:
+        server.start()
+        yield server
 
 
 @pytest.mark.parametrize("fault", ["stopped", "killed", pytest.param("hanging", marks=pytest.mark.slow)])

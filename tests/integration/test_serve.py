@@ -9,6 +9,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +61,21 @@ def is_gone(pid: int) -> bool:
 
 
 def test_server_without_any_setting_is_ready_healthy_and_private(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path / "s", PROMO_AUTH__BOOTSTRAP_KEYS="")
-    server.start()
-    assert get(server, "/healthz")[0] == 200
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in server.state_dir.iterdir()}
-    assert stat.S_IMODE(server.state_dir.stat().st_mode) == 0o700
-    assert (modes["master.key"], modes["admin.key"]) == (0o600, 0o600)
-    # It lies elsewhere when the path of the state directory is too long.
-    socket_file = StateDir(server.state_dir).control_socket
-    assert stat.S_IMODE(socket_file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(socket_file.parent.stat().st_mode) == 0o700
-    log = server.log.read_text()
-    for name in ("master.key", "admin.key"):
-        secret = (server.state_dir / name).read_text().strip().rpartition(":")[2]
-        assert secret not in log
-        assert secret not in json.dumps(server.ready)
-    server.close()
+    with closing(ServerProcess(tmp_path / "s", PROMO_AUTH__BOOTSTRAP_KEYS="")) as server:
+        server.start()
+        assert get(server, "/healthz")[0] == 200
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in server.state_dir.iterdir()}
+        assert stat.S_IMODE(server.state_dir.stat().st_mode) == 0o700
+        assert (modes["master.key"], modes["admin.key"]) == (0o600, 0o600)
+        # It lies elsewhere when the path of the state directory is too long.
+        socket_file = StateDir(server.state_dir).control_socket
+        assert stat.S_IMODE(socket_file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(socket_file.parent.stat().st_mode) == 0o700
+        log = server.log.read_text()
+        for name in ("master.key", "admin.key"):
+            secret = (server.state_dir / name).read_text().strip().rpartition(":")[2]
+            assert secret not in log
+            assert secret not in json.dumps(server.ready)
 
 
 def test_metrics_of_both_planes_are_on_one_page(server: ServerProcess) -> None:

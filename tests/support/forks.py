@@ -7,6 +7,7 @@ environment and the streams that a shell would give it. What a start from nothin
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import multiprocessing
@@ -41,6 +42,15 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [PROMO, PROMO_PUNCHH, "promo_server.cli.failure", *(f"promo_server.cli.{name}" for name in _COMMANDS)]
 )
+
+
+def _kill_what_runs() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
+
+
+# Before multiprocessing's own look at what runs, which waits for its end: what is registered last comes first.
+atexit.register(_kill_what_runs)
 
 
 class Fork:

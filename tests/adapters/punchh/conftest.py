@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -56,29 +58,26 @@ async def braze() -> AsyncIterator[Braze]:
 @pytest.fixture
 def new_adapter(tmp_path: Path, server: ServerProcess) -> Iterator[Callable[..., AdapterProcess]]:
     """Yield a maker of adapters in front of the shared server, started; all are stopped at the end."""
-    adapters: list[AdapterProcess] = []
+    folders = (tmp_path / f"a{number}" for number in itertools.count())
+    with ExitStack() as started:
 
-    def make(braze: str | None, lines: str = "", target: str | None = None, **environment: str) -> AdapterProcess:
-        folder = tmp_path / f"a{len(adapters)}"
-        adapters.append(AdapterProcess(folder, target or server.target, braze, lines, **environment))
-        adapters[-1].start()
-        return adapters[-1]
+        def make(braze: str | None, lines: str = "", target: str | None = None, **environment: str) -> AdapterProcess:
+            adapter = AdapterProcess(next(folders), target or server.target, braze, lines, **environment)
+            started.enter_context(closing(adapter)).start()
+            return adapter
 
-    yield make
-    for adapter in adapters:
-        adapter.close()
+        yield make
 
 
 @pytest_asyncio.fixture
 async def punchh() -> AsyncIterator[Punchh]:
     """Yield a maker of Punchhs that send to an adapter; a minute of theirs passes in 60 ms."""
-    managers: list[WebhooksManager] = []
+    async with AsyncExitStack() as made:
 
-    def make(adapter: Receiver, credentials: Credentials | None = None) -> WebhooksManager:
-        chosen = credentials or Credentials("hmac-sha256", SECRET, CLIENT)
-        managers.append(WebhooksManager(Subscription(adapter.url, chosen, speed=1_000), seed=7))
-        return managers[-1]
+        def make(adapter: Receiver, credentials: Credentials | None = None) -> WebhooksManager:
+            chosen = credentials or Credentials("hmac-sha256", SECRET, CLIENT)
+            manager = WebhooksManager(Subscription(adapter.url, chosen, speed=1_000), seed=7)
+            made.push_async_exit(manager)
+            return manager
 
-    yield make
-    for manager in managers:
-        await manager.__aexit__(None, None, None)
+        yield make

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 import pytest_asyncio
@@ -25,10 +25,9 @@ LONGEST_SECONDS = 8.0
 
 @pytest.fixture(scope="module")
 def own_postgresql() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.close()
+    with closing(PostgresServer()) as server:
+        server.start()
+        yield server
 
 
 @pytest_asyncio.fixture
