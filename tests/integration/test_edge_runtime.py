@@ -177,5 +177,7 @@ def test_a_running_server_is_healthy_in_all_its_services(server: ServerProcess, 
         check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check")
         # A message of one string, and one of an enum whose value 1 is SERVING. The edge finds out about the control
         # plane a moment after it listens.
+        deadline = time.monotonic() + 60
         while check(bytes([10, len(service)]) + service.encode(), timeout=5) != b"\x08\x01":
+            assert time.monotonic() < deadline, f"the server did not say that {service or 'it'} is healthy"
             time.sleep(0.05)

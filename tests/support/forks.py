@@ -23,7 +23,9 @@ PROMO = "promo_server.cli.command"
 PROMO_PUNCHH = "promo_adapters.punchh.cli"
 """The modules of the programs, each with a `main`."""
 
-_SECONDS = 120
+_SECONDS = 60
+"""How long a command may take, and a server to its first line; less than a test may."""
+
 _POLL_SECONDS = 0.01
 _END_SECONDS = 30
 _COMMANDS = (
@@ -68,7 +70,7 @@ class Fork:
     ) -> None:
         """Start it; what it writes is added to the files."""
         self._command = [program, *arguments]
-        self._stdout = stdout
+        self._stdout, self._stderr = stdout, stderr
         streams = (str(stdin), str(stdout), str(stderr))
         self._process = _FORKS.Process(target=_become, args=(program, tuple(arguments), dict(environment), streams))
         self._process.start()
@@ -80,10 +82,13 @@ class Fork:
         return self._process.pid
 
     def first_line(self) -> str:
-        """Return the first line that it writes, "" when it ends without one."""
+        """Return the first line that it writes, "" when it ends without one. Raise TimeoutExpired if neither comes."""
+        deadline = time.monotonic() + _SECONDS
         while self.poll() is None:
             if self._stdout.exists() and (line := self._stdout.read_text().partition("\n"))[1]:
                 return line[0]
+            if time.monotonic() > deadline:
+                raise self._expired(_SECONDS)
             time.sleep(_POLL_SECONDS)
         return ""
 
@@ -96,8 +101,15 @@ class Fork:
         self._process.join(seconds)
         status = self._process.exitcode
         if status is None:
-            raise subprocess.TimeoutExpired(self._command, seconds or 0)
+            raise self._expired(seconds or 0)
         return status
+
+    def _expired(self, seconds: float) -> subprocess.TimeoutExpired:
+        expired = subprocess.TimeoutExpired(self._command, seconds)
+        for stream in (self._stdout, self._stderr):
+            if stream.exists():
+                expired.add_note(f"{stream.name}: {stream.read_text()[-2000:]}")
+        return expired
 
     def wait_or_kill(self) -> int:
         """Return its exit status once it has ended; kill it when it does not end by itself."""
@@ -127,9 +139,8 @@ def run(
         command = Fork(program, arguments, environment, stdin=given, stdout=out, stderr=err)
         try:
             status = command.wait(_SECONDS)
-        except subprocess.TimeoutExpired:
+        finally:
             command.kill()
-            raise
         return subprocess.CompletedProcess([program, *arguments], status, out.read_text(), err.read_text())
 
 
