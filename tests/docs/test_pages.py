@@ -52,19 +52,22 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def free_port() -> int:
-    """Return a port that the system gives to nobody by itself: else a try to connect may meet itself there."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+def free_ports(count: int) -> list[int]:
+    """Return ports that the system gives to nobody by itself: else a try to connect may meet itself there."""
+    ports: list[int] = []
+    with contextlib.ExitStack() as held:
+        while len(ports) < count:
+            port = random.randrange(20_000, 30_000)
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+    return ports
 
 
 @pytest.mark.parametrize("page", [marked(page) for page in WITH_COMMANDS], ids=name)
 def test_every_command_of_a_page_runs(page: Path, home: Path, request: pytest.FixtureRequest) -> None:
-    ports = free_port(), free_port()
     (home / "clients").symlink_to(REPOSITORY / "clients")
-    script = pages.script(page, *ports, from_nothing=page.parent.name == "tutorial")
+    script = pages.script(page, *free_ports(2), from_nothing=page.parent.name == "tutorial")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROMO_", "XDG_"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     if page.name == POSTGRESQL:
