@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -69,14 +68,15 @@ class PostgresqlDatabases:
 
 def copy_sqlite(file: Path) -> None:
     """Make a SQLite file with the tables of this release and no row."""
-    shutil.copyfile(_sqlite_template(), file)
+    file.write_bytes(_sqlite_template())
 
 
 @cache
-def _sqlite_template() -> Path:
-    file = Path(tempfile.mkdtemp(prefix="promo-tables-"), "tables.sqlite")
-    _make_tables(f"sqlite:///{file}")
-    return file
+def _sqlite_template() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="promo-tables-") as folder:
+        file = Path(folder, "tables.sqlite")
+        _make_tables(f"sqlite:///{file}")
+        return file.read_bytes()
 
 
 @cache
