@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Before anything imports gRPC, which reads it then: else its remarks stand among what pytest says.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -32,6 +33,8 @@ OUTSIDE = [REPOSITORY / "README.md", REPOSITORY / "clients" / "examples" / "READ
 WITH_COMMANDS = [page for page in [*WRITTEN, *OUTSIDE] if any(block.role != "not run" for block in pages.blocks(page))]
 
 POSTGRESQL = "use-postgresql.md"
+OF_GRPC = re.compile(r"[IWE]\d{4} \d\d:")
+"""How a line begins that gRPC writes by itself, beside the log."""
 FIRST = "README.md"
 """The page that the default suite types; the others take minutes."""
 
@@ -68,7 +71,7 @@ def free_ports(count: int) -> list[int]:
 def test_every_command_of_a_page_runs(page: Path, home: Path, request: pytest.FixtureRequest) -> None:
     (home / "clients").symlink_to(REPOSITORY / "clients")
     script = pages.script(page, *free_ports(2), from_nothing=page.parent.name == "tutorial")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROMO_", "XDG_"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PROMO_", "XDG_", "GRPC_"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     if page.name == POSTGRESQL:
         kept |= request.getfixturevalue("postgresql").environment
@@ -83,8 +86,10 @@ def test_every_command_of_a_page_runs(page: Path, home: Path, request: pytest.Fi
         check=False,
     )
     log = home / "server.log"
-    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}\n{log.read_text()[-2000:] if log.exists() else ''}"
+    logged = log.read_text() if log.exists() else ""
+    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}\n{logged[-2000:]}"
     assert pages.not_printed(page, ended.stdout + ended.stderr) == []
+    assert [line for line in logged.splitlines() if OF_GRPC.match(line)] == []
 
 
 def test_every_page_is_reached_from_the_first_one() -> None:
