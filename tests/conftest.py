@@ -9,6 +9,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 import asyncio
 import itertools
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -22,6 +23,10 @@ from support.postgresql import PostgresServer, why_not
 from support.server_process import ServerProcess
 
 from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
+
+# Shells have what they start in the background ignore Control-C, and so would every program that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.extended)]
 """The kinds of databases that the product knows."""
