@@ -128,8 +128,8 @@ def _add_operations(app: App) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and leave with its status: 0 done, 1 failed, 2 not understood, 3 in part, 130 interrupted."""
-    # What gRPC remarks by itself, of connections that close and of forks, is neither a command's output nor a log's line.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # What gRPC remarks by itself, of forks and closed connections, is no command's output and no line of a log.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # noqa: TID251 - gRPC reads it, not we
     status = run(sys.argv[1:] if arguments is None else arguments)
     _end_threads()
     sys.exit(status)

@@ -320,7 +320,10 @@ class PeriodLimitReached(FailedPreconditionError):
 
 
 class BudgetExhausted(FailedPreconditionError):
-    """The discount or order-value budget has too little left; its limit is in minor units of the currency of the campaign."""
+    """The discount or order-value budget has too little left.
+
+    The limit is in minor units.
+    """
 
     catalogued_reason: ClassVar[Reason] = Reason.BUDGET_EXHAUSTED
 

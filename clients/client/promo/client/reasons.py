@@ -103,7 +103,10 @@ class Reason(enum.IntEnum):
     PERIOD_LIMIT_REACHED = 26
     """The campaign has no use left this day, week or month."""
     BUDGET_EXHAUSTED = 27
-    """The discount or order-value budget has too little left; its limit is in minor units of the currency of the campaign."""
+    """The discount or order-value budget has too little left.
+
+    The limit is in minor units.
+    """
     CUSTOMER_REQUIRED = 28
     """A limit per customer applies and the call names none."""
     CURRENCY_MISMATCH = 29

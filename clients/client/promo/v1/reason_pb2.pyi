@@ -115,8 +115,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_PERIOD_LIMIT_REACHED: _Reason.ValueType  # 26
     """The campaign has no use left this day, week or month."""
     REASON_BUDGET_EXHAUSTED: _Reason.ValueType  # 27
-    """The discount or order-value budget has too little left; its limit is in minor
-    units of the currency of the campaign.
+    """The discount or order-value budget has too little left. The limit is in minor
+    units.
     """
     REASON_CUSTOMER_REQUIRED: _Reason.ValueType  # 28
     """A limit per customer applies and the call names none."""
@@ -258,8 +258,8 @@ REASON_CAMPAIGN_LIMIT_REACHED: Reason.ValueType  # 25
 REASON_PERIOD_LIMIT_REACHED: Reason.ValueType  # 26
 """The campaign has no use left this day, week or month."""
 REASON_BUDGET_EXHAUSTED: Reason.ValueType  # 27
-"""The discount or order-value budget has too little left; its limit is in minor
-units of the currency of the campaign.
+"""The discount or order-value budget has too little left. The limit is in minor
+units.
 """
 REASON_CUSTOMER_REQUIRED: Reason.ValueType  # 28
 """A limit per customer applies and the call names none."""

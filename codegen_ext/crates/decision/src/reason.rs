@@ -94,8 +94,8 @@ pub enum Reason {
     CampaignLimitReached = 25,
     /// The campaign has no use left this day, week or month.
     PeriodLimitReached = 26,
-    /// The discount or order-value budget has too little left; its limit is in minor
-    /// units of the currency of the campaign.
+    /// The discount or order-value budget has too little left. The limit is in minor
+    /// units.
     BudgetExhausted = 27,
     /// A limit per customer applies and the call names none.
     CustomerRequired = 28,
