@@ -137,7 +137,7 @@ async def test_an_export_that_stands_still_is_given_up(server: ScriptedServer) -
 
     with pytest.raises(exceptions.DeadlineExceededError, match="stood still"):
         await asyncio.to_thread(run)
-    await asyncio.wait_for(server.abandoned.wait(), 5.0)
+    await asyncio.wait_for(server.abandoned.wait(), 30.0)
 
 
 async def test_a_consumer_that_is_slow_does_not_let_an_export_stand_still(server: ScriptedServer) -> None:
@@ -163,7 +163,7 @@ async def test_a_consumer_that_stops_early_ends_the_work_of_the_server(server: S
         return first.codes
 
     assert await blocking(server, run) == ["A"]
-    await asyncio.wait_for(server.abandoned.wait(), 5.0)
+    await asyncio.wait_for(server.abandoned.wait(), 30.0)
 
 
 async def test_traceback_of_a_refusal_shows_it_alone_and_keeps_what_grpc_said(server: ScriptedServer) -> None:
