@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
             [f"create {LARGE:,} codes", f"{create_ms:.1f} ms"],
             [f"store growth, {LARGE:,} codes against {SMALL:,}", f"{growth:+,} bytes"],
             ["bytes per unissued code", f"{max(growth, 0) / LARGE:.9f}"],
-            ["bits per redeemed code, half of them redeemed", f"{redeemed.lasting * 8:.2f}"],
+            ["bits per redeemed code, half of them redeemed", f"{redeemed.lasting * 8:.3f}"],
             ["bytes per published code", f"{handed_out.grown:.1f}"],
         ],
     )

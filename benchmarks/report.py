@@ -110,7 +110,7 @@ SECTIONS: dict[str, tuple[str, list[Row]]] = {
             ("bytes per unissued code (must: 0)", number("bytes_per_unissued_code", digits=3)),
             (
                 "bits per redeemed single-use code, half redeemed (must: 2, beside its ledger entry)",
-                number("bits_per_redeemed_code", digits=2),
+                number("bits_per_redeemed_code", digits=3),
             ),
             (
                 "ledger and outbox bytes per redemption, until trimmed",
