@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Sequence
@@ -39,6 +40,11 @@ def place(voucher: Voucher) -> tuple[int, int]:
     found = ids.place_of_voucher(voucher.id)
     assert found is not None
     return found
+
+
+def limit_name(number: int, position: int) -> str:
+    """Return the name of the limit on uses of a code."""
+    return ids.voucher_id(number, position).replace("v_", "k:").replace("_", ":")
 
 
 async def test_no_code_is_handed_out_twice_and_every_code_once(client: PromoClient) -> None:
@@ -224,13 +230,44 @@ async def test_codes_of_one_publication_may_lie_far_apart(
                 bucket, field = divmod(position, keys.positions_per_bucket())
                 pipe.hset(keys.holders(project, number, bucket, PARTITIONS), str(field), "-")
             else:
-                name = ids.voucher_id(number, position).replace("v_", "k:").replace("_", ":")
-                page, offset = keys.limit(project, name, PARTITIONS, single_use=True)
+                page, offset = keys.limit(project, limit_name(number, position), PARTITIONS, single_use=True)
                 pipe.setbit(page, offset or 0, 1)
         pipe.execute()
     handed = await client.publish(campaign=campaign.name, customer="a", count=2)
     places = [place(await client.vouchers.get(code)) for code in handed.codes]
     assert places == [(number, 0), (number, far)]
+
+
+async def test_publications_that_go_together_keep_to_their_own_codes(
+    server: ServerProcess, client: PromoClient
+) -> None:
+    """A large one that finds some codes at first and looks on is committed together with small ones."""
+    project = str(server.ready["project_id"])
+    counts = {"large": 30} | {f"small-{n}": 1 for n in range(9)}
+
+    async def publish(campaign: Campaign, customer: str) -> Publication:
+        await asyncio.sleep(random.random() * 0.003)
+        count = counts[customer]
+        return await client.publish(campaign=campaign.name, customer=customer, count=count, source_id=customer)
+
+    for _ in range(6):
+        campaign = await new_campaign(client, Limits(per_code=1), code_count=6_000)
+        (first,) = await codes_of(client, campaign, 1)
+        number, _ = place(await client.vouchers.get(first))
+        # As many are free at first as a call names buckets, and no more before the next round.
+        used = [int(position >= 170 or position % 10 > 0) for position in range(5_000)]
+        page, _ = keys.limit(project, limit_name(number, 0), PARTITIONS, single_use=True)
+        with store_of(server) as store:
+            store.set(page, bytes(int("".join(map(str, used[at : at + 8])), 2) for at in range(0, len(used), 8)))
+        handed = await asyncio.gather(*(publish(campaign, customer) for customer in counts))
+        every = [code for one in handed for code in one.codes]
+        assert len(set(every)) == len(every) == sum(counts.values())
+        vouchers = [await client.vouchers.get(code) for code in every]
+        assert Counter(voucher.holder for voucher in vouchers) == counts
+        places = [place(voucher)[1] for voucher in vouchers]
+        assert all(position >= len(used) or not used[position] for position in places)
+        for one in handed:
+            assert (await publish(campaign, one.customer)).codes == one.codes
 
 
 async def test_who_holds_a_code_is_known(client: PromoClient) -> None:

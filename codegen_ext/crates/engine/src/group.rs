@@ -27,7 +27,7 @@ struct KeyTable<'a> {
     texts: Vec<&'a str>,
     others: Vec<&'a str>,
     known: HashMap<&'a str, Place>,
-    runs: HashMap<(&'a str, usize), Place>,
+    runs: HashMap<&'a [String], Place>,
 }
 
 impl<'a> KeyTable<'a> {
@@ -48,14 +48,10 @@ impl<'a> KeyTable<'a> {
                 })
             }
             Key::Run(names) => {
-                let next = Place::Other(self.others.len() + 1);
-                let Some(first) = names.first() else {
-                    return next;
-                };
                 let others = &mut self.others;
-                *self.runs.entry((first, names.len())).or_insert_with(|| {
+                *self.runs.entry(names).or_insert_with(|| {
                     others.extend(names.iter().map(String::as_str));
-                    next
+                    Place::Other(others.len() - names.len() + 1)
                 })
             }
         }
@@ -258,6 +254,31 @@ mod tests {
         };
         let (keys, _) = sent(&[plan(1), plan(2), plan(1)]);
         assert_eq!(keys, ["x", "h2", "h1", "h2", "h2", "h3"]);
+    }
+
+    #[test]
+    fn keys_of_what_was_found_are_shared_with_nobody_who_means_others() {
+        let plan = |found: &[u64]| {
+            let mut plan = Plan::new();
+            plan.issue(Issue {
+                cursor_key: "x".into(),
+                count: 3,
+                bound: 9,
+                first_bucket: 1,
+                bucket_keys: (1..4).map(|at| format!("h{at}")).collect(),
+                first_page: 0,
+                page_keys: Vec::new(),
+                skips: Vec::new(),
+                looked: found.iter().map(|at| at * 64).chain([64]).collect(),
+                looked_bucket_keys: found.iter().map(|at| format!("h{at}")).collect(),
+                looked_page_keys: Vec::new(),
+                record: Vec::new(),
+            });
+            plan
+        };
+        let (keys, _) = sent(&[plan(&[1, 5, 9]), plan(&[1, 7, 9]), plan(&[1, 5, 9])]);
+        let expected = ["x", "h1", "h2", "h3", "h1", "h5", "h9", "h1", "h7", "h9"];
+        assert_eq!(keys, expected);
     }
 
     #[test]
