@@ -140,14 +140,17 @@ impl IssuedCampaign {
         self.ranges.position_of(index)
     }
 
+    /// Whether a blocklist leaves some of its codes out.
+    pub fn has_blocklist(&self) -> bool {
+        let codec = self.codec.as_ref();
+        codec.is_some_and(|codec| !codec.layout().spec().blocklist.is_empty())
+    }
+
     /// Positions among these whose codes a blocklist leaves out.
     pub fn blocked_positions(&self, positions: std::ops::Range<u64>) -> Vec<u64> {
-        let Some(codec) = self.codec.as_ref() else {
+        let Some(codec) = self.codec.as_ref().filter(|_| self.has_blocklist()) else {
             return Vec::new();
         };
-        if codec.layout().spec().blocklist.is_empty() {
-            return Vec::new();
-        }
         positions
             .filter(|position| {
                 self.index(*position)

@@ -10,7 +10,7 @@ pub(crate) enum Key {
     Text(String),
     /// One of any other kind.
     Other(String),
-    /// Neighbours of any other kind, which stay together in this order.
+    /// Several of any other kind, which stay together in this order.
     Run(Vec<String>),
 }
 

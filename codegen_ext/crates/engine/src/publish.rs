@@ -40,6 +40,10 @@ const BUCKETS_AHEAD: u64 = 16;
 /// having been published.
 const MOST_BUCKETS_AHEAD: u64 = 2_048;
 
+/// As many where each position is first held against a blocklist, which holds up
+/// everything else of its thread.
+const MOST_CHECKED_BUCKETS_AHEAD: u64 = 256;
+
 /// Hands codes to a customer.
 pub async fn publish(
     call: &Call<'_>,
@@ -115,7 +119,12 @@ async fn hand_out(
                     idle_rounds = 0;
                 }
                 looked = seen;
-                buckets_ahead = (buckets_ahead * 2).min(MOST_BUCKETS_AHEAD);
+                let most = if campaign.has_blocklist() {
+                    MOST_CHECKED_BUCKETS_AHEAD
+                } else {
+                    MOST_BUCKETS_AHEAD
+                };
+                buckets_ahead = (buckets_ahead * 2).min(most);
             }
             Outcome::Reused => return Err(once::reused(once)),
             Outcome::Refused { operation, .. } => {
