@@ -7,14 +7,14 @@ use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
 use promo_decision::{reason::Reason, refusal::Refusal};
 use promo_engine::{Identity, control::Answering, status};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     control::{ControlPlane, Outgoing, introduce, prepare},
     deadline::{self, GRPC_TIMEOUT},
     failure::{self, Failure},
     frame,
-    queue::Turn,
+    queue::{self, Turn},
 };
 
 /// How long an answer may take, after the wait for a place. A caller with less time
@@ -34,7 +34,9 @@ impl promo_engine::ControlPlane for ControlPlane {
         Box::pin(async move {
             let _turn = self.turn(caller).await?;
             let asked = timeout(LONGEST_WAIT, self.unary(caller, method, &request)).await;
-            self.set_unanswered(asked.is_err());
+            if asked.is_ok() {
+                self.count_answer();
+            }
             let answer = asked.unwrap_or_else(|_| Err(Self::unavailable()));
             answer.map_err(|failure| refusal(method, &failure))
         })
@@ -48,9 +50,11 @@ impl ControlPlane {
         if self.hangs() {
             return Err(unavailable());
         }
+        let (answered, begun) = (self.answered(), Instant::now());
         let turn = self.asked().enter(&caller.key_id).await;
         turn.map_err(|refusal| {
-            if self.hangs() || self.left_unanswered() {
+            let waited = begun.elapsed() >= queue::LONGEST_WAIT;
+            if self.hangs() || (waited && self.answered() == answered) {
                 unavailable()
             } else {
                 refusal
@@ -100,7 +104,6 @@ mod tests {
     use std::{collections::BTreeSet, path::PathBuf};
 
     use promo_engine::ControlPlane as _;
-    use tokio::time::Instant;
 
     use super::*;
 
@@ -118,11 +121,15 @@ mod tests {
             taken.push(turn);
         }
         let ask = async || control.ask(&caller, "/x", Bytes::new()).await;
-        let refusal = ask().await.unwrap_err();
+        let somebody_is_answered = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            control.count_answer();
+        };
+        let (refused, ()) = tokio::join!(ask(), somebody_is_answered);
+        let refusal = refused.unwrap_err();
         assert_eq!(refusal.reason, Reason::Overloaded);
         assert!(refusal.retry_after_ms.is_some());
 
-        control.set_unanswered(true);
         let refusal = ask().await.unwrap_err();
         assert_eq!(refusal.reason, Reason::ControlPlaneUnavailable);
 

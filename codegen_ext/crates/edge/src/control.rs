@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -61,7 +61,7 @@ pub struct ControlPlane {
     probed: AtomicBool,
     answers: AtomicBool,
     hangs: AtomicBool,
-    unanswered: AtomicBool,
+    answered: AtomicU64,
     asked: Queue,
 }
 
@@ -74,7 +74,7 @@ impl ControlPlane {
             probed: AtomicBool::new(false),
             answers: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
-            unanswered: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
             asked: Queue::new(),
         }
     }
@@ -108,14 +108,14 @@ impl ControlPlane {
         self.hangs.store(hangs, Relaxed);
     }
 
-    /// Whether what the engine last asked had no answer in its time: all that is
-    /// known of it where nobody probes.
-    pub(crate) fn left_unanswered(&self) -> bool {
-        self.unanswered.load(Relaxed)
+    /// How often something that the engine asked was answered: all that is known of
+    /// the control plane where nobody probes.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Relaxed)
     }
 
-    pub(crate) fn set_unanswered(&self, unanswered: bool) {
-        self.unanswered.store(unanswered, Relaxed);
+    pub(crate) fn count_answer(&self) {
+        self.answered.fetch_add(1, Relaxed);
     }
 
     /// Whether the control plane answered when it was last probed; nothing where

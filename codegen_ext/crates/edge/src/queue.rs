@@ -29,7 +29,7 @@ const MOST_OF_KEY: usize = 8;
 const LONGEST_LINE: usize = 256;
 /// How long a place is waited for. What follows takes time too, and callers have
 /// ten seconds where they say nothing else.
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// After how long a caller who got none may try again.
 const RETRY_MS: u64 = 1_000;
 /// Keys remembered before those that ask nothing are forgotten.
