@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 from redis.asyncio import Redis
 from support.server_process import ServerProcess
 
-from promo.v1 import voucher_service_pb2
+from promo.v1 import validation_service_pb2, voucher_service_pb2
 from promo_server.embedded import EmbeddedStore
 from promo_server.runtime import CallFailedError, Runtime
 
@@ -41,7 +41,7 @@ async def runtime(embedded_store: EmbeddedStore) -> AsyncIterator[Runtime]:
     key = {
         "hash": hashlib.sha256(b"open sesame").hexdigest(),
         "project": "pr0ject1",
-        "scopes": ["campaigns.read", "vouchers.read"],
+        "scopes": ["campaigns.read", "redemptions.read", "vouchers.read"],
         "admin": False,
     }
     await redis.hset("promo:auth", "shop", json.dumps(key))
@@ -95,6 +95,25 @@ async def test_many_calls_at_once_are_each_answered(runtime: Runtime) -> None:
     assert set(await asyncio.gather(*calls)) == {"SCOPE_MISSING"}
     labels = f'method="{redeem}",code="PERMISSION_DENIED"'
     assert f"promo_edge_calls_total{{{labels}}} 2000" in runtime.metrics()
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("runtime")
+async def test_a_batch_takes_calls_of_the_seconds_after_out_of_the_store(embedded_store: EmbeddedStore) -> None:
+    limited = Runtime(document(embedded_store.url, limits={"calls_per_second_per_key": 2}))
+    await eventually(limited.healthy)
+    batch = validation_service_pb2.BatchValidateRequest(requests=[{} for _ in range(60)]).SerializeToString()
+    path = "/promo.v1.ValidationService/BatchValidate"
+    await limited.call(path, GOOD, batch, 10)
+    assert await reason_of(limited.call(path, GOOD, batch, 10)) == "RATE_LIMITED"
+    await limited.drain(0)
+    async with Redis.from_url(embedded_store.url) as redis:
+        seconds = sorted(await redis.keys("promo:rate:{shop}:*"))
+        counts = [int(count) for count in await redis.mget(seconds)]
+        # A server also counts what it could not have.
+        assert sum(min(count, 2) for count in counts) >= 60
+        # The last is remembered until it is over.
+        assert await redis.ttl(seconds[-1]) >= 30
 
 
 @pytest.mark.asyncio

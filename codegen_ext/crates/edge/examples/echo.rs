@@ -60,9 +60,18 @@ impl Plane for Echo {
         want: u64,
         _limit_per_second: u64,
         _now_ms: i64,
-        _seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
         Ok(want)
+    }
+
+    async fn take_ahead(
+        &self,
+        _key_id: &str,
+        _calls: u64,
+        _limit_per_second: u64,
+        _now_ms: i64,
+    ) -> Result<(), Refusal> {
+        Ok(())
     }
 
     fn healthy(&self) -> bool {

@@ -54,9 +54,18 @@ impl Plane for Engine {
         want: u64,
         limit_per_second: u64,
         now_ms: i64,
-        seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
-        Engine::lease(self, key_id, want, limit_per_second, now_ms, seconds_ahead).await
+        Engine::lease(self, key_id, want, limit_per_second, now_ms).await
+    }
+
+    async fn take_ahead(
+        &self,
+        key_id: &str,
+        calls: u64,
+        limit_per_second: u64,
+        now_ms: i64,
+    ) -> Result<(), Refusal> {
+        Engine::take_ahead(self, key_id, calls, limit_per_second, now_ms).await
     }
 
     fn healthy(&self) -> bool {

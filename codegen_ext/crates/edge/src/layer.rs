@@ -142,7 +142,8 @@ impl<P: Plane> CallLayer<P> {
             // On the heap, because the way from here to the task's own memory
             // is a copy at each step, and an engine's future is large.
             let call = Box::pin(self.plane.call(&caller, method.path, body, now_ms()));
-            Ok(call.await?)
+            call.await
+                .map_err(|refusal| self.traceable(method, refusal))
         });
         match timeout(time, work).await {
             Ok(result) => result.unwrap_or_else(|Panicked| Err(self.panicked())),
@@ -225,9 +226,18 @@ impl<P: Plane> CallLayer<P> {
     pub(crate) fn panicked(&self) -> Failure {
         let call_id = self.call_id();
         tracing::error!(call_id, "call.panicked");
-        Refusal::new(Reason::Internal)
-            .with("request", call_id)
-            .into()
+        internal(call_id)
+    }
+
+    /// A refusal as the caller gets it; one that is our fault has a name that the log
+    /// has too.
+    fn traceable(&self, method: &Method, refusal: Refusal) -> Failure {
+        if refusal.reason != Reason::Internal {
+            return refusal.into();
+        }
+        let call_id = self.call_id();
+        tracing::error!(call_id, method = method.path, "call.failed");
+        internal(call_id)
     }
 
     /// The method with this path, or the failure of a caller who made it up.
@@ -327,4 +337,10 @@ impl CallIds {
             self.count.fetch_add(1, Relaxed)
         )
     }
+}
+
+fn internal(call_id: String) -> Failure {
+    Refusal::new(Reason::Internal)
+        .with("request", call_id)
+        .into()
 }

@@ -43,16 +43,25 @@ pub trait Plane: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Bytes, Refusal>> + Send;
 
     /// Takes up to `want` calls out of what a key may make in the second of
-    /// `now_ms`, or in one that lies `seconds_ahead` of it, over all servers of the
-    /// store. Fewer than wanted means that nothing is left in that second.
+    /// `now_ms`, over all servers of the store. Fewer than wanted means that
+    /// nothing is left in that second.
     fn lease(
         &self,
         key_id: &str,
         want: u64,
         limit_per_second: u64,
         now_ms: i64,
-        seconds_ahead: u32,
     ) -> impl Future<Output = Result<u64, Refusal>> + Send;
+
+    /// Takes calls out of what a key may make in the second of `now_ms` and, where
+    /// that has too few left, in those after it.
+    fn take_ahead(
+        &self,
+        key_id: &str,
+        calls: u64,
+        limit_per_second: u64,
+        now_ms: i64,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
 
     /// Whether the store answers and has definitions.
     fn healthy(&self) -> bool;

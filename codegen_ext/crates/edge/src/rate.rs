@@ -25,8 +25,6 @@ use crate::{config::Limits, failure::overloaded, plane::Plane};
 const LEASES_PER_SECOND: u64 = 64;
 /// Keys remembered before those that rest are forgotten.
 const MOST_KEYS: usize = 10_000;
-/// Seconds that a batch can take calls of: as many as the largest has requests.
-const MOST_SECONDS_AHEAD: u32 = 1_000;
 /// Turns of a call that waits for leases others spend before it.
 const MOST_TRIES: usize = 16;
 /// After how long a key that has all the calls in flight it may have can try again.
@@ -208,24 +206,12 @@ impl Rates {
         calls: u64,
         now_ms: i64,
     ) {
-        if self.limit == 0 {
+        if self.limit == 0 || calls == 0 {
             return;
         }
-        let mut rest = calls;
-        for ahead in 0..MOST_SECONDS_AHEAD {
-            let want = rest.min(self.limit);
-            if want == 0 {
-                return;
-            }
-            // Without the store the batch fails by itself.
-            let Ok(granted) = plane
-                .lease(&call.0.id, want, self.limit, now_ms, ahead)
-                .await
-            else {
-                return;
-            };
-            rest -= granted;
-        }
+        // Without the store the batch fails by itself.
+        let taken = plane.take_ahead(&call.0.id, calls, self.limit, now_ms);
+        taken.await.ok();
     }
 
     fn key(&self, key_id: &Arc<str>, second: i64) -> Arc<Key> {
@@ -261,7 +247,7 @@ fn take<P: Plane>(
 ) -> impl Future<Output = ()> + Send + 'static {
     let key = Arc::clone(key);
     async move {
-        let leased = plane.lease(&key.id, want, limit, now_ms, 0).await;
+        let leased = plane.lease(&key.id, want, limit, now_ms).await;
         let mut bucket = lock(&key.bucket);
         // Without the store every server allows what all together may: calls
         // that need the store fail by themselves, the others need not.

@@ -20,8 +20,8 @@ use crate::{
     growth::Turns,
     guesses::Guard,
     holds,
-    keys::{self, Partition},
-    lookup, publish, redeem, rollback, session_list, sessions,
+    keys::Partition,
+    lookup, publish, rate, redeem, rollback, session_list, sessions,
     store::{Store, StoreError},
     task, validate, vouchers,
 };
@@ -115,24 +115,27 @@ impl Engine {
         self.keyring.authenticate(&self.store, authorization).await
     }
 
-    /// Calls granted to this server for a key in the second of `now_ms`, or in one
-    /// ahead of it, so that servers share the key's limit.
+    /// Calls granted to this server for a key in the second of `now_ms`, so that
+    /// servers share the key's limit.
     pub async fn lease(
         &self,
         key_id: &str,
         want: u64,
         limit: u64,
         now_ms: i64,
-        seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
-        let second = now_ms.div_euclid(1_000) + i64::from(seconds_ahead);
-        let key = keys::rate(key_id, second);
-        let keep_ms = 5_000 + 1_000 * u64::from(seconds_ahead);
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("INCRBY").arg(&key).arg(want);
-        pipeline.cmd("PEXPIRE").arg(&key).arg(keep_ms).ignore();
-        let (granted,): (u64,) = self.store.query_pipeline(&pipeline).await?;
-        Ok(want.min(limit.saturating_sub(granted.saturating_sub(want))))
+        Ok(rate::lease(&self.store, key_id, want, limit, now_ms).await?)
+    }
+
+    /// Takes calls of a key out of the second of `now_ms` and of those after it.
+    pub async fn take_ahead(
+        &self,
+        key_id: &str,
+        calls: u64,
+        limit: u64,
+        now_ms: i64,
+    ) -> Result<(), Refusal> {
+        Ok(rate::take_ahead(&self.store, key_id, calls, limit, now_ms).await?)
     }
 
     /// Answers a hot method. `now_ms` is the time of the call.

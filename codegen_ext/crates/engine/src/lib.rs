@@ -34,6 +34,7 @@ mod overrides;
 pub mod plan;
 mod publications;
 mod publish;
+mod rate;
 mod reading;
 mod redeem;
 mod request;

@@ -205,19 +205,18 @@ async fn a_full_server_refuses_and_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_internal_error_that_names_the_call() {
+async fn a_fault_of_ours_is_an_internal_error_that_names_the_call() {
     let edge = Edge::start(EdgeConfig::default()).await;
     let client = edge.client().await;
-    let status = client.unary(REDEEM, "panic").await.unwrap_err();
-    assert_eq!(
-        (status.code(), reason(&status).as_str()),
-        (Code::Internal, "INTERNAL")
-    );
-    assert!(
-        status.message().starts_with("internal error; quote "),
-        "{}",
-        status.message()
-    );
+    for fault in ["fault", "panic"] {
+        let status = client.unary(REDEEM, fault).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::Internal, "INTERNAL")
+        );
+        let quoted = status.message().strip_prefix("internal error; quote ");
+        assert!(quoted.is_some_and(|id| !id.starts_with('{')), "{status:?}");
+    }
     assert!(
         client.unary(REDEEM, "x").await.is_ok(),
         "the connection lives on"

@@ -86,6 +86,16 @@ impl Default for TinyPlane {
     }
 }
 
+impl TinyPlane {
+    fn take(&self, want: u64, limit: u64, second: i64) -> u64 {
+        let mut all = self.taken.lock().unwrap();
+        let taken = all.entry(second).or_default();
+        let granted = want.min(limit - *taken);
+        *taken += granted;
+        granted
+    }
+}
+
 impl Plane for TinyPlane {
     type Caller = Shop;
 
@@ -116,6 +126,7 @@ impl Plane for TinyPlane {
         };
         match request.text.as_str() {
             "refuse" => Err(Refusal::new(Reason::CodeNotFound).with("code", "50 % für dich")),
+            "fault" => Err(Refusal::new(Reason::Internal)),
             "panic" => panic!("asked to"),
             "sleep" => {
                 tokio::time::sleep(Duration::from_millis(400)).await;
@@ -131,15 +142,24 @@ impl Plane for TinyPlane {
         want: u64,
         limit_per_second: u64,
         now_ms: i64,
-        seconds_ahead: u32,
     ) -> Result<u64, Refusal> {
         self.leases.fetch_add(1, SeqCst);
-        let second = now_ms.div_euclid(1_000) + i64::from(seconds_ahead);
-        let mut all = self.taken.lock().unwrap();
-        let taken = all.entry(second).or_default();
-        let granted = want.min(limit_per_second - *taken);
-        *taken += granted;
-        Ok(granted)
+        Ok(self.take(want, limit_per_second, now_ms.div_euclid(1_000)))
+    }
+
+    async fn take_ahead(
+        &self,
+        _key_id: &str,
+        calls: u64,
+        limit_per_second: u64,
+        now_ms: i64,
+    ) -> Result<(), Refusal> {
+        let (mut rest, mut second) = (calls, now_ms.div_euclid(1_000));
+        while rest > 0 {
+            rest -= self.take(rest, limit_per_second, second);
+            second += 1;
+        }
+        Ok(())
     }
 
     fn healthy(&self) -> bool {
