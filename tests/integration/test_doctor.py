@@ -59,6 +59,9 @@ def test_doctor_finds_that_the_server_is_not_of_its_state_directory(server: Serv
 def test_doctor_calls_the_server_of_its_settings_whatever_commands_call(server: ServerProcess) -> None:
     status, found = doctor(server, PROMO_TARGET="127.0.0.1:1")
     assert (status, found["access"]["result"]) == (0, "ok")
+    status, found = doctor(server, PROMO_TARGET="127.0.0.1:1", PROMO_KEY=f"theirs:{'x' * 32}")
+    assert (status, found["access"]["result"]) == (0, "note")
+    assert "PROMO_TARGET, 127.0.0.1:1" in found["access"]["detail"]
 
 
 def test_doctor_notes_that_a_server_hangs_and_gives_no_advice_about_keys(new_server: NewServer) -> None:

@@ -8,7 +8,7 @@ import uvloop
 
 from promo.client import PromoClient, PromoError, Timeouts, Tls
 from promo.client.exceptions import CredentialsInvalid, CredentialsMissing, PermissionDeniedError
-from promo_server.cli.checks.finding import Finding, failed, note, ok
+from promo_server.cli.checks.finding import Finding, Severity, failed, note, ok
 from promo_server.cli.failure import explain
 from promo_server.cli.options import ServerOptions, caller_of, key_of, tls_of
 from promo_server.operator_error import OperatorError
@@ -21,15 +21,21 @@ _TIMEOUTS = Timeouts(managed=5.0)
 def check_access(settings: Settings) -> Finding:
     """Return what comes of a call of `grpc.listen` with PROMO_KEY, or else with the key of the state directory.
 
-    Only a refused key is a failure. Whatever else keeps an answer away is known of, but need not be wrong.
+    Only a refused key is a failure, unless it is meant for another server. Whatever else keeps an answer away is known
+    of, but need not be wrong.
     """
     grpc = settings.grpc
     try:
         caller = caller_of(ServerOptions())
         tls = _tls(caller) if grpc.tls_certificate is not None else None
-        return _not_checked(grpc, tls) or uvloop.run(_call(grpc.listen, key_of(caller, settings), tls))
+        finding = _not_checked(grpc, tls) or uvloop.run(_call(grpc.listen, key_of(caller, settings), tls))
     except (OperatorError, OSError) as error:
         return note(_CHECK, f"not checked: {explain(error)}")
+    # With TLS, PROMO_TARGET has the name of this server.
+    elsewhere = tls is None and caller.target not in (None, grpc.listen)
+    if finding.severity is Severity.FAILED and caller.key is not None and elsewhere:
+        return note(_CHECK, f"{grpc.listen} does not know PROMO_KEY, which is for PROMO_TARGET, {caller.target}")
+    return finding
 
 
 def _tls(caller: ClientSettings) -> Tls | None:
