@@ -69,7 +69,7 @@ class OutboxNews:
                 self._next_look = now + _LOOK_MS / 1000
                 if found:
                     return found
-            block_ms = min(block_ms, _LOOK_MS)
+            block_ms = min(block_ms, max(1, int((self._next_look - now) * 1000)))
         return await self._block(known, block_ms)
 
     async def _look(self, known: _Known) -> Collection[str]:
