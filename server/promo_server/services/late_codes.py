@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from promo_server.domain.code_import import LateCodes
+from promo_server.domain.errors import DomainError
+from promo_server.domain.reasons import Reason
 from promo_server.services.ports import Clock, Database, DefinitionStore, UnitOfWork
 
 _DUE_MS = 60_000
@@ -19,7 +21,10 @@ class TakeLateCodesBack:
         self._clock = clock
 
     async def __call__(self) -> None:
-        """Take back all codes whose time has come; what keeps some fails the whole after the others had their turn."""
+        """Take back all codes whose time has come; what keeps some fails the whole after the others had their turn.
+
+        Without the store none has a turn.
+        """
         failures = list[Exception]()
         late: LateCodes | None = None
         while True:
@@ -31,6 +36,8 @@ class TakeLateCodesBack:
                 await self._take_back(late)
             except Exception as error:  # noqa: BLE001 - raised below
                 failures.append(error)
+                if isinstance(error, DomainError) and error.reason is Reason.STORE_UNAVAILABLE:
+                    break
         if failures:
             raise failures[0]
 

@@ -252,6 +252,45 @@ async def test_codes_that_nobody_saw_arrive_after_an_abort_are_taken_back_a_minu
 async def test_late_codes_that_cannot_be_taken_back_keep_no_others_there(
     plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, stuck: int
 ) -> None:
+    numbers = await late_codes(plane)
+    look_again = plane.use_cases.take_late_codes_back
+    real = look_again._store.delete_stored_codes
+
+    async def fails_for_one(project: str, number: int, positions: range, codes: list[str]) -> None:
+        if number == numbers[stuck]:
+            raise ValueError("cannot be read")
+        await real(project, number, positions, codes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(look_again._store, "delete_stored_codes", fails_for_one)
+        with pytest.raises(ValueError, match="cannot be read"):
+            await look_again()
+    left = [await plane.client.exists(keys.stored_code(plane.project, f"LATE-{number}", 4)) for number in range(3)]
+    assert left == [position == stuck for position in range(3)]
+    await look_again()
+    await require_in_store(plane, {}, [f"LATE-{position}" for position in range(3)])
+
+
+async def test_without_the_store_the_first_late_codes_end_the_round(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for it, and what changes the project would wait for each."""
+    await late_codes(plane)
+    tried = list[int]()
+
+    async def unavailable(_: str, number: int, *__: object) -> None:
+        tried.append(number)
+        raise DomainError(Reason.STORE_UNAVAILABLE)
+
+    look_again = plane.use_cases.take_late_codes_back
+    monkeypatch.setattr(look_again._store, "delete_stored_codes", unavailable)
+    with pytest.raises(DomainError):
+        await look_again()
+    assert len(tried) == 1
+
+
+async def late_codes(plane: ControlPlane) -> list[int]:
+    """Let codes of three aborted imports be due and in the store; return the numbers of their campaigns."""
     imports = plane.use_cases.import_codes
     numbers = list[int]()
     for position in range(3):
@@ -259,26 +298,11 @@ async def test_late_codes_that_cannot_be_taken_back_keep_no_others_there(
         started = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
         late = LateCodes(await imports.abort(plane.caller, started.id), 0, [f"LATE-{position}"])
         async with plane.database.write() as unit:
-            await unit.imports.keep_late(late, plane.clock() + position)
+            await unit.imports.keep_late(late, plane.clock())
         await imports._store.put_stored_codes(plane.project, campaign.number, 0, late.codes)
         numbers.append(campaign.number)
     plane.clock.now_ms += 3
-    look_again = plane.use_cases.take_late_codes_back
-    real = look_again._store.delete_stored_codes
-
-    async def fails_for_one(project: str, number: int, positions: range, codes: list[str]) -> None:
-        if number == numbers[stuck]:
-            raise DomainError(Reason.STORE_UNAVAILABLE)
-        await real(project, number, positions, codes)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(look_again._store, "delete_stored_codes", fails_for_one)
-        with pytest.raises(DomainError):
-            await look_again()
-    left = [await plane.client.exists(keys.stored_code(plane.project, f"LATE-{number}", 4)) for number in range(3)]
-    assert left == [position == stuck for position in range(3)]
-    await look_again()
-    await require_in_store(plane, {}, [f"LATE-{position}" for position in range(3)])
+    return numbers
 
 
 async def test_codes_that_the_store_is_known_to_have_are_not_looked_after_once_they_are_taken_out(
