@@ -105,7 +105,7 @@ def test_every_reason_has_one_exception() -> None:
 def test_an_exhausted_business_limit_is_not_an_exhausted_quota() -> None:
     # RESOURCE_EXHAUSTED makes retrying clients and meshes try again.
     quota = {name for name, row in catalogue().items() if row[3] == 8}
-    assert quota == {"MESSAGE_TOO_LARGE", "RATE_LIMITED", "OVERLOADED", "CODE_GUESSING"}
+    assert quota == {"MESSAGE_TOO_LARGE", "RATE_LIMITED", "OVERLOADED", "CODE_GUESSING", "KEY_GUESSING"}
 
 
 def test_every_comment_of_an_rpc_names_reasons_of_the_catalogue() -> None:

@@ -189,6 +189,8 @@ class Reason(enum.IntEnum):
     """While codes are imported into a campaign, it gets no others."""
     IMPORT_ENDED = 60
     """The import was finished or aborted before."""
+    KEY_GUESSING = 61
+    """Too many keys that are wrong came from the caller's address; those that have worked from there go on."""
 
     @property
     def detail(self) -> ReasonDetail:
@@ -479,7 +481,7 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             retry=Retry.NEVER,
         ),
         Reason.ALREADY_ROLLED_BACK: ReasonDetail(
-            message="redemption {redemption} was rolled back",
+            message="redemption {redemption} was rolled back already",
             metadata_keys=("redemption",),
             grpc_code=9,
             http_status=400,
@@ -677,6 +679,14 @@ REASON_DETAILS: Final[Mapping[Reason, ReasonDetail]] = MappingProxyType(
             http_status=400,
             rest_key="resource_in_use",
             retry=Retry.NEVER,
+        ),
+        Reason.KEY_GUESSING: ReasonDetail(
+            message="too many wrong keys from this address; try again in {seconds} s",
+            metadata_keys=("seconds",),
+            grpc_code=8,
+            http_status=429,
+            rest_key="too_many_requests",
+            retry=Retry.AFTER_DELAY,
         ),
     },
 )

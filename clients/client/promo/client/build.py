@@ -32,6 +32,9 @@ from promo.v1.validity_pb2 import Validity, ValidityHours, ValidityTimeframe
 Mode: TypeAlias = Literal["all", "partial"]
 Effect: TypeAlias = Literal["order", "items", "items_proportionally", "items_by_quantity"]
 
+_LARGEST: Final = 2**63 - 1
+"""Of an amount, in minor units."""
+
 _MODES: Final[Mapping[Mode | None, ApplicationMode.ValueType]] = {
     None: ApplicationMode.APPLICATION_MODE_UNSPECIFIED,  # means "all"
     "all": ApplicationMode.APPLICATION_MODE_ALL,
@@ -74,11 +77,13 @@ def order(
 ) -> Order:
     """Return an order of these lines, or of `amount` minor units without lines."""
     lines = list(items)
+    total = sum(line.quantity * line.price for line in lines) if amount is None else amount
     return Order(
         source_id=source_id,
         currency_code=currency_code,
         items=lines,
-        amount=sum(line.quantity * line.price for line in lines) if amount is None else amount,
+        # The engine refuses lines that come to more than an amount can be, and says which is at fault.
+        amount=total if amount is not None or total <= _LARGEST else 0,
         metadata=metadata,
     )
 

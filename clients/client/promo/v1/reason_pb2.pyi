@@ -191,6 +191,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """While codes are imported into a campaign, it gets no others."""
     REASON_IMPORT_ENDED: _Reason.ValueType  # 60
     """The import was finished or aborted before."""
+    REASON_KEY_GUESSING: _Reason.ValueType  # 61
+    """Too many keys that are wrong came from the caller's address; those that have
+    worked from there go on.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which the engine says no. This is the only catalogue: the
@@ -334,6 +338,10 @@ REASON_IMPORT_IN_PROGRESS: Reason.ValueType  # 59
 """While codes are imported into a campaign, it gets no others."""
 REASON_IMPORT_ENDED: Reason.ValueType  # 60
 """The import was finished or aborted before."""
+REASON_KEY_GUESSING: Reason.ValueType  # 61
+"""Too many keys that are wrong came from the caller's address; those that have
+worked from there go on.
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

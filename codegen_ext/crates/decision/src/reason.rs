@@ -167,6 +167,9 @@ pub enum Reason {
     ImportInProgress = 59,
     /// The import was finished or aborted before.
     ImportEnded = 60,
+    /// Too many keys that are wrong came from the caller's address; those that have
+    /// worked from there go on.
+    KeyGuessing = 61,
 }
 
 impl Reason {
@@ -232,6 +235,7 @@ impl Reason {
         Self::ImportNotFound,
         Self::ImportInProgress,
         Self::ImportEnded,
+        Self::KeyGuessing,
     ];
 
     /// The catalogue entry.
@@ -252,7 +256,7 @@ impl Reason {
     }
 }
 
-static DETAILS: [ReasonDetail; 60] = [
+static DETAILS: [ReasonDetail; 61] = [
     ReasonDetail {
         name: "FIELD_INVALID",
         message: "{field}: {problem}",
@@ -570,7 +574,7 @@ static DETAILS: [ReasonDetail; 60] = [
     },
     ReasonDetail {
         name: "ALREADY_ROLLED_BACK",
-        message: "redemption {redemption} was rolled back",
+        message: "redemption {redemption} was rolled back already",
         metadata_keys: &["redemption"],
         grpc_code: 9,
         http_status: 400,
@@ -792,5 +796,14 @@ static DETAILS: [ReasonDetail; 60] = [
         http_status: 400,
         rest_key: "resource_in_use",
         retry: Retry::Never,
+    },
+    ReasonDetail {
+        name: "KEY_GUESSING",
+        message: "too many wrong keys from this address; try again in {seconds} s",
+        metadata_keys: &["seconds"],
+        grpc_code: 8,
+        http_status: 429,
+        rest_key: "too_many_requests",
+        retry: Retry::AfterDelay,
     },
 ];

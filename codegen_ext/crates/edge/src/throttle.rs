@@ -70,7 +70,8 @@ impl Throttle {
         if room || self.has_worked(self.hasher.hash_one(credentials)) {
             return Ok(());
         }
-        let mut refusal = Refusal::new(Reason::RateLimited).with("limit", "1");
+        // One is forgiven a second.
+        let mut refusal = Refusal::new(Reason::KeyGuessing).with("seconds", "1");
         refusal.retry_after_ms = Some(1_000);
         Err(refusal)
     }

@@ -103,7 +103,7 @@ async fn a_peer_that_guesses_is_refused_unseen_and_its_neighbours_are_not() {
     }
     let asked = edge.plane.authentications.load(SeqCst);
     let refused = guesser.unary(REDEEM, "x").await.unwrap_err();
-    assert_eq!(reason(&refused), "RATE_LIMITED");
+    assert_eq!(reason(&refused), "KEY_GUESSING");
     assert_eq!(retry_after(&refused), Some(Duration::from_secs(1)));
     assert_eq!(
         edge.plane.authentications.load(SeqCst),
