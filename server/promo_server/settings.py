@@ -282,7 +282,8 @@ class LimitsSettings(_Group):
     unknown_codes: int = Field(
         100,
         ge=0,
-        description="Unknown codes that one key, or one customer, may try within the window; 0 sets no limit.",
+        description="Unknown codes that one customer may try within the window; one key, which serves many, may try a "
+        "hundred times as many. 0 sets no limit.",
     )
     unknown_codes_window_seconds: int = Field(
         60,

@@ -179,6 +179,23 @@ async def test_who_is_no_trusted_proxy_is_not_believed_where_a_call_comes_from(n
     eventually(lambda: 429 in {answer.status for answer in guesses(server, 40, lambda number: f"203.0.113.{number}")})
 
 
+async def test_a_customer_who_guesses_codes_is_stopped_also_where_the_order_says_no_currency(
+    new_server: NewServer,
+) -> None:
+    window = {"PROMO_LIMITS__UNKNOWN_CODES": "10", "PROMO_LIMITS__UNKNOWN_CODES_WINDOW_SECONDS": "86400"}
+    rest = RestCaller(new_server(**REST, **window).rest)
+
+    def guess(path: str, customer: str) -> int:
+        order = {"items": [{"product_id": "mug", "quantity": 1, "price": 100}]}
+        redeemables = [{"object": "voucher", "id": "GUESS"}]
+        return rest.post(path, {"redeemables": redeemables, "order": order, "customer": {"source_id": customer}}).status
+
+    paths = ["/v1/redemptions", "/v1/validations"]
+    assert [guess(paths[number % 2], "guesser") for number in range(10)] == [404, 200] * 5
+    assert [guess(path, "guesser") for path in paths] == [429, 429]
+    assert guess(paths[0], "other") == 404
+
+
 @pytest.mark.extended
 async def test_secrets_are_neither_in_the_list_of_processes_nor_in_the_log(new_server: NewServer) -> None:
     server = new_server(**REST)

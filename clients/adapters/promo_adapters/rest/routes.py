@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from promo.client import PromoClient, exceptions
+from promo.client import Customer, PromoClient, exceptions
+from promo.client import order as build_order
 from promo.v1.redemption_pb2 import Redemption, Rollback
 from promo.v1.session_pb2 import SessionRequest
 from promo.v1.validation_service_pb2 import ValidateRequest, Validation
@@ -97,7 +98,7 @@ async def validate(call: Call) -> dict[str, object]:
     customer_id = customer.source_id if customer is not None else ""
     order = to_order(given.order)
     try:
-        order.currency_code = order.currency_code or await _currency(call, codes)
+        order.currency_code = order.currency_code or await _currency(call, codes, customer)
     except exceptions.CodeNotFound as error:
         validation = unknown_code(codes, error)
     else:
@@ -144,7 +145,7 @@ async def redeem(call: Call) -> dict[str, object]:
     codes = codes_of(given.redeemables)
     customer = to_customer(given.customer)
     order = to_order(given.order)
-    order.currency_code = order.currency_code or await _currency(call, codes)
+    order.currency_code = order.currency_code or await _currency(call, codes, customer)
     redemption = await call.client.redeem(
         codes=codes,
         order=order,
@@ -157,12 +158,17 @@ async def redeem(call: Call) -> dict[str, object]:
     return redemption_answer(redemption, customer, given.tracking_id, call.key_id, campaigns)
 
 
-async def _currency(call: Call, codes: list[str]) -> str:
+async def _currency(call: Call, codes: list[str], customer: Customer | None) -> str:
     """Return the currency of an order that does not say its own: that of the first code's campaign.
 
-    Raises CodeNotFound for a first code that does not exist; all codes fail together.
+    Raises CodeNotFound for a first code that does not exist, CodeGuessing for one too many; all codes fail together.
     """
-    voucher = await call.client.vouchers.get(codes[0])
+    try:
+        voucher = await call.client.vouchers.get(codes[0])
+    except exceptions.CodeNotFound:
+        # The engine counts what a customer guesses where it is told of the customer. No currency suits a code of none.
+        await call.client.validate(codes=codes[:1], order=build_order("EUR", amount=1), customer=customer)
+        raise
     campaign = await call.campaign(voucher.campaign_id)
     return campaign.currency_code
 
