@@ -313,3 +313,5 @@ def test_reader_who_has_enough_is_no_failure(server: ServerProcess) -> None:
         process.stdout.close()
         _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "")
+    # A stream whose caller has gone is nobody's failure.
+    assert '"level": "error"' not in server.log.read_text()

@@ -14,6 +14,9 @@ _SECRET_WORDS = ("token", "secret", "password", "authorization", "master", "priv
 
 _REDACTED = "***"
 
+_GRPC = "grpc._cython.cygrpc"
+_LOST_CALLER = "ExecuteBatchError raised in core"
+
 
 def configure_logs(level: str, form: Literal["auto", "console", "json"]) -> None:
     """Send everything that is logged, by us or by a library, to standard error in one form."""
@@ -45,11 +48,17 @@ def configure_logs(level: str, form: Literal["auto", "console", "json"]) -> None
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *exceptions, renderer],
         ),
     )
+    logging.getLogger(_GRPC).addFilter(_is_no_lost_caller)
     root = logging.getLogger()
     root.handlers = [handler]
     # Libraries are heard when something is wrong, unless everything is to be heard.
     root.setLevel(level.upper() if level in {"debug", "error"} else "WARNING")
     logging.getLogger("promo_server").setLevel(level.upper())
+
+
+def _is_no_lost_caller(record: logging.LogRecord) -> bool:
+    """Return False for what gRPC says of a stream whose caller has gone, as if it were a failure of ours."""
+    return not record.getMessage().startswith(_LOST_CALLER)
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
