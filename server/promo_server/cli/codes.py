@@ -16,7 +16,7 @@ from promo_server.cli.code_file import HEADER, CodeFile, Export, Format, rows
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.local_export import export_locally
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
-from promo_server.cli.output import Json, print_json, print_line
+from promo_server.cli.output import Json, print_hint, print_json, print_line
 from promo_server.cli.progress import Progress
 
 _FORMATS: dict[str, Format] = {".csv": "csv", ".txt": "txt"}
@@ -73,6 +73,8 @@ def export(  # noqa: PLR0913 - one parameter for each option
     wanted = Export(campaign, first, count, format or _FORMATS.get(output.suffix, "txt"))
     begun = time.monotonic()
     codes, size = uvloop.run(_to_file(wanted, CodeFile(output, wanted), server, settings, resume=resume))
+    if codes < count:
+        print_hint(f"The campaign has no more than {codes:,} codes from position {first:,} on.")
     return _tell(campaign, output, codes, size, time.monotonic() - begun, json=json)
 
 
@@ -144,6 +146,7 @@ async def _to_file(
             except BaseException:
                 if token:
                     file.note(token)
+                    print_hint(f"{codes:,} codes are written. The same command with --resume goes on from there.")
                 else:
                     file.discard()
                 raise
