@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cli import command, promo
+from support import forks
+from support.cli import command, environment, promo
 from support.server_process import KEY, ServerProcess
 
 from promo.client import Campaign, Limits, PromoClient, Timeouts, percent_off
@@ -50,6 +51,12 @@ def make_campaign(server: ServerProcess, name: str, code_count: int = 1_000, **l
             )
 
     return asyncio.run(make())
+
+
+def test_command_that_calls_with_tls_where_there_is_none_is_told_so(server: ServerProcess) -> None:
+    done = forks.run(forks.PROMO, ["campaigns", "list"], {**environment(server), "PROMO_TLS": "true"})
+    assert done.returncode == 1
+    assert "something answers there, but without TLS: unset PROMO_TLS" in done.stderr
 
 
 def test_export_is_the_same_to_a_file_and_to_a_pipe(server: ServerProcess, tmp_path: Path) -> None:

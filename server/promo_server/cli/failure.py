@@ -13,6 +13,8 @@ from promo_server.operator_error import OperatorError
 _UNAVAILABLE = 14
 _NO_GRPC = "Trying to connect an http1.x server"
 """What gRPC says of a REST port."""
+_NO_TLS = "WRONG_VERSION_NUMBER"
+"""What gRPC says of a port where TLS is not spoken."""
 
 
 def explain(error: Exception) -> str:
@@ -42,6 +44,8 @@ def _answer(error: PromoError) -> str:
             return f"{message}; use a key with another role"
         case None if error.status == _UNAVAILABLE and _NO_GRPC in message:
             return "something answers there, but not gRPC: give the address that promo serve shows as gRPC"
+        case None if error.status == _UNAVAILABLE and _NO_TLS in message:
+            return "something answers there, but without TLS: unset PROMO_TLS and PROMO_TLS_CA if it is the server"
         case None if error.status == _UNAVAILABLE:
             return f"no server answers ({_line(message)}); start one with: promo serve"
         case _:

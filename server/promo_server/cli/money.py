@@ -33,7 +33,7 @@ def parse(text: str, currency_code: str, what: str) -> int:
     except InvalidOperation:
         amount = None
     if amount is None:
-        raise CommandError(f"{what}: {text!r} is no amount; write it as in {example}")
+        raise CommandError(f"{what}: {text!r} is no amount; write digits and a point, as in {example}")
     minor_units = amount.scaleb(exponent)
     if minor_units != minor_units.to_integral_value():
         places = f"{exponent} decimals at most" if exponent else "no decimals"

@@ -23,7 +23,7 @@ def test_amount_is_read_in_the_currency_without_a_float(text: str, currency: str
 
 @pytest.mark.parametrize("text", ["12,50", "1e3", "-5", "NaN", "", ".", "1_000", "1.2.3", "٣"])
 def test_what_is_no_amount_is_refused_with_one_that_is(text: str) -> None:
-    with pytest.raises(CommandError, match=r"^--amount: .* is no amount; write it as in 12\.05$"):
+    with pytest.raises(CommandError, match=r"^--amount: .* is no amount; write digits and a point, as in 12\.05$"):
         money.parse(text, "GBP", "--amount")
 
 
