@@ -17,7 +17,7 @@ from promo.client import Limits, PromoClient
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(240)]
 
-ROWS = 150_000
+ROWS = 250_000
 
 
 def importer(server: ServerProcess, *arguments: str) -> subprocess.Popen[str]:
@@ -44,7 +44,7 @@ async def test_an_import_that_was_killed_goes_on_and_has_every_code_once(
     while True:
         process = importer(own_server, *arguments, *(["--resume"] if resume else []))
         if kills < 3:
-            await asyncio.sleep(random.uniform(0.8, 2.0))
+            await asyncio.sleep(random.uniform(0.3, 1.6))
             if process.poll() is None:
                 kills += 1
                 if victim == "importer":
