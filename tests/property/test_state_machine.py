@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from support.server_process import KEY, ServerProcess
-from support.shop import OFF, new_campaign
+from support.shop import OFF, codes_of, new_campaign
 from support.truth import account_of
 
 from promo.client import Campaign, Limits, PromoClient, exceptions, item, order
@@ -92,6 +92,34 @@ class Model:
         return None
 
 
+@dataclass
+class Shelf:
+    """The codes of a campaign in their order, and who was given which."""
+
+    codes: list[str]
+    given: int = 0
+    by_source: dict[str, list[str]] = field(default_factory=dict)
+    first_of: dict[str, list[str]] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
+
+    def publish(self, customer: str, count: int, source: str, *, join_once: bool) -> list[str] | str:
+        """Return the codes that the customer gets, or the reason of the refusal."""
+        if source in self.by_source:
+            earlier = self.by_source[source]
+            return earlier if len(earlier) == count else "PUBLICATION_MISMATCH"
+        if join_once and customer in self.first_of:
+            return self.first_of[customer]
+        codes = self.codes[self.given : self.given + count]
+        if len(codes) < count:
+            return "CODES_EXHAUSTED"
+        self.given += count
+        self.first_of.setdefault(customer, codes)
+        if source:
+            self.by_source[source] = codes
+        self.holders |= dict.fromkeys(codes, customer)
+        return codes
+
+
 @dataclass(frozen=True)
 class Held:
     """A live hold."""
@@ -119,6 +147,8 @@ LIMITS = st.builds(
 )
 STACKS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, CODES - 1)), min_size=1, max_size=4, unique=True)
 CUSTOMERS = st.sampled_from(["a", "b"])
+SHELF = 12
+"""Codes of the campaign that publications hand out."""
 MODES: st.SearchStrategy[Mode] = st.sampled_from(["all", "partial"])
 
 
@@ -159,6 +189,33 @@ class Machine(RuleBasedStateMachine):
             self._campaigns.append(campaign)
             published = self._run(self._client.publish(campaign=campaign.name, customer="holder", count=CODES))
             self._codes |= {(number, position): code for position, code in enumerate(published.codes)}
+        self._handed_out = self._run(new_campaign(self._client, Limits(per_customer=1), code_count=SHELF))
+        self.shelf = Shelf(self._run(codes_of(self._client, self._handed_out, SHELF)))
+
+    @rule(
+        customer=CUSTOMERS,
+        count=st.integers(1, 4),
+        source=st.sampled_from(["", "mail", "push"]),
+        join_once=st.booleans(),
+        validate_only=st.booleans(),
+    )
+    def codes_are_published(
+        self, customer: str, count: int, source: str, *, join_once: bool, validate_only: bool
+    ) -> None:
+        request = {"campaign": self._handed_out.name, "customer": customer, "count": count, "source_id": source}
+        if validate_only:
+            left = SHELF - self.shelf.given
+            found = self._attempt(self._client.publish(**request, validate_only=True))
+            assert (found is not None) == (count <= left)
+            return
+        request |= {"join_once": join_once, "request_id": uuid.uuid4().hex}
+        expected = self.shelf.publish(customer, count, source, join_once=join_once)
+        for _ in range(2):
+            try:
+                answer: Any = list(self._run(self._client.publish(**request)).codes)
+            except exceptions.FailedPreconditionError as refusal:
+                answer = refusal.reason_name
+            assert answer == expected
 
     @rule(stack=STACKS, customer=CUSTOMERS, mode=MODES)
     def validating_tells_what_redeeming_would_do(self, stack: list[Code], customer: str, mode: Mode) -> None:
@@ -268,6 +325,10 @@ class Machine(RuleBasedStateMachine):
                 self._run(self._client.sessions.release(key))
             uses = sum(account_of(self.server, campaign).uses for campaign in self._campaigns)
             assert uses == self._counting
+            for code in self.shelf.codes:
+                assert self._run(self._client.vouchers.get(code)).holder == self.shelf.holders.get(code, "")
+            counts = self._run(self._client.publications.count_codes(self._handed_out.name))
+            assert counts.published_count == self.shelf.given
         finally:
             self._run(self._client.close())
             self._loop.close()
