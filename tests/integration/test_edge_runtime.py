@@ -117,6 +117,28 @@ async def test_a_batch_takes_calls_of_the_seconds_after_out_of_the_store(embedde
 
 
 @pytest.mark.asyncio
+@pytest.mark.usefixtures("runtime")
+async def test_batches_of_several_servers_take_different_seconds(embedded_store: EmbeddedStore) -> None:
+    limit = 50
+    servers = [Runtime(document(embedded_store.url, limits={"calls_per_second_per_key": limit})) for _ in range(2)]
+    for server in servers:
+        await eventually(server.healthy)
+    requests: list[dict[str, object]] = [{} for _ in range(limit)]
+    batch = validation_service_pb2.BatchValidateRequest(requests=requests).SerializeToString()
+    path = "/promo.v1.ValidationService/BatchValidate"
+    calls = [servers[number % 2].call(path, GOOD, batch, 20) for number in range(60)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    for server in servers:
+        await server.drain(0)
+    async with Redis.from_url(embedded_store.url) as redis:
+        counts = await redis.mget(await redis.keys("promo:rate:{shop}:*"))
+    passed = sum(isinstance(answer, bytes) for answer in answers)
+    # A server may let a lease pass that it has not got yet.
+    assert sum(min(int(count), limit) for count in counts) >= passed * limit - 2 * len(servers)
+    assert passed > 0
+
+
+@pytest.mark.asyncio
 async def test_a_managed_method_without_a_control_plane_is_unavailable(runtime: Runtime) -> None:
     assert await reason_of(runtime.call(GET_CAMPAIGN, GOOD, b"", 5)) == "CONTROL_PLANE_UNAVAILABLE"
 

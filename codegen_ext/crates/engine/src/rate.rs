@@ -7,8 +7,9 @@ use crate::{
 
 /// How long a second is remembered after it began.
 const KEEP_MS: u64 = 5_000;
-/// Round trips of a batch that finds seconds used up by others.
-const MOST_ROUNDS: usize = 16;
+/// How far ahead a batch takes calls: as far as the largest reaches where one call
+/// is allowed in a second, and nobody else makes any.
+const MOST_SECONDS_AHEAD: u64 = 1_000;
 
 /// Calls granted of those wanted in the second of `now_ms`.
 pub async fn lease(
@@ -22,7 +23,7 @@ pub async fn lease(
 }
 
 /// Takes calls out of the second of `now_ms` and of those after it, as many of each
-/// as it has left. Should others have used very many up, the rest is let go.
+/// as it has left. Where all of the seconds in reach are used up the rest is let go.
 pub async fn take_ahead(
     store: &Store,
     key_id: &str,
@@ -31,16 +32,13 @@ pub async fn take_ahead(
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let (mut rest, mut ahead) = (calls, 0);
-    for _ in 0..MOST_ROUNDS {
+    while rest > 0 && ahead < MOST_SECONDS_AHEAD {
         let seconds = rest.div_ceil(limit);
         let wants: Vec<u64> = (0..seconds)
             .map(|second| limit.min(rest - second * limit))
             .collect();
         rest -= take(store, key_id, &wants, limit, now_ms, ahead).await?;
         ahead += seconds;
-        if rest == 0 {
-            break;
-        }
     }
     Ok(())
 }
