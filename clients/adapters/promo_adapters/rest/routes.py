@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from promo.client import Customer, PromoClient, exceptions
+from promo.client import Customer, PromoClient, Reason, exceptions
 from promo.client import order as build_order
 from promo.v1.redemption_pb2 import Redemption, Rollback
 from promo.v1.session_pb2 import SessionRequest
@@ -163,12 +163,14 @@ async def _currency(call: Call, codes: list[str], customer: Customer | None) -> 
 
     Raises CodeNotFound for a first code that does not exist, CodeGuessing for one too many; all codes fail together.
     """
-    try:
-        voucher = await call.client.vouchers.get(codes[0])
-    except exceptions.CodeNotFound:
-        # The engine counts what a customer guesses where it is told of the customer. No currency suits a code of none.
-        await call.client.validate(codes=codes[:1], order=build_order("EUR", amount=1), customer=customer)
-        raise
+    if customer is not None:
+        # The engine counts what a customer guesses where it is told of the customer. A code of none has no currency.
+        found = await call.client.validate(codes=codes[:1], order=build_order("EUR", amount=1), customer=customer)
+        refusal = found.results[0].refusal
+        if refusal.reason == Reason.CODE_NOT_FOUND.value:
+            status = Reason.CODE_NOT_FOUND.detail.grpc_code
+            raise exceptions.CodeNotFound(refusal.message, status=status, metadata=refusal.metadata)
+    voucher = await call.client.vouchers.get(codes[0])
     campaign = await call.campaign(voucher.campaign_id)
     return campaign.currency_code
 
