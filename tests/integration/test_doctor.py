@@ -62,6 +62,9 @@ def test_doctor_calls_the_server_of_its_settings_whatever_commands_call(server: 
     status, found = doctor(server, PROMO_TARGET="127.0.0.1:1", PROMO_KEY=f"theirs:{'x' * 32}")
     assert (status, found["access"]["result"]) == (0, "note")
     assert "PROMO_TARGET, 127.0.0.1:1" in found["access"]["detail"]
+    same = server.target.replace("127.0.0.1", "localhost")
+    status, found = doctor(server, PROMO_TARGET=same, PROMO_KEY=f"wrong:{'x' * 32}")
+    assert (status, found["access"]["result"]) == (1, "failed")
 
 
 def test_doctor_notes_that_a_server_hangs_and_gives_no_advice_about_keys(new_server: NewServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 
 import uvloop
 
@@ -31,11 +32,37 @@ def check_access(settings: Settings) -> Finding:
         finding = _not_checked(grpc, tls) or uvloop.run(_call(grpc.listen, key_of(caller, settings), tls))
     except (OperatorError, OSError) as error:
         return note(_CHECK, f"not checked: {explain(error)}")
-    # With TLS, PROMO_TARGET has the name of this server.
-    elsewhere = tls is None and caller.target not in (None, grpc.listen)
+    # With TLS, the certificate has shown that it is the server that PROMO_TARGET names.
+    elsewhere = tls is None and not _is_this(caller.target, grpc.listen)
     if finding.severity is Severity.FAILED and caller.key is not None and elsewhere:
         return note(_CHECK, f"{grpc.listen} does not know PROMO_KEY, which is for PROMO_TARGET, {caller.target}")
     return finding
+
+
+def _is_this(target: str | None, listen: str) -> bool:
+    """Return whether a target is the server that listens there, as far as this machine can tell."""
+    if target is None:
+        return True
+    (host, _, port), (_, _, own_port) = target.rpartition(":"), listen.rpartition(":")
+    return port == own_port and any(map(_is_of_this_machine, _addresses(host.strip("[]"))))
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except OSError:
+        return []
+
+
+def _is_of_this_machine(address: str) -> bool:
+    # Nobody else's address can be bound.
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as own:
+        try:
+            own.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _tls(caller: ClientSettings) -> Tls | None:
