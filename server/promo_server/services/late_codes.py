@@ -11,6 +11,10 @@ _DUE_MS = 60_000
 """How long after an abort codes may be on their way: longer than any command waits for the store."""
 
 
+_AWAY = 2
+"""Failures in a row after which it is the store that is away, and not one record that it refuses."""
+
+
 class TakeLateCodesBack:
     """Looks again after codes that nobody saw arrive: their server has ended meanwhile, or failed to take them back."""
 
@@ -23,9 +27,10 @@ class TakeLateCodesBack:
     async def __call__(self) -> None:
         """Take back all codes whose time has come; what keeps some fails the whole after the others had their turn.
 
-        Without the store none has a turn.
+        When two in a row find no store, the others have none.
         """
         failures = list[Exception]()
+        unavailable = 0
         late: LateCodes | None = None
         while True:
             async with self._database.read() as unit:
@@ -36,8 +41,12 @@ class TakeLateCodesBack:
                 await self._take_back(late)
             except Exception as error:  # noqa: BLE001 - raised below
                 failures.append(error)
-                if isinstance(error, DomainError) and error.reason is Reason.STORE_UNAVAILABLE:
+                is_away = isinstance(error, DomainError) and error.reason is Reason.STORE_UNAVAILABLE
+                unavailable = unavailable + 1 if is_away else 0
+                if unavailable == _AWAY:
                     break
+            else:
+                unavailable = 0
         if failures:
             raise failures[0]
 
