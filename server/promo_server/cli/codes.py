@@ -146,7 +146,7 @@ async def _to_file(
             except BaseException:
                 if token:
                     file.note(token)
-                    print_hint(f"{codes:,} codes are written. The same command with --resume goes on from there.")
+                    print_hint("What is written stays. The same command with --resume goes on from there.")
                 else:
                     file.discard()
                 raise
