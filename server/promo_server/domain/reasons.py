@@ -60,7 +60,7 @@ class Reason(enum.IntEnum):
     MESSAGE_TOO_LARGE = 6
     """A request is larger than the server takes."""
     RATE_LIMITED = 7
-    """The key calls too fast, or its address sent too many wrong keys.
+    """The key calls too fast.
 
     RetryInfo says when to call again.
     """

@@ -198,7 +198,7 @@ class MessageTooLarge(ResourceExhaustedError):
 
 
 class RateLimited(ResourceExhaustedError):
-    """The key calls too fast, or its address sent too many wrong keys.
+    """The key calls too fast.
 
     RetryInfo says when to call again.
     """

@@ -27,9 +27,9 @@ if _version_not_supported:
 
 
 class AccessServiceStub:
-    """Manages projects and keys. Any method can also fail with
-    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or DATABASE_UNAVAILABLE.
+    """Manages projects and keys. Any method can also fail with CREDENTIALS_MISSING,
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -66,9 +66,9 @@ class AccessServiceStub:
 
 
 class AccessServiceServicer:
-    """Manages projects and keys. Any method can also fail with
-    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or DATABASE_UNAVAILABLE.
+    """Manages projects and keys. Any method can also fail with CREDENTIALS_MISSING,
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or DATABASE_UNAVAILABLE.
     """
 
     def CreateProject(self, request, context):
@@ -150,9 +150,9 @@ def add_AccessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessService:
-    """Manages projects and keys. Any method can also fail with
-    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or DATABASE_UNAVAILABLE.
+    """Manages projects and keys. Any method can also fail with CREDENTIALS_MISSING,
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or DATABASE_UNAVAILABLE.
     """
 
     @staticmethod

@@ -28,9 +28,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccessServiceStub:
-    """Manages projects and keys. Any method can also fail with
-    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or DATABASE_UNAVAILABLE.
+    """Manages projects and keys. Any method can also fail with CREDENTIALS_MISSING,
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or DATABASE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -62,9 +62,9 @@ class AccessServiceStub:
 
 @_typing.type_check_only
 class AccessServiceAsyncStub(AccessServiceStub):
-    """Manages projects and keys. Any method can also fail with
-    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or DATABASE_UNAVAILABLE.
+    """Manages projects and keys. Any method can also fail with CREDENTIALS_MISSING,
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -92,9 +92,9 @@ class AccessServiceAsyncStub(AccessServiceStub):
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Manages projects and keys. Any method can also fail with
-    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or DATABASE_UNAVAILABLE.
+    """Manages projects and keys. Any method can also fail with CREDENTIALS_MISSING,
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or DATABASE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

@@ -29,8 +29,8 @@ if _version_not_supported:
 
 class CampaignServiceStub:
     """Defines campaigns. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -78,8 +78,8 @@ class CampaignServiceStub:
 
 class CampaignServiceServicer:
     """Defines campaigns. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     def CreateCampaign(self, request, context):
@@ -191,8 +191,8 @@ def add_CampaignServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class CampaignService:
     """Defines campaigns. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     @staticmethod

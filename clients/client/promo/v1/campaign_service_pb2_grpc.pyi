@@ -30,8 +30,8 @@ GRPC_VERSION: str
 
 class CampaignServiceStub:
     """Defines campaigns. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -74,8 +74,8 @@ class CampaignServiceStub:
 @_typing.type_check_only
 class CampaignServiceAsyncStub(CampaignServiceStub):
     """Defines campaigns. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -114,8 +114,8 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
 
 class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
     """Defines campaigns. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

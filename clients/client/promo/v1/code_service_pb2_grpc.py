@@ -28,8 +28,8 @@ if _version_not_supported:
 
 class CodeServiceStub:
     """Issues and exports codes. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -92,8 +92,8 @@ class CodeServiceStub:
 
 class CodeServiceServicer:
     """Issues and exports codes. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     def CreateCodeBatch(self, request, context):
@@ -247,8 +247,8 @@ def add_CodeServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class CodeService:
     """Issues and exports codes. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     @staticmethod

@@ -29,8 +29,8 @@ GRPC_VERSION: str
 
 class CodeServiceStub:
     """Issues and exports codes. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -88,8 +88,8 @@ class CodeServiceStub:
 @_typing.type_check_only
 class CodeServiceAsyncStub(CodeServiceStub):
     """Issues and exports codes. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -143,8 +143,8 @@ class CodeServiceAsyncStub(CodeServiceStub):
 
 class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Issues and exports codes. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID,
-    CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING,
+    FIELD_INVALID, CAMPAIGN_NOT_FOUND, DATABASE_UNAVAILABLE or STORE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

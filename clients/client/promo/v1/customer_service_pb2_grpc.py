@@ -30,7 +30,8 @@ if _version_not_supported:
 class CustomerServiceStub:
     """Keeps the profiles of customers. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or STORE_UNAVAILABLE, those that read with DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE, those that read with
+    DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -64,7 +65,8 @@ class CustomerServiceStub:
 class CustomerServiceServicer:
     """Keeps the profiles of customers. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or STORE_UNAVAILABLE, those that read with DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE, those that read with
+    DATABASE_UNAVAILABLE.
     """
 
     def GetCustomer(self, request, context):
@@ -142,7 +144,8 @@ def add_CustomerServiceServicer_to_server(servicer, server):
 class CustomerService:
     """Keeps the profiles of customers. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or STORE_UNAVAILABLE, those that read with DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE, those that read with
+    DATABASE_UNAVAILABLE.
     """
 
     @staticmethod

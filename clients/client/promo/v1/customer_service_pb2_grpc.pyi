@@ -31,7 +31,8 @@ GRPC_VERSION: str
 class CustomerServiceStub:
     """Keeps the profiles of customers. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or STORE_UNAVAILABLE, those that read with DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE, those that read with
+    DATABASE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -68,7 +69,8 @@ class CustomerServiceStub:
 class CustomerServiceAsyncStub(CustomerServiceStub):
     """Keeps the profiles of customers. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or STORE_UNAVAILABLE, those that read with DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE, those that read with
+    DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -101,7 +103,8 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the profiles of customers. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID or STORE_UNAVAILABLE, those that read with DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE, those that read with
+    DATABASE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

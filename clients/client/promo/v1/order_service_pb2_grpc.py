@@ -29,7 +29,7 @@ if _version_not_supported:
 class OrderServiceStub:
     """Looks at orders on which codes were used. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class OrderServiceStub:
 class OrderServiceServicer:
     """Looks at orders on which codes were used. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
     """
 
     def GetOrder(self, request, context):
@@ -97,7 +97,7 @@ def add_OrderServiceServicer_to_server(servicer, server):
 class OrderService:
     """Looks at orders on which codes were used. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
     """
 
     @staticmethod

@@ -30,7 +30,7 @@ GRPC_VERSION: str
 class OrderServiceStub:
     """Looks at orders on which codes were used. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -51,7 +51,7 @@ class OrderServiceStub:
 class OrderServiceAsyncStub(OrderServiceStub):
     """Looks at orders on which codes were used. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -68,7 +68,7 @@ class OrderServiceAsyncStub(OrderServiceStub):
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """Looks at orders on which codes were used. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, STORE_UNAVAILABLE or DATABASE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

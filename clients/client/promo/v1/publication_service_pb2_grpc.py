@@ -28,8 +28,8 @@ if _version_not_supported:
 
 class PublicationServiceStub:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -72,8 +72,8 @@ class PublicationServiceStub:
 
 class PublicationServiceServicer:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     def Publish(self, request, context):
@@ -171,8 +171,8 @@ def add_PublicationServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class PublicationService:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     @staticmethod

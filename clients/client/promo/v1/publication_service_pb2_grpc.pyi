@@ -29,8 +29,8 @@ GRPC_VERSION: str
 
 class PublicationServiceStub:
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -69,8 +69,8 @@ class PublicationServiceStub:
 @_typing.type_check_only
 class PublicationServiceAsyncStub(PublicationServiceStub):
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -105,8 +105,8 @@ class PublicationServiceAsyncStub(PublicationServiceStub):
 
 class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hands codes to customers. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE, ListPublications with DATABASE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

@@ -73,9 +73,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_MESSAGE_TOO_LARGE: _Reason.ValueType  # 6
     """A request is larger than the server takes."""
     REASON_RATE_LIMITED: _Reason.ValueType  # 7
-    """The key calls too fast, or its address sent too many wrong keys. RetryInfo
-    says when to call again.
-    """
+    """The key calls too fast. RetryInfo says when to call again."""
     REASON_OVERLOADED: _Reason.ValueType  # 8
     """As many calls are under way as the server takes at a time: of all, of this kind, or of one key or address."""
     REASON_CODE_GUESSING: _Reason.ValueType  # 9
@@ -220,9 +218,7 @@ REASON_METHOD_NOT_FOUND: Reason.ValueType  # 5
 REASON_MESSAGE_TOO_LARGE: Reason.ValueType  # 6
 """A request is larger than the server takes."""
 REASON_RATE_LIMITED: Reason.ValueType  # 7
-"""The key calls too fast, or its address sent too many wrong keys. RetryInfo
-says when to call again.
-"""
+"""The key calls too fast. RetryInfo says when to call again."""
 REASON_OVERLOADED: Reason.ValueType  # 8
 """As many calls are under way as the server takes at a time: of all, of this kind, or of one key or address."""
 REASON_CODE_GUESSING: Reason.ValueType  # 9

@@ -29,8 +29,8 @@ if _version_not_supported:
 class RedemptionServiceStub:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
-    DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and
+    GetRollback with DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -79,8 +79,8 @@ class RedemptionServiceStub:
 class RedemptionServiceServicer:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
-    DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and
+    GetRollback with DATABASE_UNAVAILABLE.
     """
 
     def Redeem(self, request, context):
@@ -199,8 +199,8 @@ def add_RedemptionServiceServicer_to_server(servicer, server):
 class RedemptionService:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
-    DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and
+    GetRollback with DATABASE_UNAVAILABLE.
     """
 
     @staticmethod

@@ -30,8 +30,8 @@ GRPC_VERSION: str
 class RedemptionServiceStub:
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
-    DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and
+    GetRollback with DATABASE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -82,8 +82,8 @@ class RedemptionServiceStub:
 class RedemptionServiceAsyncStub(RedemptionServiceStub):
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
-    DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and
+    GetRollback with DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -130,8 +130,8 @@ class RedemptionServiceAsyncStub(RedemptionServiceStub):
 class RedemptionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Uses codes, exactly once, within every limit. Any method can also fail with
     CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
-    FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and GetRollback with
-    DATABASE_UNAVAILABLE.
+    KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE, lists and
+    GetRollback with DATABASE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

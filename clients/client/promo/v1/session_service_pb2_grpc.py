@@ -30,8 +30,8 @@ if _version_not_supported:
 class SessionServiceStub:
     """Looks at holds and ends them. A hold is opened by Validate and confirmed by
     Redeem. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -60,8 +60,8 @@ class SessionServiceStub:
 class SessionServiceServicer:
     """Looks at holds and ends them. A hold is opened by Validate and confirmed by
     Redeem. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE.
     """
 
     def GetSession(self, request, context):
@@ -116,8 +116,8 @@ def add_SessionServiceServicer_to_server(servicer, server):
 class SessionService:
     """Looks at holds and ends them. A hold is opened by Validate and confirmed by
     Redeem. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE.
     """
 
     @staticmethod

@@ -31,8 +31,8 @@ GRPC_VERSION: str
 class SessionServiceStub:
     """Looks at holds and ends them. A hold is opened by Validate and confirmed by
     Redeem. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -54,8 +54,8 @@ class SessionServiceStub:
 class SessionServiceAsyncStub(SessionServiceStub):
     """Looks at holds and ends them. A hold is opened by Validate and confirmed by
     Redeem. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -73,8 +73,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Looks at holds and ends them. A hold is opened by Validate and confirmed by
     Redeem. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, KEY_GUESSING, FIELD_INVALID
+    or STORE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

@@ -28,7 +28,8 @@ if _version_not_supported:
 class ValidationServiceStub:
     """Answers whether codes would work, without using them. Any method can also
     fail with CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING,
-    RATE_LIMITED, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    RATE_LIMITED, KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or
+    STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -52,7 +53,8 @@ class ValidationServiceStub:
 class ValidationServiceServicer:
     """Answers whether codes would work, without using them. Any method can also
     fail with CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING,
-    RATE_LIMITED, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    RATE_LIMITED, KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or
+    STORE_UNAVAILABLE.
     """
 
     def Validate(self, request, context):
@@ -98,7 +100,8 @@ def add_ValidationServiceServicer_to_server(servicer, server):
 class ValidationService:
     """Answers whether codes would work, without using them. Any method can also
     fail with CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING,
-    RATE_LIMITED, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    RATE_LIMITED, KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or
+    STORE_UNAVAILABLE.
     """
 
     @staticmethod

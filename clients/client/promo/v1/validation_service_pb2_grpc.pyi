@@ -29,7 +29,8 @@ GRPC_VERSION: str
 class ValidationServiceStub:
     """Answers whether codes would work, without using them. Any method can also
     fail with CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING,
-    RATE_LIMITED, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    RATE_LIMITED, KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or
+    STORE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -52,7 +53,8 @@ class ValidationServiceStub:
 class ValidationServiceAsyncStub(ValidationServiceStub):
     """Answers whether codes would work, without using them. Any method can also
     fail with CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING,
-    RATE_LIMITED, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    RATE_LIMITED, KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or
+    STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -71,7 +73,8 @@ class ValidationServiceAsyncStub(ValidationServiceStub):
 class ValidationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers whether codes would work, without using them. Any method can also
     fail with CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING,
-    RATE_LIMITED, FIELD_INVALID, CODE_GUESSING or STORE_UNAVAILABLE.
+    RATE_LIMITED, KEY_GUESSING, FIELD_INVALID, CODE_GUESSING or
+    STORE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

@@ -28,9 +28,9 @@ if _version_not_supported:
 
 
 class VoucherServiceStub:
-    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    """Looks at single codes and changes them. Any method can also fail with
+    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -77,9 +77,9 @@ class VoucherServiceStub:
 
 
 class VoucherServiceServicer:
-    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    """Looks at single codes and changes them. Any method can also fail with
+    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE.
     """
 
     def GetVoucher(self, request, context):
@@ -195,9 +195,9 @@ def add_VoucherServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class VoucherService:
-    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    """Looks at single codes and changes them. Any method can also fail with
+    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE.
     """
 
     @staticmethod

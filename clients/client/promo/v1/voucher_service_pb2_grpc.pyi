@@ -29,9 +29,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class VoucherServiceStub:
-    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    """Looks at single codes and changes them. Any method can also fail with
+    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE.
     """
 
     @_typing.overload
@@ -79,9 +79,9 @@ class VoucherServiceStub:
 
 @_typing.type_check_only
 class VoucherServiceAsyncStub(VoucherServiceStub):
-    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    """Looks at single codes and changes them. Any method can also fail with
+    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -125,9 +125,9 @@ class VoucherServiceAsyncStub(VoucherServiceStub):
     """
 
 class VoucherServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Looks at single codes and changes them. Any method can also fail with CREDENTIALS_MISSING,
-    CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED, FIELD_INVALID or
-    STORE_UNAVAILABLE.
+    """Looks at single codes and changes them. Any method can also fail with
+    CREDENTIALS_MISSING, CREDENTIALS_INVALID, SCOPE_MISSING, RATE_LIMITED,
+    KEY_GUESSING, FIELD_INVALID or STORE_UNAVAILABLE.
     """
 
     @_abc_1.abstractmethod

@@ -52,8 +52,7 @@ pub enum Reason {
     MethodNotFound = 5,
     /// A request is larger than the server takes.
     MessageTooLarge = 6,
-    /// The key calls too fast, or its address sent too many wrong keys. RetryInfo says
-    /// when to call again.
+    /// The key calls too fast. RetryInfo says when to call again.
     RateLimited = 7,
     /// As many calls are under way as the server takes at a time: of all, of this kind,
     /// or of one key or address.
