@@ -141,7 +141,8 @@ async def test_what_happened_with_a_code_is_found_by_the_code_as_typed(client: P
 
     async def check() -> None:
         for code, spelled in typed.items():
-            assert await redeemed(f'code = "{spelled}"') == [one.id for one in used[code]], code
+            # Those of one millisecond have no order that follows from what was first.
+            assert sorted(await redeemed(f'code = "{spelled}"')) == sorted(one.id for one in used[code]), code
         assert await handed_out(f'code = "{typed[second]}"') == [published.id]
 
     await check()

@@ -108,16 +108,17 @@ async def test_a_writer_that_stands_still_loses_its_lock_to_the_others(
 ) -> None:
     monkeypatch.setattr("promo_server.sql.database._IDLE_MS", 300)
     assert await insert(database, "a") is None
-    still, gone_on = SqlDatabase(database.url), asyncio.Event()
+    still, locked, gone_on = SqlDatabase(database.url), asyncio.Event(), asyncio.Event()
 
     async def stand_still() -> None:
         async with still.write() as unit:
             await unit.projects.lock("a")
+            locked.set()
             await gone_on.wait()
             await unit.projects.lock("a")
 
     standing = asyncio.create_task(stand_still())
-    await asyncio.sleep(0.1)
+    await locked.wait()
     async with asyncio.timeout(LONGEST_SECONDS), database.write() as unit:
         await unit.projects.lock("a")
     gone_on.set()

@@ -394,7 +394,7 @@ async def test_entries_that_the_archive_cannot_take_are_set_aside_and_those_behi
     assert sorted(str(row["id"]) for row in await rows(plane, archive.REDEMPTIONS)) == sorted(good)
     (publication,) = await rows(plane, archive.PUBLICATIONS)
     assert publication["customer"] == "c2"
-    first, second = sorted(await rows(plane, archive.SET_ASIDE_ENTRIES), key=lambda row: str(row["ledger_id"]))
+    first, second = sorted(await rows(plane, archive.SET_ASIDE_ENTRIES), key=lambda row: int(row["partition"]))
     assert (first["partition"], first["entry"], first["positions"]) == (1, b"\xff", [])
     assert (second["partition"], second["positions"]) == (2, [7])
     assert event_pb2.LedgerEntry.FromString(second["entry"]).publication.campaign_id == "camp_unknown"  # type: ignore[arg-type]
