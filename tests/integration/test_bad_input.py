@@ -330,6 +330,23 @@ async def test_redeemables_of_another_redemption_cannot_be_rolled_back(
     assert account_of(server, own).uses == 2
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("reason", "é" * 513), ("reason", "a\0b"), ("request_id", "x" * 129), ("request_id", "a b\n")],
+    ids=["a long reason", "a NUL in the reason", "a long request id", "a line break in the request id"],
+)
+async def test_a_rollback_with_a_wrong_field_is_refused_and_undoes_nothing(
+    server: ServerProcess, client: PromoClient, field: str, value: str
+) -> None:
+    own = await new_campaign(client, Limits(per_campaign=5))
+    done = await client.redeem(codes=await codes_of(client, own, 1), order=CART)
+    with pytest.raises(exceptions.FieldInvalid) as refused:
+        await client.rollback(done.id, **{field: value})
+    assert [violation.field for violation in refused.value.violations] == [field]
+    assert account_of(server, own).uses == 1
+    assert await ending(client.rollback(done.id, reason="é" * 512)) == OK
+
+
 WRONG_PUBLICATIONS: list[dict[str, Any]] = [
     {"campaign": ""},
     {"campaign": "c", "customer": None},
