@@ -10,7 +10,6 @@ from promo_server.services.ports import Clock, Database, DefinitionStore, UnitOf
 _DUE_MS = 60_000
 """How long after an abort codes may be on their way: longer than any command waits for the store."""
 
-
 _AWAY = 2
 """Failures in a row after which it is the store that is away, and not one record that it refuses."""
 

@@ -77,13 +77,15 @@ def order(
 ) -> Order:
     """Return an order of these lines, or of `amount` minor units without lines."""
     lines = list(items)
-    total = sum(line.quantity * line.price for line in lines) if amount is None else amount
+    if amount is None:
+        total = sum(line.quantity * line.price for line in lines)
+        # The engine refuses lines that come to more than an amount can be, and says which is at fault.
+        amount = total if total <= _LARGEST else 0
     return Order(
         source_id=source_id,
         currency_code=currency_code,
         items=lines,
-        # The engine refuses lines that come to more than an amount can be, and says which is at fault.
-        amount=total if amount is not None or total <= _LARGEST else 0,
+        amount=amount,
         metadata=metadata,
     )
 
