@@ -25,6 +25,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use promo_decision::{reason::Reason, refusal::Refusal};
+use promo_engine::call_id;
 use prost::Message;
 use tokio::{net::UnixStream, sync::Mutex, time::timeout};
 use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
@@ -41,6 +42,7 @@ const KEY_ID: HeaderName = HeaderName::from_static("promo-key-id");
 const PROJECT: HeaderName = HeaderName::from_static("promo-project");
 const SCOPES: HeaderName = HeaderName::from_static("promo-scopes");
 const ADMIN: HeaderName = HeaderName::from_static("promo-admin");
+const CALL_ID: HeaderName = HeaderName::from_static("promo-call-id");
 
 /// How long the control plane may take to say how it is.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -241,18 +243,20 @@ pub fn prepare<B>(request: &mut Request<B>, path: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Adds who calls, which the control plane takes the edge's word for.
+/// Adds who calls, which the control plane takes the edge's word for, and a name of
+/// the call for its log.
 pub fn introduce(headers: &mut HeaderMap, caller: &impl Caller) -> Result<(), Failure> {
     let value = |text: &str| {
         HeaderValue::try_from(text).map_err(|_| {
             tracing::error!("caller.unprintable");
-            Failure::from(Refusal::new(Reason::Internal).with("request", ""))
+            Failure::from(call_id::traceable("", Refusal::new(Reason::Internal)))
         })
     };
     headers.insert(KEY_ID, value(caller.key_id())?);
     headers.insert(PROJECT, value(caller.project())?);
     headers.insert(SCOPES, value(&caller.scopes())?);
     headers.insert(ADMIN, value(if caller.admin() { "true" } else { "false" })?);
+    headers.insert(CALL_ID, value(&call_id::next())?);
     Ok(())
 }
 

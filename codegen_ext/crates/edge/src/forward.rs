@@ -3,9 +3,10 @@
 use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use promo_engine::call_id;
 use tokio::time::timeout;
 
 use crate::{
@@ -24,7 +25,6 @@ use crate::{
 
 /// Metadata that only the edge may set.
 const OWN_PREFIX: &str = "promo-";
-const CALL_ID: HeaderName = HeaderName::from_static("promo-call-id");
 
 /// Part of a deadline that is kept for telling a client that it waits in vain.
 const LAST_MOMENT: Duration = Duration::from_millis(250);
@@ -164,7 +164,7 @@ impl<P: Plane> Call<'_, P> {
         };
         match answered {
             Ok(Ok(response)) => Ok((response?, Arc::clone(control), time)),
-            Ok(Err(Panicked)) => Err(self.layer.panicked()),
+            Ok(Err(Panicked)) => Err(call_id::panicked().into()),
             Err(_) => Err(control.late()),
         }
     }
@@ -190,9 +190,6 @@ impl<P: Plane> Call<'_, P> {
             }
         }
         introduce(&mut metadata, caller)?;
-        if let Ok(call_id) = HeaderValue::try_from(self.layer.call_id()) {
-            metadata.insert(CALL_ID, call_id);
-        }
         Ok(metadata)
     }
 }

@@ -4,11 +4,10 @@
 //! call in process is admitted exactly like one from the network.
 
 use std::{
-    hash::BuildHasher,
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -17,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use hyper::body::Incoming;
 use promo_decision::{reason::Reason, refusal::Refusal};
-use promo_engine::batch;
+use promo_engine::{batch, call_id};
 use tokio::time::timeout;
 
 use crate::{
@@ -64,7 +63,6 @@ pub struct CallLayer<P> {
     throttle: Throttle,
     control: Option<Arc<ControlPlane>>,
     draining: AtomicBool,
-    call_ids: CallIds,
     shares: Arc<Shares>,
 }
 
@@ -80,7 +78,6 @@ impl<P: Plane> CallLayer<P> {
             throttle: Throttle::new(config.limits.failed_authentications_per_peer),
             control,
             draining: AtomicBool::new(false),
-            call_ids: CallIds::new(),
             shares: Arc::default(),
             limits: config.limits.clone(),
             methods,
@@ -143,10 +140,10 @@ impl<P: Plane> CallLayer<P> {
             // is a copy at each step, and an engine's future is large.
             let call = Box::pin(self.plane.call(&caller, method.path, body, now_ms()));
             call.await
-                .map_err(|refusal| self.traceable(method, refusal))
+                .map_err(|refusal| call_id::traceable(method.path, refusal).into())
         });
         match timeout(time, work).await {
-            Ok(result) => result.unwrap_or_else(|Panicked| Err(self.panicked())),
+            Ok(result) => result.unwrap_or_else(|Panicked| Err(call_id::panicked().into())),
             Err(_) => Err(late()),
         }
     }
@@ -222,24 +219,6 @@ impl<P: Plane> CallLayer<P> {
         })
     }
 
-    /// The failure of a call that panicked; the log has the rest.
-    pub(crate) fn panicked(&self) -> Failure {
-        let call_id = self.call_id();
-        tracing::error!(call_id, "call.panicked");
-        internal(call_id)
-    }
-
-    /// A refusal as the caller gets it; one that is our fault has a name that the log
-    /// has too.
-    fn traceable(&self, method: &Method, refusal: Refusal) -> Failure {
-        if refusal.reason != Reason::Internal {
-            return refusal.into();
-        }
-        let call_id = self.call_id();
-        tracing::error!(call_id, method = method.path, "call.failed");
-        internal(call_id)
-    }
-
     /// The method with this path, or the failure of a caller who made it up.
     pub(crate) fn find(&self, path: &str) -> Result<&Method, Failure> {
         self.methods.find(path).ok_or_else(|| {
@@ -249,11 +228,6 @@ impl<P: Plane> CallLayer<P> {
                 .with("method", path)
                 .into()
         })
-    }
-
-    /// A name for a call, unique in this and very likely in other processes.
-    pub(crate) fn call_id(&self) -> String {
-        self.call_ids.next()
     }
 
     /// Everything counted by the edge, in Prometheus' text form.
@@ -313,34 +287,4 @@ pub fn now_ms() -> i64 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Names of calls: a number of this process and a count.
-struct CallIds {
-    process: u32,
-    count: AtomicU64,
-}
-
-impl CallIds {
-    fn new() -> Self {
-        let random = std::hash::RandomState::new().hash_one(0_u8);
-        Self {
-            process: (random >> 32) as u32,
-            count: AtomicU64::new(0),
-        }
-    }
-
-    fn next(&self) -> String {
-        format!(
-            "{:08x}-{:x}",
-            self.process,
-            self.count.fetch_add(1, Relaxed)
-        )
-    }
-}
-
-fn internal(call_id: String) -> Failure {
-    Refusal::new(Reason::Internal)
-        .with("request", call_id)
-        .into()
 }

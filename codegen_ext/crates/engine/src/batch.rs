@@ -12,8 +12,10 @@ use prost::{
 };
 
 use crate::{
-    call::Call, convert, engine, protocol::promo::v1 as pb, publish as publishing,
-    redeem as redeeming, status, validate as validating,
+    call::Call,
+    call_id, convert, engine,
+    protocol::{google::rpc::Status, promo::v1 as pb},
+    publish as publishing, redeem as redeeming, status, validate as validating,
 };
 
 const MOST_REQUESTS: usize = 1_000;
@@ -66,7 +68,9 @@ pub(crate) async fn redeem(
     let results = each(requests, run, |result| pb::RedeemResult {
         outcome: Some(match result {
             Ok(redemption) => Outcome::Redemption(redemption),
-            Err(refusal) => Outcome::Error(status::status(&refusal)),
+            Err(refusal) => {
+                Outcome::Error(error("/promo.v1.RedemptionService/BatchRedeem", refusal))
+            }
         }),
     });
     Ok(pb::BatchRedeemResponse {
@@ -86,7 +90,9 @@ pub(crate) async fn validate(
     let results = each(requests, run, |result| pb::ValidateResult {
         outcome: Some(match result {
             Ok(validation) => Outcome::Validation(validation),
-            Err(refusal) => Outcome::Error(status::status(&refusal)),
+            Err(refusal) => {
+                Outcome::Error(error("/promo.v1.ValidationService/BatchValidate", refusal))
+            }
         }),
     });
     Ok(pb::BatchValidateResponse {
@@ -106,7 +112,9 @@ pub(crate) async fn publish(
     let results = each(requests, run, |result| pb::PublishResult {
         outcome: Some(match result {
             Ok(publication) => Outcome::Publication(publication),
-            Err(refusal) => Outcome::Error(status::status(&refusal)),
+            Err(refusal) => {
+                Outcome::Error(error("/promo.v1.PublicationService/BatchPublish", refusal))
+            }
         }),
     });
     Ok(pb::BatchPublishResponse {
@@ -124,6 +132,11 @@ where
 {
     let running = stream::iter(requests.into_iter().map(run)).buffered(MOST_AT_ONCE);
     running.map(wrap).collect().await
+}
+
+/// The status of one item that was refused.
+fn error(method: &str, refusal: Refusal) -> Status {
+    status::status(&call_id::traceable(method, refusal))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod archive;
 pub mod auth;
 pub mod batch;
 mod call;
+pub mod call_id;
 mod checkout;
 mod commits;
 pub mod config;
