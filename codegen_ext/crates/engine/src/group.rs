@@ -154,13 +154,14 @@ fn parse_one(answer: Value) -> Result<Outcome, StoreError> {
         Status::Reused => Outcome::Reused,
         Status::Moved => Outcome::Moved {
             position: text(bytes()?)?.parse().map_err(|_| malformed())?,
-            looked: numbers(&text(bytes()?)?)?,
+            looked: positions(&text(bytes()?)?)?,
         },
         Status::Failed => return Err(StoreError::Unexpected(text(bytes()?)?)),
     })
 }
 
-fn numbers(list: &str) -> Result<Vec<u64>, StoreError> {
+/// Positions as the store writes them, separated by commas.
+pub(crate) fn positions(list: &str) -> Result<Vec<u64>, StoreError> {
     let parsed: Result<_, _> = list.split(',').map(str::parse).collect();
     parsed.map_err(|_| malformed())
 }

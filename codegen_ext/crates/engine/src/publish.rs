@@ -10,7 +10,7 @@ use crate::{
     call::Call,
     convert,
     definitions::{IssuedCampaign, Project},
-    growth,
+    group, growth,
     keys::{self, HOLDERS_PER_BUCKET, PAGE_SIZE},
     ledger,
     once::{self, Once},
@@ -37,12 +37,11 @@ const BUCKETS_AHEAD: u64 = 16;
 
 /// As many as a commit may ever name. More are tried from round to round when
 /// others publish much at the same time, or when what comes next was used without
-/// having been published.
-const MOST_BUCKETS_AHEAD: u64 = 2_048;
-
-/// As many where each position is first held against a blocklist, which holds up
-/// everything else of its thread.
-const MOST_CHECKED_BUCKETS_AHEAD: u64 = 256;
+/// having been published. Where each position is first held against a blocklist
+/// they are fewer, since that holds up everything else of its thread.
+fn most_buckets_ahead(campaign: &IssuedCampaign) -> u64 {
+    if campaign.has_blocklist() { 256 } else { 2_048 }
+}
 
 /// Hands codes to a customer.
 pub async fn publish(
@@ -119,12 +118,7 @@ async fn hand_out(
                     idle_rounds = 0;
                 }
                 looked = seen;
-                let most = if campaign.has_blocklist() {
-                    MOST_CHECKED_BUCKETS_AHEAD
-                } else {
-                    MOST_BUCKETS_AHEAD
-                };
-                buckets_ahead = (buckets_ahead * 2).min(most);
+                buckets_ahead = (buckets_ahead * 2).min(most_buckets_ahead(&campaign));
             }
             Outcome::Reused => return Err(once::reused(once)),
             Outcome::Refused { operation, .. } => {
@@ -289,7 +283,7 @@ impl Attempt<'_> {
     }
 
     async fn done(&self, results: &str) -> Result<pb::Publication, Refusal> {
-        let positions = parse_positions(results);
+        let positions = group::positions(results)?;
         if let Some(last) = positions.last() {
             self.remember_cursor(last + 1);
         }
@@ -315,7 +309,7 @@ impl Attempt<'_> {
         positions: &str,
         once: Option<Once<'_>>,
     ) -> Result<pb::Publication, Refusal> {
-        let first = parse_positions(positions).first().copied();
+        let first = group::positions(positions)?.first().copied();
         let first = first.ok_or_else(|| Refusal::new(Reason::Internal))?;
         let publication = self.publication(first).await?;
         let published = publication.codes.len();
@@ -378,10 +372,4 @@ impl Attempt<'_> {
 /// where that is what a request id was answered with.
 fn found_before(answer: &[u8]) -> Option<u64> {
     std::str::from_utf8(answer).ok()?.parse().ok()
-}
-
-fn parse_positions(text: &str) -> Vec<u64> {
-    text.split(',')
-        .filter_map(|position| position.parse().ok())
-        .collect()
 }
