@@ -117,5 +117,15 @@ def test_every_request_with_a_request_id_gets_one() -> None:
             assert identified is None, path
 
 
+def test_every_mutation_can_be_repeated_and_tried_dry() -> None:
+    reads = ("Get", "List", "Count", "Export", "Batch")
+    for path, method in table().items():
+        service, name = path.removeprefix("/").split("/")
+        # Validate changes nothing but by a session; Operations is not ours.
+        if name.startswith(reads) or method is methods.VALIDATE or service == "google.longrunning.Operations":
+            continue
+        assert {"request_id", "validate_only"} <= set(method.request.DESCRIPTOR.fields_by_name), path
+
+
 def test_only_the_creation_of_a_key_cannot_be_repeated() -> None:
     assert [path for path, method in table().items() if not method.repeatable] == [methods.CREATE_API_KEY.path]

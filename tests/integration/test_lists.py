@@ -217,6 +217,8 @@ async def test_a_profile_is_written_read_listed_and_erased(client: PromoClient) 
     campaign = await new_campaign(client, Limits(per_customer=1))
     first, second = await codes_of(client, campaign, 2)
     used = await client.redeem(codes=[first], order=CART, customer=profile, metadata={"note": email})
+    await client.customers.erase(source_id, validate_only=True)
+    assert await client.customers.get(source_id) != Customer()
     await client.customers.erase(source_id)
     assert await ending(client.customers.get(source_id)) == "CUSTOMER_NOT_FOUND"
     assert await all_of(aiter(client.customers.list(f'email = "{email}"'))) == []

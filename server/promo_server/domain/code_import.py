@@ -45,6 +45,15 @@ class CodeImport:
 
 
 @dataclass(frozen=True, slots=True)
+class NewRows:
+    """Codes of consecutive rows of an import, from `first_row` on."""
+
+    import_id: str
+    first_row: int
+    codes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class LateCodes:
     """Codes of an import that was aborted, at consecutive positions, of which nobody knows when the store gets them."""
 

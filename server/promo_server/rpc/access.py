@@ -53,8 +53,9 @@ class AccessServicer(access_service_pb2_grpc.AccessServiceServicer):
         request: access_service_pb2.CreateApiKeyRequest,
         _context: Context,
     ) -> project_pb2.ApiKey:
-        project, name, roles = mapping.new_key(request)
-        issued = await self._access.create_key(identity.current(), project, name, roles)
+        new, repeat = mapping.new_key(request)
+        caller = identity.current()
+        issued = await self._access.create_key(caller, new, repeat, validate_only=request.validate_only)
         return mapping.api_key(issued.key, issued.token)
 
     async def ListApiKeys(
@@ -76,4 +77,7 @@ class AccessServicer(access_service_pb2_grpc.AccessServiceServicer):
         request: access_service_pb2.RevokeApiKeyRequest,
         _context: Context,
     ) -> project_pb2.ApiKey:
-        return mapping.api_key(await self._access.revoke_key(identity.current(), mapping.key_id(request)))
+        key_id, repeat = mapping.revoked_key(request)
+        caller = identity.current()
+        key = await self._access.revoke_key(caller, key_id, repeat, validate_only=request.validate_only)
+        return mapping.api_key(key)

@@ -76,16 +76,14 @@ class CampaignServicer(campaign_service_pb2_grpc.CampaignServiceServicer):
         request: campaign_service_pb2.EnableCampaignRequest,
         _context: Context,
     ) -> campaign_pb2.Campaign:
-        target, repeat = mapping.target("EnableCampaign", request)
-        return mapping.campaign(await self._change.switch(identity.current(), target, repeat, enabled=True))
+        return await self._switch("EnableCampaign", request, enabled=True)
 
     async def DisableCampaign(
         self,
         request: campaign_service_pb2.DisableCampaignRequest,
         _context: Context,
     ) -> campaign_pb2.Campaign:
-        target, repeat = mapping.target("DisableCampaign", request)
-        return mapping.campaign(await self._change.switch(identity.current(), target, repeat, enabled=False))
+        return await self._switch("DisableCampaign", request, enabled=False)
 
     async def DeleteCampaign(
         self,
@@ -93,5 +91,17 @@ class CampaignServicer(campaign_service_pb2_grpc.CampaignServiceServicer):
         _context: Context,
     ) -> Empty:
         target, repeat = mapping.target("DeleteCampaign", request)
-        await self._change.delete(identity.current(), target, repeat)
+        await self._change.delete(identity.current(), target, repeat, validate_only=request.validate_only)
         return Empty()
+
+    async def _switch(
+        self,
+        method: str,
+        request: campaign_service_pb2.EnableCampaignRequest | campaign_service_pb2.DisableCampaignRequest,
+        *,
+        enabled: bool,
+    ) -> campaign_pb2.Campaign:
+        target, repeat = mapping.target(method, request)
+        caller, dry_run = identity.current(), request.validate_only
+        campaign = await self._change.switch(caller, target, repeat, enabled=enabled, validate_only=dry_run)
+        return mapping.campaign(campaign)

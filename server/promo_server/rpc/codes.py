@@ -108,8 +108,9 @@ class CodeServicer(code_service_pb2_grpc.CodeServiceServicer):
         request: code_service_pb2.AppendImportRequest,
         _context: Context,
     ) -> code_service_pb2.AppendImportResponse:
-        id_, first_row, codes = imports.append_request(request)
-        current, refused = await self._imports.append(identity.current(), id_, first_row, codes)
+        rows, repeat = imports.append_request(request)
+        caller, dry_run = identity.current(), request.validate_only
+        current, refused = await self._imports.append(caller, rows, repeat, validate_only=dry_run)
         return code_service_pb2.AppendImportResponse(
             code_import=imports.code_import(current),
             refused_rows=map(imports.refused, refused),
@@ -120,14 +121,18 @@ class CodeServicer(code_service_pb2_grpc.CodeServiceServicer):
         request: code_service_pb2.FinishImportRequest,
         _context: Context,
     ) -> code_service_pb2.CodeImport:
-        return imports.code_import(await self._imports.finish(identity.current(), imports.import_id(request.id)))
+        id_, repeat = imports.end_request("FinishImport", request)
+        caller, dry_run = identity.current(), request.validate_only
+        return imports.code_import(await self._imports.finish(caller, id_, repeat, validate_only=dry_run))
 
     async def AbortImport(
         self,
         request: code_service_pb2.AbortImportRequest,
         _context: Context,
     ) -> code_service_pb2.CodeImport:
-        return imports.code_import(await self._imports.abort(identity.current(), imports.import_id(request.id)))
+        id_, repeat = imports.end_request("AbortImport", request)
+        caller, dry_run = identity.current(), request.validate_only
+        return imports.code_import(await self._imports.abort(caller, id_, repeat, validate_only=dry_run))
 
     async def ListRefusedRows(
         self,

@@ -16,8 +16,8 @@ from promo_server.domain.requests import Repeat
 from promo_server.services import pending
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.changes import Changes
-from promo_server.services.documents import PROJECT
-from promo_server.services.ports import Clock, Database, Entropy, UnitOfWork
+from promo_server.services.documents import API_KEY, PROJECT
+from promo_server.services.ports import Database, Entropy, UnitOfWork
 
 TOKEN_BYTES = 32
 
@@ -31,8 +31,17 @@ class NewProject:
 
 
 @dataclass(frozen=True, slots=True)
+class NewKey:
+    """What a caller says about a new key. An empty `project_id` stands for the caller's own project."""
+
+    project_id: str
+    name: str
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A new key with its token, which is not kept."""
+    """A new key with its token, which is not kept: it is empty for a key that was made before."""
 
     key: ApiKey
     token: str
@@ -70,14 +79,12 @@ class Access:
         database: Database,
         changes: Changes,
         publisher: BundlePublisher,
-        clock: Clock,
         entropy: Entropy,
     ) -> None:
         """Keep what access needs."""
         self._database = database
         self._changes = changes
         self._publisher = publisher
-        self._clock = clock
         self._entropy = entropy
 
     async def create_project(
@@ -113,25 +120,39 @@ class Access:
         async with self._database.read() as unit:
             return await unit.projects.page(page, None if caller.admin else caller.project)
 
-    async def create_key(self, caller: Caller, project: str, name: str, roles: tuple[Role, ...]) -> IssuedKey:
-        """Return a new key with its token. A caller can give no scope that it lacks."""
-        owner = caller.project_or_own(project)
-        _require_reach(caller, roles)
+    async def create_key(
+        self,
+        caller: Caller,
+        new: NewKey,
+        repeat: Repeat,
+        *,
+        validate_only: bool = False,
+    ) -> IssuedKey:
+        """Return a new key with its token. A caller can give no scope that it lacks.
+
+        A repeat has the first key without its token. The request id is scoped to the project that gets the key.
+        """
+        _require_reach(caller, new.roles)
         token = base64.urlsafe_b64encode(self._entropy(TOKEN_BYTES)).decode("ascii").rstrip("=")
-        key = ApiKey(
-            id=resource_id("key", self._entropy(RANDOM_BYTES)),
-            project_id=owner,
-            name=name,
-            roles=roles,
-            token_hash=token_hash(token),
-            create_ms=self._clock(),
-        )
-        async with self._database.write() as unit:
-            await unit.projects.lock(owner)
+
+        async def change(unit: UnitOfWork, owner: Project, now_ms: int) -> ApiKey:
+            key = ApiKey(
+                id=resource_id("key", self._entropy(RANDOM_BYTES)),
+                project_id=owner.id,
+                name=new.name,
+                roles=new.roles,
+                token_hash=token_hash(token),
+                create_ms=now_ms,
+            )
             await unit.keys.insert(key)
-            await unit.pending.add([pending.api_key(owner, key.id)])
-        await self._publisher.publish(owner)
-        return IssuedKey(key, token)
+            await unit.pending.add([pending.api_key(owner.id, key.id)])
+            return key
+
+        owner_id = caller.project_or_own(new.project_id)
+        key = await self._changes.run(owner_id, repeat, API_KEY, change, validate_only=validate_only)
+        if validate_only:
+            return IssuedKey(replace(key, id=""), "")
+        return IssuedKey(key, token if key.token_hash == token_hash(token) else "")
 
     async def list_keys(self, caller: Caller, project: str, page: Page) -> PageOf[ApiKey]:
         """Return a page of keys of a project."""
@@ -141,22 +162,31 @@ class Access:
                 raise DomainError(Reason.PROJECT_NOT_FOUND, project=owner)
             return await unit.keys.page(owner, page)
 
-    async def revoke_key(self, caller: Caller, key_id: str) -> ApiKey:
+    async def revoke_key(
+        self,
+        caller: Caller,
+        key_id: str,
+        repeat: Repeat,
+        *,
+        validate_only: bool = False,
+    ) -> ApiKey:
         """Return the key, ended. Every server forgets it within a second.
 
-        A caller can end no key that can do what the caller cannot.
+        A caller can end no key that can do what the caller cannot. The request id is scoped to the key's project.
         """
-        async with self._database.write() as unit:
-            key = await unit.keys.by_id(key_id)
-            if key is None or (key.project_id != caller.project and not caller.admin):
-                raise DomainError(Reason.API_KEY_NOT_FOUND, key=key_id)
-            _require_reach(caller, key.roles)
+        async with self._database.read() as unit:
+            found = await unit.keys.by_id(key_id)
+        if found is None or (found.project_id != caller.project and not caller.admin):
+            raise DomainError(Reason.API_KEY_NOT_FOUND, key=key_id)
+        _require_reach(caller, found.roles)
+
+        async def change(unit: UnitOfWork, owner: Project, now_ms: int) -> ApiKey:
             # A server that starts can be giving it another token at the same moment: that must not bring it back.
-            await unit.projects.lock(key.project_id)
-            key = await unit.keys.by_id(key_id) or key
+            key = await unit.keys.by_id(key_id) or found
             if key.revoke_ms is None:
-                key = replace(key, revoke_ms=self._clock())
+                key = replace(key, revoke_ms=now_ms)
                 await unit.keys.update(key)
-                await unit.pending.add([pending.api_key(key.project_id, key.id)])
-        await self._publisher.publish(key.project_id)
-        return key
+                await unit.pending.add([pending.api_key(owner.id, key.id)])
+            return key
+
+        return await self._changes.run(found.project_id, repeat, API_KEY, change, validate_only=validate_only)

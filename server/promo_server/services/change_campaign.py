@@ -71,7 +71,15 @@ class ChangeCampaign:
 
         return await self._changes.run(caller.project, repeat, CAMPAIGN, change, validate_only=validate_only)
 
-    async def switch(self, caller: Caller, target: CampaignTarget, repeat: Repeat, *, enabled: bool) -> Campaign:
+    async def switch(
+        self,
+        caller: Caller,
+        target: CampaignTarget,
+        repeat: Repeat,
+        *,
+        enabled: bool,
+        validate_only: bool = False,
+    ) -> Campaign:
         """Return the campaign enabled or disabled; one that is so already stays as it is."""
 
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> Campaign:
@@ -80,9 +88,16 @@ class ChangeCampaign:
                 return campaign
             return await _write(unit, campaign.changed(now_ms, enabled=enabled))
 
-        return await self._changes.run(caller.project, repeat, CAMPAIGN, change)
+        return await self._changes.run(caller.project, repeat, CAMPAIGN, change, validate_only=validate_only)
 
-    async def delete(self, caller: Caller, target: CampaignTarget, repeat: Repeat) -> None:
+    async def delete(
+        self,
+        caller: Caller,
+        target: CampaignTarget,
+        repeat: Repeat,
+        *,
+        validate_only: bool = False,
+    ) -> None:
         """Delete the campaign. Its number, its ranges and its stored codes are never given to another one."""
 
         async def change(unit: UnitOfWork, project: Project, now_ms: int) -> None:
@@ -91,7 +106,7 @@ class ChangeCampaign:
             await unit.projects.update(replace(project, version=project.version + 1))
             await unit.pending.add([pending.project(project.id)])
 
-        await self._changes.run(caller.project, repeat, _NOTHING, change)
+        await self._changes.run(caller.project, repeat, _NOTHING, change, validate_only=validate_only)
 
 
 def _check_use_of_codes(before: Limits, after: Limits | None) -> None:

@@ -7,9 +7,8 @@ from typing import Protocol, TypeVar
 from pydantic import TypeAdapter
 
 from promo_server.domain.access import Project
-from promo_server.domain.errors import DomainError
-from promo_server.domain.reasons import Reason
-from promo_server.domain.requests import KEPT_FOR_MS, Repeat
+from promo_server.domain.requests import Repeat
+from promo_server.services.answers import first_answer, keep_answer
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.ports import Clock, Database, UnitOfWork
 
@@ -52,7 +51,7 @@ class Changes:
         async with self._database.write() as unit:
             now_ms = self._clock()
             project = await unit.projects.lock(project_id)
-            first = await self._first_answer(unit, project_id, repeat, now_ms)
+            first = await first_answer(unit, project_id, repeat, now_ms)
             if first is not None:
                 result = answers.validate_json(first)
             else:
@@ -60,21 +59,7 @@ class Changes:
                 if validate_only:
                     await unit.rollback()
                     return result
-                if repeat.request_id:
-                    answer = answers.dump_json(result)
-                    await unit.answers.keep(project_id, repeat, answer, now_ms + KEPT_FOR_MS)
+                await keep_answer(unit, project_id, repeat, answers.dump_json(result), now_ms)
         if not validate_only:
             await self._publisher.publish(project_id)
         return result
-
-    @staticmethod
-    async def _first_answer(unit: UnitOfWork, project_id: str, repeat: Repeat, now_ms: int) -> bytes | None:
-        if not repeat.request_id:
-            return None
-        kept = await unit.answers.find(project_id, repeat, now_ms)
-        if kept is None:
-            return None
-        body_hash, answer = kept
-        if body_hash != repeat.body_hash:
-            raise DomainError(Reason.REQUEST_ID_REUSED, request_id=repeat.request_id)
-        return answer

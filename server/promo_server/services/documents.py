@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from pydantic import TypeAdapter
 
-from promo_server.domain.access import Project
+from promo_server.domain.access import ApiKey, Project
 from promo_server.domain.campaign import Campaign, CodeBatch
 from promo_server.domain.code_import import CodeImport
 from promo_server.domain.definition import CampaignDefinition
@@ -20,6 +20,7 @@ BATCH: Final = TypeAdapter(CodeBatch)
 OPERATION: Final = TypeAdapter(Operation)
 CODE_IMPORT: Final = TypeAdapter(CodeImport)
 PROJECT: Final = TypeAdapter(Project)
+API_KEY: Final = TypeAdapter(ApiKey)
 
 
 def document_of(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from promo_server.domain.access import Caller, Project
-from promo_server.domain.campaign import CodeBatch, CodeMode
-from promo_server.domain.code_import import CodeImport, ImportState, LateCodes, RefusedRow
+from promo_server.domain.campaign import Campaign, CodeBatch, CodeMode
+from promo_server.domain.code_import import CodeImport, ImportState, LateCodes, NewRows, RefusedRow
 from promo_server.domain.errors import DomainError, FieldsInvalidError, Violation
 from promo_server.domain.given_code import LONGEST_CODE, problem_of
 from promo_server.domain.identifiers import RANDOM_BYTES, resource_id
@@ -23,6 +23,7 @@ from promo_server.domain.paging import Page, PageOf
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import Repeat
 from promo_server.services import pending
+from promo_server.services.answers import first_answer, keep_answer
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.changes import Changes
 from promo_server.services.documents import CODE_IMPORT
@@ -110,17 +111,18 @@ class ImportCodes:
     async def append(
         self,
         caller: Caller,
-        import_id: str,
-        first_row: int,
-        codes: Sequence[str],
+        rows: NewRows,
+        repeat: Repeat,
+        *,
+        validate_only: bool = False,
     ) -> tuple[CodeImport, Sequence[RefusedRow]]:
         """Take the next rows in, and return the import and those of the rows that were refused.
 
         Rows that were taken in before change nothing. A row is refused when it can be no code, when its code was in
         the import before, or when the project has it.
         """
-        async with self._alone(import_id):
-            return await self._append(caller, import_id, first_row, codes)
+        async with self._alone(rows.import_id):
+            return await self._append(caller, rows, repeat, validate_only=validate_only)
 
     def _alone(self, import_id: str) -> asyncio.Lock:
         """Return the lock of an import: what one call has not put into the store yet, another could not take out."""
@@ -129,21 +131,30 @@ class ImportCodes:
     async def _append(
         self,
         caller: Caller,
-        import_id: str,
-        first_row: int,
-        codes: Sequence[str],
+        rows: NewRows,
+        repeat: Repeat,
+        *,
+        validate_only: bool,
     ) -> tuple[CodeImport, Sequence[RefusedRow]]:
+        import_id, first_row = rows.import_id, rows.first_row
         async with self._database.write() as unit:
             await unit.projects.lock(caller.project)
+            end = first_row + len(rows.codes)
+            now_ms = self._clock()
+            answer = await first_answer(unit, caller.project, repeat, now_ms)
+            if answer is not None:
+                refused = await unit.imports.refused_between(import_id, first_row, end)
+                return CODE_IMPORT.validate_json(answer), refused
             current = await _find(unit, caller.project, import_id)
-            end = first_row + len(codes)
             if end <= current.next_row:
+                if not validate_only:
+                    await keep_answer(unit, caller.project, repeat, CODE_IMPORT.dump_json(current), now_ms)
                 return current, await unit.imports.refused_between(import_id, first_row, end)
             _require_running(current)
             if first_row != current.next_row:
                 problem = f"must be {current.next_row}, the first row that was not taken in"
                 raise FieldsInvalidError((Violation("first_row", problem),))
-            accepted, refused = await self._sort_out(unit, caller.project, first_row, codes)
+            accepted, refused = await self._sort_out(unit, caller.project, first_row, rows.codes)
             first = current.first_position + current.accepted_count
             await unit.stored_codes.insert(caller.project, current.campaign_id, first, accepted)
             await unit.imports.refuse(import_id, refused)
@@ -155,6 +166,10 @@ class ImportCodes:
                 stored_count=max(current.stored_count, self._stored.get(import_id, 0)),
             )
             await unit.imports.update(current)
+            if validate_only:
+                await unit.rollback()
+                return current, refused
+            await keep_answer(unit, caller.project, repeat, CODE_IMPORT.dump_json(current), now_ms)
         await self._settle(import_id)
         if self._stored.get(import_id, current.stored_count) >= first - current.first_position:
             # These follow what the store has; it gets them while the caller prepares the next rows.
@@ -214,20 +229,33 @@ class ImportCodes:
             refused.append(_refused(rows.pop(code), code, Reason.CODE_ALREADY_EXISTS, problem))
         return list(rows), sorted(refused, key=lambda one: one.row)
 
-    async def finish(self, caller: Caller, import_id: str) -> CodeImport:
+    async def finish(
+        self,
+        caller: Caller,
+        import_id: str,
+        repeat: Repeat,
+        *,
+        validate_only: bool = False,
+    ) -> CodeImport:
         """Let the imported codes be used, all at once, and return the import."""
         async with self._alone(import_id):
-            current = await self.get(caller, import_id)
+            async with self._database.read() as unit:
+                current = await self._answered_or_found(unit, caller, import_id, repeat)
+                if current.state is not ImportState.FINISHED:
+                    _require_running(current)
+                    await _campaign_of(unit, current)
+            if validate_only:
+                return replace(current, state=ImportState.FINISHED)
             if current.state is not ImportState.FINISHED:
-                _require_running(current)
                 await self._settle(import_id)
                 await self._put_rest(current)
-                async with self._database.write() as unit:
-                    project = await unit.projects.lock(caller.project)
-                    current = await _find(unit, caller.project, import_id)
-                    if current.state is not ImportState.FINISHED:
-                        _require_running(current)
-                        current = await self._finish(unit, project, current)
+            async with self._database.write() as unit:
+                project = await unit.projects.lock(caller.project)
+                current = await self._answered_or_found(unit, caller, import_id, repeat)
+                if current.state is not ImportState.FINISHED:
+                    _require_running(current)
+                    current = await self._finish(unit, project, current)
+                await keep_answer(unit, caller.project, repeat, CODE_IMPORT.dump_json(current), self._clock())
             self._stored.pop(import_id, None)
         # Of one that was finished before, too: the bundles may still wait for a store that was away.
         await self._publisher.publish(caller.project)
@@ -247,9 +275,7 @@ class ImportCodes:
         if self._stored.get(current.id, current.stored_count) < count:
             # Rows came in after the last look: the caller finishes while it appends.
             raise DomainError(Reason.CONFLICT)
-        campaign = await unit.campaigns.by_number(project.id, current.campaign_number)
-        if campaign is None or campaign.deleted:
-            raise DomainError(Reason.CAMPAIGN_NOT_FOUND, campaign=current.campaign_id)
+        campaign = await _campaign_of(unit, current)
         finished = replace(current, state=ImportState.FINISHED, stored_count=count)
         await unit.imports.update(finished)
         if count:
@@ -267,24 +293,46 @@ class ImportCodes:
             await unit.pending.add([pending.campaign(project.id, campaign.number), pending.project(project.id)])
         return finished
 
-    async def abort(self, caller: Caller, import_id: str) -> CodeImport:
+    async def abort(
+        self,
+        caller: Caller,
+        import_id: str,
+        repeat: Repeat,
+        *,
+        validate_only: bool = False,
+    ) -> CodeImport:
         """Forget the codes of an import that is not finished, and return the import."""
         async with self._alone(import_id):
             await self._settle(import_id)
             async with self._database.write() as unit:
                 await unit.projects.lock(caller.project)
-                current = await _find(unit, caller.project, import_id)
-                if current.state is ImportState.ABORTED:
-                    return current
+                current = await self._answered_or_found(unit, caller, import_id, repeat)
                 if current.state is ImportState.FINISHED:
                     _require_running(current)
-                current = replace(current, state=ImportState.ABORTING)
-                await unit.imports.update(current)
+                if validate_only:
+                    return replace(current, state=ImportState.ABORTED, accepted_count=0)
+                if current.state is not ImportState.ABORTED:
+                    current = replace(current, state=ImportState.ABORTING)
+                    await unit.imports.update(current)
             while current.state is ImportState.ABORTING:
                 current = await self._forget(current)
                 await asyncio.sleep(0)
+            async with self._database.write() as unit:
+                await unit.projects.lock(caller.project)
+                await keep_answer(unit, caller.project, repeat, CODE_IMPORT.dump_json(current), self._clock())
             self._stored.pop(import_id, None)
             return current
+
+    async def _answered_or_found(
+        self,
+        unit: UnitOfWork,
+        caller: Caller,
+        import_id: str,
+        repeat: Repeat,
+    ) -> CodeImport:
+        """Return the import that the request was answered with before, or else the import as it stands."""
+        answer = await first_answer(unit, caller.project, repeat, self._clock())
+        return await _find(unit, caller.project, import_id) if answer is None else CODE_IMPORT.validate_json(answer)
 
     async def _forget(self, aborting: CodeImport) -> CodeImport:
         """Take the last codes of an import out of the store and then out of SQL."""
@@ -317,6 +365,13 @@ async def _find(unit: UnitOfWork, project_id: str, import_id: str) -> CodeImport
     if found is None:
         raise DomainError(Reason.IMPORT_NOT_FOUND, **{"import": import_id})
     return found
+
+
+async def _campaign_of(unit: UnitOfWork, current: CodeImport) -> Campaign:
+    campaign = await unit.campaigns.by_number(current.project_id, current.campaign_number)
+    if campaign is None or campaign.deleted:
+        raise DomainError(Reason.CAMPAIGN_NOT_FOUND, campaign=current.campaign_id)
+    return campaign
 
 
 def _require_running(current: CodeImport) -> None:

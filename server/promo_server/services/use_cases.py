@@ -102,7 +102,7 @@ def wire(ports: Ports) -> UseCases:
     return UseCases(
         publisher=publisher,
         bootstrap=Bootstrap(ports.database, publisher, ports.clock, ports.entropy),
-        access=Access(ports.database, changes, publisher, ports.clock, ports.entropy),
+        access=Access(ports.database, changes, publisher, ports.entropy),
         create_campaign=CreateCampaign(changes, codes, ports.definition_kernel, ports.entropy),
         change_campaign=ChangeCampaign(changes, ports.definition_kernel),
         read_campaigns=ReadCampaigns(ports.database),

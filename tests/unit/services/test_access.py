@@ -11,7 +11,7 @@ from promo_server.domain.errors import DomainError
 from promo_server.domain.paging import Page
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import Repeat
-from promo_server.services.access import NewProject, token_hash
+from promo_server.services.access import NewKey, NewProject, token_hash
 from promo_server.services.bootstrap import ForeignKeyIdError
 from promo_server.store import keys
 
@@ -24,7 +24,7 @@ async def published(plane: ControlPlane, key_id: str) -> dict[str, object] | Non
 
 
 async def test_a_new_key_works_at_once_and_only_its_hash_is_kept(plane: ControlPlane) -> None:
-    issued = await plane.use_cases.access.create_key(plane.caller, "", "shop", (Role.CHECKOUT,))
+    issued = await plane.use_cases.access.create_key(plane.caller, NewKey("", "shop", (Role.CHECKOUT,)), Repeat("t"))
     document = await published(plane, issued.key.id)
     assert document == {
         "hash": token_hash(issued.token),
@@ -39,31 +39,31 @@ async def test_a_new_key_works_at_once_and_only_its_hash_is_kept(plane: ControlP
 
 
 async def test_a_revoked_key_is_gone_from_the_store_and_the_epoch_moves(plane: ControlPlane) -> None:
-    issued = await plane.use_cases.access.create_key(plane.caller, "", "shop", (Role.CHECKOUT,))
+    issued = await plane.use_cases.access.create_key(plane.caller, NewKey("", "shop", (Role.CHECKOUT,)), Repeat("t"))
     epoch = int(await plane.client.get(keys.epoch()))
-    revoked = await plane.use_cases.access.revoke_key(plane.caller, issued.key.id)
+    revoked = await plane.use_cases.access.revoke_key(plane.caller, issued.key.id, Repeat("t"))
     assert revoked.revoke_ms == plane.clock.now_ms
     assert await published(plane, issued.key.id) is None
     assert int(await plane.client.get(keys.epoch())) > epoch
-    assert await plane.use_cases.access.revoke_key(plane.caller, issued.key.id) == revoked
+    assert await plane.use_cases.access.revoke_key(plane.caller, issued.key.id, Repeat("t")) == revoked
 
 
 async def test_a_caller_cannot_give_what_it_lacks(plane: ControlPlane) -> None:
     manager = caller_of(plane.project, Role.MANAGER)
-    await plane.use_cases.access.create_key(manager, "", "", (Role.PUBLISHER,))
+    await plane.use_cases.access.create_key(manager, NewKey("", "", (Role.PUBLISHER,)), Repeat("t"))
     with pytest.raises(DomainError) as refused:
-        await plane.use_cases.access.create_key(manager, "", "", (Role.ADMIN,))
+        await plane.use_cases.access.create_key(manager, NewKey("", "", (Role.ADMIN,)), Repeat("t"))
     assert refused.value.reason is Reason.SCOPE_MISSING
     with pytest.raises(DomainError) as refused:
-        await plane.use_cases.access.create_key(manager, "other", "", (Role.PUBLISHER,))
+        await plane.use_cases.access.create_key(manager, NewKey("other", "", (Role.PUBLISHER,)), Repeat("t"))
     assert refused.value.metadata == {"scope": "projects.write"}
 
 
 async def test_keys_of_another_project_are_unknown_to_a_manager(plane: ControlPlane) -> None:
     project = await plane.use_cases.access.create_project(plane.caller, NewProject("b", "Europe/Berlin"), Repeat("t"))
-    issued = await plane.use_cases.access.create_key(plane.caller, project.id, "", (Role.MANAGER,))
+    issued = await plane.use_cases.access.create_key(plane.caller, NewKey(project.id, "", (Role.MANAGER,)), Repeat("t"))
     with pytest.raises(DomainError) as refused:
-        await plane.use_cases.access.revoke_key(caller_of(plane.project, Role.MANAGER), issued.key.id)
+        await plane.use_cases.access.revoke_key(caller_of(plane.project, Role.MANAGER), issued.key.id, Repeat("t"))
     assert refused.value.reason is Reason.API_KEY_NOT_FOUND
     page = await plane.use_cases.access.list_keys(plane.caller, project.id, Page(10, None))
     assert [key.id for key in page.rows] == [issued.key.id]
@@ -125,7 +125,7 @@ async def test_a_server_starts_with_changes_while_the_store_is_away_once_there_a
 
 
 async def test_a_revoked_key_stays_revoked_when_the_server_starts_again(plane: ControlPlane) -> None:
-    revoked = await plane.use_cases.access.revoke_key(plane.caller, "admin")
+    revoked = await plane.use_cases.access.revoke_key(plane.caller, "admin", Repeat("t"))
     for token in ("secret", "other"):
         done = await plane.use_cases.bootstrap("default", [("admin", token), ("new", "secret")])
         assert done.revoked == ("admin",)
@@ -137,7 +137,9 @@ async def test_a_revoked_key_stays_revoked_when_the_server_starts_again(plane: C
 
 async def test_the_bootstrap_makes_no_admin_key_of_another_projects_key(plane: ControlPlane) -> None:
     project = await plane.use_cases.access.create_project(plane.caller, NewProject("b"), Repeat("t"))
-    issued = await plane.use_cases.access.create_key(plane.caller, project.id, "", (Role.CHECKOUT,))
+    issued = await plane.use_cases.access.create_key(
+        plane.caller, NewKey(project.id, "", (Role.CHECKOUT,)), Repeat("t")
+    )
     with pytest.raises(ForeignKeyIdError, match=issued.key.id):
         await plane.use_cases.bootstrap("default", [("new", "secret"), (issued.key.id, "secret")])
     async with plane.database.read() as unit:
@@ -148,19 +150,19 @@ async def test_the_bootstrap_makes_no_admin_key_of_another_projects_key(plane: C
 async def test_a_manager_ends_every_key_of_its_project_but_an_admins(plane: ControlPlane) -> None:
     manager = caller_of(plane.project, Role.MANAGER)
     with pytest.raises(DomainError) as refused:
-        await plane.use_cases.access.revoke_key(manager, "admin")
+        await plane.use_cases.access.revoke_key(manager, "admin", Repeat("t"))
     assert refused.value.metadata == {"scope": "projects.write"}
     assert await published(plane, "admin") is not None
     for role in set(Role) - {Role.ADMIN}:
-        issued = await plane.use_cases.access.create_key(manager, "", "", (role,))
-        assert (await plane.use_cases.access.revoke_key(manager, issued.key.id)).revoke_ms is not None
+        issued = await plane.use_cases.access.create_key(manager, NewKey("", "", (role,)), Repeat("t"))
+        assert (await plane.use_cases.access.revoke_key(manager, issued.key.id, Repeat("t"))).revoke_ms is not None
 
 
 async def test_a_caller_ends_no_key_that_can_do_what_it_cannot(plane: ControlPlane) -> None:
     caller = Caller("k", plane.project, scopes_of((Role.PUBLISHER,)) | {"keys.write"}, admin=False)
-    issued = await plane.use_cases.access.create_key(plane.caller, "", "", (Role.MANAGER,))
+    issued = await plane.use_cases.access.create_key(plane.caller, NewKey("", "", (Role.MANAGER,)), Repeat("t"))
     with pytest.raises(DomainError) as refused:
-        await plane.use_cases.access.revoke_key(caller, issued.key.id)
+        await plane.use_cases.access.revoke_key(caller, issued.key.id, Repeat("t"))
     assert refused.value.reason is Reason.SCOPE_MISSING
 
 
@@ -170,3 +172,43 @@ async def test_servers_that_start_on_one_empty_database_share_what_the_first_one
     assert len({start.project.id for start in starts}) == 1
     for key_id, _ in pairs:
         assert await published(plane, key_id) is not None
+
+
+async def test_a_repeated_call_makes_one_key_and_never_shows_its_token_again(plane: ControlPlane) -> None:
+    access, new = plane.use_cases.access, NewKey("", "repeated", (Role.CHECKOUT,))
+    repeat = Repeat("CreateApiKey", "r1", b"body")
+    first = await access.create_key(plane.caller, new, repeat)
+    again = await access.create_key(plane.caller, new, repeat)
+    assert (again.key, again.token) == (first.key, "")
+    assert first.token
+    page = await access.list_keys(plane.caller, "", Page(10, None))
+    assert [key.name for key in page.rows].count("repeated") == 1
+    with pytest.raises(DomainError) as refused:
+        await access.create_key(plane.caller, new, Repeat("CreateApiKey", "r1", b"other"))
+    assert refused.value.reason is Reason.REQUEST_ID_REUSED
+
+
+async def test_a_dry_run_makes_no_key_and_fails_as_the_call_would(plane: ControlPlane) -> None:
+    access = plane.use_cases.access
+    dry = await access.create_key(
+        plane.caller, NewKey("", "dry", (Role.CHECKOUT,)), Repeat("t", "r"), validate_only=True
+    )
+    assert (dry.key.id, dry.token, dry.key.name) == ("", "", "dry")
+    page = await access.list_keys(plane.caller, "", Page(10, None))
+    assert "dry" not in [key.name for key in page.rows]
+    with pytest.raises(DomainError) as refused:
+        await access.create_key(plane.caller, NewKey("nowhere", "", (Role.VIEWER,)), Repeat("t"), validate_only=True)
+    assert refused.value.reason is Reason.PROJECT_NOT_FOUND
+
+
+async def test_a_dry_run_ends_no_key_and_a_repeat_gets_the_first_answer(plane: ControlPlane) -> None:
+    access, repeat = plane.use_cases.access, Repeat("RevokeApiKey", "r1", b"body")
+    issued = await access.create_key(plane.caller, NewKey("", "", (Role.CHECKOUT,)), Repeat("t"))
+    assert (await access.revoke_key(plane.caller, issued.key.id, repeat, validate_only=True)).revoke_ms is not None
+    assert await published(plane, issued.key.id) is not None
+    revoked = await access.revoke_key(plane.caller, issued.key.id, repeat)
+    assert await published(plane, issued.key.id) is None
+    assert await access.revoke_key(plane.caller, issued.key.id, repeat) == revoked
+    with pytest.raises(DomainError) as refused:
+        await access.revoke_key(plane.caller, issued.key.id, Repeat("RevokeApiKey", "r1", b"other"))
+    assert refused.value.reason is Reason.REQUEST_ID_REUSED

@@ -279,3 +279,22 @@ async def test_an_older_bundle_never_replaces_a_newer_one(plane: ControlPlane) -
     await store.put_campaign(plane.project, campaign.number, 9, b"nine")
     await store.put_campaign(plane.project, campaign.number, 8, b"eight")
     assert await plane.client.get(keys.bundle(plane.project, campaign.number, PARTITIONS)) == b"nine"
+
+
+async def test_a_dry_run_of_a_switch_or_an_end_changes_nothing_and_fails_as_the_call_would(plane: ControlPlane) -> None:
+    change, campaign = plane.use_cases.change_campaign, await plane.campaign(code_count=10)
+    before = await bundle_of(plane, campaign.number)
+    target = CampaignTarget(campaign.id, campaign.etag)
+    dry = await change.switch(plane.caller, target, Repeat("t"), enabled=False, validate_only=True)
+    assert not dry.enabled
+    await change.delete(plane.caller, target, Repeat("t"), validate_only=True)
+    assert await plane.use_cases.read_campaigns.get(plane.caller, campaign.id) == campaign
+    assert await bundle_of(plane, campaign.number) == before
+    stale = CampaignTarget(campaign.id, "another")
+    for call in (
+        change.switch(plane.caller, stale, Repeat("t"), enabled=False, validate_only=True),
+        change.delete(plane.caller, stale, Repeat("t"), validate_only=True),
+    ):
+        with pytest.raises(DomainError) as refused:
+            await call
+        assert refused.value.reason is Reason.ETAG_MISMATCH

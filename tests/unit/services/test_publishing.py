@@ -19,6 +19,7 @@ from promo_server.domain.layout import CodeLayout
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import Repeat
 from promo_server.services import pending
+from promo_server.services.access import NewKey
 from promo_server.services.change_campaign import CampaignTarget
 from promo_server.sql.tables.definitions import CAMPAIGNS, PROJECTS
 from promo_server.sql.unit import Unit
@@ -50,7 +51,7 @@ async def test_nothing_is_published_that_counts_codes_before_they_are_in_the_sto
         await plane.use_cases.operations.wait(plane.caller, operation.id, 30)
         # Whoever publishes anything of the project, keys go out and nothing else does.
         with pytest.raises(DomainError):
-            await plane.use_cases.access.create_key(plane.caller, "", "shop", (Role.CHECKOUT,))
+            await plane.use_cases.access.create_key(plane.caller, NewKey("", "shop", (Role.CHECKOUT,)), Repeat("t"))
         assert await plane.client.hlen(keys.auth()) == 2  # type: ignore[misc]
         assert (await document(plane, name))["ranges"] == [[0, 10]]
         assert (await document(plane, keys.project_bundle(plane.project)))["version"] == version

@@ -15,7 +15,7 @@ from support.control_plane import ControlPlane, control_plane
 
 from promo_server.domain.access import ApiKey
 from promo_server.domain.campaign import Campaign
-from promo_server.domain.code_import import ImportState, LateCodes
+from promo_server.domain.code_import import ImportState, LateCodes, NewRows
 from promo_server.domain.errors import DomainError
 from promo_server.domain.layout import CodeLayout
 from promo_server.domain.operation import OperationState
@@ -116,7 +116,9 @@ async def test_an_import_aborted_at_both_takes_nothing_from_the_next_one(
     imports, caller = plane.use_cases.import_codes, plane.caller
     first = await imports.start(caller, campaign.id, "a.csv", Repeat("t"))
     for start in range(0, 30_000, 10_000):
-        await imports.append(caller, first.id, start, [f"OLD-{number}" for number in range(start, start + 10_000)])
+        await imports.append(
+            caller, NewRows(first.id, start, [f"OLD-{number}" for number in range(start, start + 10_000)]), Repeat("t")
+        )
     real, late = other.use_cases.import_codes._forget, asyncio.Event()
 
     async def slow(current: object) -> object:
@@ -124,13 +126,13 @@ async def test_an_import_aborted_at_both_takes_nothing_from_the_next_one(
         return await real(current)  # type: ignore[arg-type]
 
     other.use_cases.import_codes._forget = slow  # type: ignore[method-assign, assignment]
-    slower = asyncio.create_task(other.use_cases.import_codes.abort(other.caller, first.id))
-    assert (await imports.abort(caller, first.id)).state is ImportState.ABORTED
+    slower = asyncio.create_task(other.use_cases.import_codes.abort(other.caller, first.id, Repeat("t")))
+    assert (await imports.abort(caller, first.id, Repeat("t"))).state is ImportState.ABORTED
     second = await imports.start(caller, campaign.id, "b.csv", Repeat("t"))
-    await imports.append(caller, second.id, 0, ["NEW-1", "NEW-2"])
+    await imports.append(caller, NewRows(second.id, 0, ["NEW-1", "NEW-2"]), Repeat("t"))
     late.set()
     assert (await slower).state is ImportState.ABORTED
-    finished = await imports.finish(caller, second.id)
+    finished = await imports.finish(caller, second.id, Repeat("t"))
     assert finished.accepted_count == 2
     async with plane.database.read() as unit:
         assert await unit.stored_codes.slice(campaign.id, 0, 10) == ["NEW-1", "NEW-2"]
@@ -157,16 +159,16 @@ async def abort_before_the_store_has_the_codes(
         await imports._settle(first.id)
 
     imports._store.put_stored_codes = slow  # type: ignore[method-assign, assignment]
-    await imports.append(plane.caller, first.id, 0, codes)
-    assert (await other.use_cases.import_codes.abort(other.caller, first.id)).state is ImportState.ABORTED
+    await imports.append(plane.caller, NewRows(first.id, 0, codes), Repeat("t"))
+    assert (await other.use_cases.import_codes.abort(other.caller, first.id, Repeat("t"))).state is ImportState.ABORTED
     return campaign, arrive
 
 
 async def import_at(by: ControlPlane, campaign: Campaign, codes: list[str]) -> None:
     imports = by.use_cases.import_codes
     started = await imports.start(by.caller, campaign.id, "b.csv", Repeat("t"))
-    await imports.append(by.caller, started.id, 0, codes)
-    assert (await imports.finish(by.caller, started.id)).accepted_count == len(codes)
+    await imports.append(by.caller, NewRows(started.id, 0, codes), Repeat("t"))
+    assert (await imports.finish(by.caller, started.id, Repeat("t"))).accepted_count == len(codes)
 
 
 async def require_in_store(
@@ -297,7 +299,7 @@ async def late_codes(plane: ControlPlane) -> list[int]:
     for position in range(3):
         campaign = await plane.campaign(name=f"late-{position}", code_count=0)
         started = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
-        late = LateCodes(await imports.abort(plane.caller, started.id), 0, [f"LATE-{position}"])
+        late = LateCodes(await imports.abort(plane.caller, started.id, Repeat("t")), 0, [f"LATE-{position}"])
         async with plane.database.write() as unit:
             await unit.imports.keep_late(late, plane.clock())
         await imports._store.put_stored_codes(plane.project, campaign.number, 0, late.codes)
@@ -312,8 +314,8 @@ async def test_codes_that_the_store_is_known_to_have_are_not_looked_after_once_t
     campaign = await plane.campaign(code_count=0)
     imports = plane.use_cases.import_codes
     first = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
-    await imports.append(plane.caller, first.id, 0, OLD)
-    await imports.abort(plane.caller, first.id)
+    await imports.append(plane.caller, NewRows(first.id, 0, OLD), Repeat("t"))
+    await imports.abort(plane.caller, first.id, Repeat("t"))
     async with plane.database.read() as unit:
         assert await unit.imports.due_late(plane.clock() + 3_600_000) is None
 
@@ -346,7 +348,7 @@ async def test_a_key_that_is_revoked_while_a_server_starts_with_another_token_st
     monkeypatch.setattr(SqlApiKeys, "update", slow)
     start = asyncio.create_task(other.use_cases.bootstrap("default", [("k1", "after")]))
     await starting.wait()
-    await plane.use_cases.access.revoke_key(plane.caller, "k1")
+    await plane.use_cases.access.revoke_key(plane.caller, "k1", Repeat("t"))
     revoked.set()
     await start
     async with plane.database.read() as unit:

@@ -94,10 +94,13 @@ class Campaigns:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> Campaign:
         """Return the campaign, whose codes can be used now."""
-        request = EnableCampaignRequest(campaign=campaign, etag=etag, request_id=request_id)
+        request = EnableCampaignRequest(
+            campaign=campaign, etag=etag, request_id=request_id, validate_only=validate_only
+        )
         return await self._caller.unary(methods.ENABLE_CAMPAIGN, request, timeout)
 
     async def disable(
@@ -106,10 +109,13 @@ class Campaigns:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> Campaign:
         """Return the campaign, whose codes are refused from the next call on."""
-        request = DisableCampaignRequest(campaign=campaign, etag=etag, request_id=request_id)
+        request = DisableCampaignRequest(
+            campaign=campaign, etag=etag, request_id=request_id, validate_only=validate_only
+        )
         return await self._caller.unary(methods.DISABLE_CAMPAIGN, request, timeout)
 
     async def delete(
@@ -118,8 +124,11 @@ class Campaigns:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> None:
         """Delete the campaign; its codes are unknown from the next call on."""
-        request = DeleteCampaignRequest(campaign=campaign, etag=etag, request_id=request_id)
+        request = DeleteCampaignRequest(
+            campaign=campaign, etag=etag, request_id=request_id, validate_only=validate_only
+        )
         await self._caller.unary(methods.DELETE_CAMPAIGN, request, timeout)

@@ -274,16 +274,19 @@ APPEND_IMPORT: Final = Method(
     "/promo.v1.CodeService/AppendImport",
     code_service_pb2.AppendImportRequest,
     code_service_pb2.AppendImportResponse,
+    identify=_own,
 )
 FINISH_IMPORT: Final = Method(
     "/promo.v1.CodeService/FinishImport",
     code_service_pb2.FinishImportRequest,
     code_service_pb2.CodeImport,
+    identify=_own,
 )
 ABORT_IMPORT: Final = Method(
     "/promo.v1.CodeService/AbortImport",
     code_service_pb2.AbortImportRequest,
     code_service_pb2.CodeImport,
+    identify=_own,
 )
 LIST_REFUSED_ROWS: Final = Method(
     "/promo.v1.CodeService/ListRefusedRows",
@@ -410,6 +413,7 @@ CREATE_API_KEY: Final = Method(
     "/promo.v1.AccessService/CreateApiKey",
     access_service_pb2.CreateApiKeyRequest,
     project_pb2.ApiKey,
+    identify=_own,
     repeatable=False,
 )
 LIST_API_KEYS: Final = Method(
@@ -421,4 +425,5 @@ REVOKE_API_KEY: Final = Method(
     "/promo.v1.AccessService/RevokeApiKey",
     access_service_pb2.RevokeApiKeyRequest,
     project_pb2.ApiKey,
+    identify=_own,
 )

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from promo.v1 import project_pb2 as promo_dot_v1_dot_project__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpromo/v1/access_service.proto\x12\x08promo.v1\x1a\x16promo/v1/project.proto\"e\n\x14\x43reateProjectRequest\x12\"\n\x07project\x18\x01 \x01(\x0b\x32\x11.promo.v1.Project\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x14ListProjectsResponse\x12#\n\x08projects\x18\x01 \x03(\x0b\x32\x11.promo.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x13\x43reateApiKeyRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12!\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x10.promo.v1.ApiKey\"O\n\x12ListApiKeysRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x13ListApiKeysResponse\x12\"\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x10.promo.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t2\xf0\x02\n\rAccessService\x12\x42\n\rCreateProject\x12\x1e.promo.v1.CreateProjectRequest\x1a\x11.promo.v1.Project\x12M\n\x0cListProjects\x12\x1d.promo.v1.ListProjectsRequest\x1a\x1e.promo.v1.ListProjectsResponse\x12?\n\x0c\x43reateApiKey\x12\x1d.promo.v1.CreateApiKeyRequest\x1a\x10.promo.v1.ApiKey\x12J\n\x0bListApiKeys\x12\x1c.promo.v1.ListApiKeysRequest\x1a\x1d.promo.v1.ListApiKeysResponse\x12?\n\x0cRevokeApiKey\x12\x1d.promo.v1.RevokeApiKeyRequest\x1a\x10.promo.v1.ApiKeyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpromo/v1/access_service.proto\x12\x08promo.v1\x1a\x16promo/v1/project.proto\"e\n\x14\x43reateProjectRequest\x12\"\n\x07project\x18\x01 \x01(\x0b\x32\x11.promo.v1.Project\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x14ListProjectsResponse\x12#\n\x08projects\x18\x01 \x03(\x0b\x32\x11.promo.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"w\n\x13\x43reateApiKeyRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12!\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x10.promo.v1.ApiKey\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"O\n\x12ListApiKeysRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x13ListApiKeysResponse\x12\"\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x10.promo.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x13RevokeApiKeyRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x32\xf0\x02\n\rAccessService\x12\x42\n\rCreateProject\x12\x1e.promo.v1.CreateProjectRequest\x1a\x11.promo.v1.Project\x12M\n\x0cListProjects\x12\x1d.promo.v1.ListProjectsRequest\x1a\x1e.promo.v1.ListProjectsResponse\x12?\n\x0c\x43reateApiKey\x12\x1d.promo.v1.CreateApiKeyRequest\x1a\x10.promo.v1.ApiKey\x12J\n\x0bListApiKeys\x12\x1c.promo.v1.ListApiKeysRequest\x1a\x1d.promo.v1.ListApiKeysResponse\x12?\n\x0cRevokeApiKey\x12\x1d.promo.v1.RevokeApiKeyRequest\x1a\x10.promo.v1.ApiKeyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,13 +39,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROJECTSRESPONSE']._serialized_start=232
   _globals['_LISTPROJECTSRESPONSE']._serialized_end=316
   _globals['_CREATEAPIKEYREQUEST']._serialized_start=318
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=394
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=396
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=475
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=477
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=559
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=561
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=594
-  _globals['_ACCESSSERVICE']._serialized_start=597
-  _globals['_ACCESSSERVICE']._serialized_end=965
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=437
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=439
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=518
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=520
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=602
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=604
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=680
+  _globals['_ACCESSSERVICE']._serialized_start=683
+  _globals['_ACCESSSERVICE']._serialized_end=1051
 # @@protoc_insertion_point(module_scope)

@@ -113,9 +113,19 @@ class CreateApiKeyRequest(_message.Message):
 
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     API_KEY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """Optional. Id of the project; the caller's own when absent. Another one
     needs projects.write.
+    """
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id; it belongs to the project
+    that gets the key.
+    """
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing: the answer has no id and no
+    token.
     """
     @_builtins.property
     def api_key(self) -> _project_pb2.ApiKey:
@@ -126,10 +136,12 @@ class CreateApiKeyRequest(_message.Message):
         *,
         project_id: _builtins.str = ...,
         api_key: _project_pb2.ApiKey | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "project_id", b"project_id", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -200,16 +212,26 @@ class RevokeApiKeyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Required. ApiKey.id."""
+    request_id: _builtins.str
+    """Optional. See CreateCampaignRequest.request_id; it belongs to the project
+    of the key.
+    """
+    validate_only: _builtins.bool
+    """Optional. Checks everything, changes nothing."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -88,9 +88,11 @@ class AccessServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateApiKey(self, request, context):
-        """Creates a key and shows its token, once. Fails with PROJECT_NOT_FOUND.
-        It is not repeatable, since a token is never shown again.
-        Scope: keys.write.
+        """Creates a key and shows its token, once. A repeat with the same request id
+        makes no second key and returns the first without its token, of which only
+        a hash is kept: when the answer was lost, revoke that key and create
+        another. Fails with PROJECT_NOT_FOUND or REQUEST_ID_REUSED, or with
+        SCOPE_MISSING for a role that the caller lacks. Scope: keys.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,8 +108,9 @@ class AccessServiceServicer:
 
     def RevokeApiKey(self, request, context):
         """Ends a key; it stops working within one second. Revoking a revoked key
-        changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
-        key with a role that the caller lacks. Scope: keys.write.
+        changes nothing. Fails with API_KEY_NOT_FOUND or REQUEST_ID_REUSED, or with
+        SCOPE_MISSING for a key with a role that the caller lacks.
+        Scope: keys.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

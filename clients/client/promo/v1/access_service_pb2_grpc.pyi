@@ -46,9 +46,11 @@ class AccessServiceStub:
     Scope: projects.read.
     """
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.CreateApiKeyRequest, _project_pb2.ApiKey]
-    """Creates a key and shows its token, once. Fails with PROJECT_NOT_FOUND.
-    It is not repeatable, since a token is never shown again.
-    Scope: keys.write.
+    """Creates a key and shows its token, once. A repeat with the same request id
+    makes no second key and returns the first without its token, of which only
+    a hash is kept: when the answer was lost, revoke that key and create
+    another. Fails with PROJECT_NOT_FOUND or REQUEST_ID_REUSED, or with
+    SCOPE_MISSING for a role that the caller lacks. Scope: keys.write.
     """
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.ListApiKeysRequest, _access_service_pb2.ListApiKeysResponse]
     """Lists keys of a project without their tokens, newest first. Fails with
@@ -56,8 +58,9 @@ class AccessServiceStub:
     """
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.RevokeApiKeyRequest, _project_pb2.ApiKey]
     """Ends a key; it stops working within one second. Revoking a revoked key
-    changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
-    key with a role that the caller lacks. Scope: keys.write.
+    changes nothing. Fails with API_KEY_NOT_FOUND or REQUEST_ID_REUSED, or with
+    SCOPE_MISSING for a key with a role that the caller lacks.
+    Scope: keys.write.
     """
 
 @_typing.type_check_only
@@ -77,9 +80,11 @@ class AccessServiceAsyncStub(AccessServiceStub):
     Scope: projects.read.
     """
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_access_service_pb2.CreateApiKeyRequest, _project_pb2.ApiKey]  # type: ignore[assignment]
-    """Creates a key and shows its token, once. Fails with PROJECT_NOT_FOUND.
-    It is not repeatable, since a token is never shown again.
-    Scope: keys.write.
+    """Creates a key and shows its token, once. A repeat with the same request id
+    makes no second key and returns the first without its token, of which only
+    a hash is kept: when the answer was lost, revoke that key and create
+    another. Fails with PROJECT_NOT_FOUND or REQUEST_ID_REUSED, or with
+    SCOPE_MISSING for a role that the caller lacks. Scope: keys.write.
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_access_service_pb2.ListApiKeysRequest, _access_service_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """Lists keys of a project without their tokens, newest first. Fails with
@@ -87,8 +92,9 @@ class AccessServiceAsyncStub(AccessServiceStub):
     """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_access_service_pb2.RevokeApiKeyRequest, _project_pb2.ApiKey]  # type: ignore[assignment]
     """Ends a key; it stops working within one second. Revoking a revoked key
-    changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
-    key with a role that the caller lacks. Scope: keys.write.
+    changes nothing. Fails with API_KEY_NOT_FOUND or REQUEST_ID_REUSED, or with
+    SCOPE_MISSING for a key with a role that the caller lacks.
+    Scope: keys.write.
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -123,9 +129,11 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_service_pb2.CreateApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_project_pb2.ApiKey, _abc.Awaitable[_project_pb2.ApiKey]]:
-        """Creates a key and shows its token, once. Fails with PROJECT_NOT_FOUND.
-        It is not repeatable, since a token is never shown again.
-        Scope: keys.write.
+        """Creates a key and shows its token, once. A repeat with the same request id
+        makes no second key and returns the first without its token, of which only
+        a hash is kept: when the answer was lost, revoke that key and create
+        another. Fails with PROJECT_NOT_FOUND or REQUEST_ID_REUSED, or with
+        SCOPE_MISSING for a role that the caller lacks. Scope: keys.write.
         """
 
     @_abc_1.abstractmethod
@@ -145,8 +153,9 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_project_pb2.ApiKey, _abc.Awaitable[_project_pb2.ApiKey]]:
         """Ends a key; it stops working within one second. Revoking a revoked key
-        changes nothing. Fails with API_KEY_NOT_FOUND, or with SCOPE_MISSING for a
-        key with a role that the caller lacks. Scope: keys.write.
+        changes nothing. Fails with API_KEY_NOT_FOUND or REQUEST_ID_REUSED, or with
+        SCOPE_MISSING for a key with a role that the caller lacks.
+        Scope: keys.write.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

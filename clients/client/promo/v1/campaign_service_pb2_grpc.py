@@ -83,7 +83,10 @@ class CampaignServiceServicer:
     """
 
     def CreateCampaign(self, request, context):
-        """Creates a campaign whose codes can be used when the call returns.
+        """Creates a campaign whose codes can be used when the call returns. Computed
+        codes take no time at any number. Stored codes are drawn one by one, tens of
+        thousands a second: create a campaign with many of them without codes, and
+        add them by CreateCodeBatch, an operation that tells how far it is.
         Fails with CAMPAIGN_ALREADY_EXISTS, CODE_LAYOUT_INVALID,
         CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
         """

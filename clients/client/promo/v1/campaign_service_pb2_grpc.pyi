@@ -39,7 +39,10 @@ class CampaignServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CampaignServiceAsyncStub: ...
     CreateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.CreateCampaignRequest, _campaign_pb2.Campaign]
-    """Creates a campaign whose codes can be used when the call returns.
+    """Creates a campaign whose codes can be used when the call returns. Computed
+    codes take no time at any number. Stored codes are drawn one by one, tens of
+    thousands a second: create a campaign with many of them without codes, and
+    add them by CreateCodeBatch, an operation that tells how far it is.
     Fails with CAMPAIGN_ALREADY_EXISTS, CODE_LAYOUT_INVALID,
     CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
     """
@@ -80,7 +83,10 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.CreateCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
-    """Creates a campaign whose codes can be used when the call returns.
+    """Creates a campaign whose codes can be used when the call returns. Computed
+    codes take no time at any number. Stored codes are drawn one by one, tens of
+    thousands a second: create a campaign with many of them without codes, and
+    add them by CreateCodeBatch, an operation that tells how far it is.
     Fails with CAMPAIGN_ALREADY_EXISTS, CODE_LAYOUT_INVALID,
     CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
     """
@@ -124,7 +130,10 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _campaign_service_pb2.CreateCampaignRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_pb2.Campaign, _abc.Awaitable[_campaign_pb2.Campaign]]:
-        """Creates a campaign whose codes can be used when the call returns.
+        """Creates a campaign whose codes can be used when the call returns. Computed
+        codes take no time at any number. Stored codes are drawn one by one, tens of
+        thousands a second: create a campaign with many of them without codes, and
+        add them by CreateCodeBatch, an operation that tells how far it is.
         Fails with CAMPAIGN_ALREADY_EXISTS, CODE_LAYOUT_INVALID,
         CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
         """

@@ -151,8 +151,9 @@ class CodeServiceServicer:
     def AppendImport(self, request, context):
         """Takes the next rows of an import in, each wholly or not at all, and keeps
         them when it answers. Rows that were taken in before are answered again
-        and change nothing, so a chunk can be repeated. Fails with
-        IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+        and change nothing, so a chunk can be repeated without a request id, too.
+        Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or REQUEST_ID_REUSED.
+        Scope: campaigns.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,8 +161,8 @@ class CodeServiceServicer:
 
     def FinishImport(self, request, context):
         """Lets all accepted codes of an import be used, at once. Finishing a finished
-        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
-        CONFLICT. Scope: campaigns.write.
+        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED, CONFLICT
+        or REQUEST_ID_REUSED. Scope: campaigns.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,8 +170,8 @@ class CodeServiceServicer:
 
     def AbortImport(self, request, context):
         """Forgets the codes of an import that is not finished. Aborting an aborted
-        import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
-        Scope: campaigns.write.
+        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+        REQUEST_ID_REUSED. Scope: campaigns.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

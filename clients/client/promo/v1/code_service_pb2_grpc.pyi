@@ -67,18 +67,19 @@ class CodeServiceStub:
     AppendImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.AppendImportRequest, _code_service_pb2.AppendImportResponse]
     """Takes the next rows of an import in, each wholly or not at all, and keeps
     them when it answers. Rows that were taken in before are answered again
-    and change nothing, so a chunk can be repeated. Fails with
-    IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+    and change nothing, so a chunk can be repeated without a request id, too.
+    Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or REQUEST_ID_REUSED.
+    Scope: campaigns.write.
     """
     FinishImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.FinishImportRequest, _code_service_pb2.CodeImport]
     """Lets all accepted codes of an import be used, at once. Finishing a finished
-    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
-    CONFLICT. Scope: campaigns.write.
+    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED, CONFLICT
+    or REQUEST_ID_REUSED. Scope: campaigns.write.
     """
     AbortImport: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.AbortImportRequest, _code_service_pb2.CodeImport]
     """Forgets the codes of an import that is not finished. Aborting an aborted
-    import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
-    Scope: campaigns.write.
+    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+    REQUEST_ID_REUSED. Scope: campaigns.write.
     """
     ListRefusedRows: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.ListRefusedRowsRequest, _code_service_pb2.ListRefusedRowsResponse]
     """Lists the rows of an import that were refused, by row. Fails with
@@ -123,18 +124,19 @@ class CodeServiceAsyncStub(CodeServiceStub):
     AppendImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.AppendImportRequest, _code_service_pb2.AppendImportResponse]  # type: ignore[assignment]
     """Takes the next rows of an import in, each wholly or not at all, and keeps
     them when it answers. Rows that were taken in before are answered again
-    and change nothing, so a chunk can be repeated. Fails with
-    IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+    and change nothing, so a chunk can be repeated without a request id, too.
+    Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or REQUEST_ID_REUSED.
+    Scope: campaigns.write.
     """
     FinishImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.FinishImportRequest, _code_service_pb2.CodeImport]  # type: ignore[assignment]
     """Lets all accepted codes of an import be used, at once. Finishing a finished
-    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
-    CONFLICT. Scope: campaigns.write.
+    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED, CONFLICT
+    or REQUEST_ID_REUSED. Scope: campaigns.write.
     """
     AbortImport: _aio.UnaryUnaryMultiCallable[_code_service_pb2.AbortImportRequest, _code_service_pb2.CodeImport]  # type: ignore[assignment]
     """Forgets the codes of an import that is not finished. Aborting an aborted
-    import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
-    Scope: campaigns.write.
+    import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+    REQUEST_ID_REUSED. Scope: campaigns.write.
     """
     ListRefusedRows: _aio.UnaryUnaryMultiCallable[_code_service_pb2.ListRefusedRowsRequest, _code_service_pb2.ListRefusedRowsResponse]  # type: ignore[assignment]
     """Lists the rows of an import that were refused, by row. Fails with
@@ -218,8 +220,9 @@ class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_code_service_pb2.AppendImportResponse, _abc.Awaitable[_code_service_pb2.AppendImportResponse]]:
         """Takes the next rows of an import in, each wholly or not at all, and keeps
         them when it answers. Rows that were taken in before are answered again
-        and change nothing, so a chunk can be repeated. Fails with
-        IMPORT_NOT_FOUND or IMPORT_ENDED. Scope: campaigns.write.
+        and change nothing, so a chunk can be repeated without a request id, too.
+        Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or REQUEST_ID_REUSED.
+        Scope: campaigns.write.
         """
 
     @_abc_1.abstractmethod
@@ -229,8 +232,8 @@ class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_code_service_pb2.CodeImport, _abc.Awaitable[_code_service_pb2.CodeImport]]:
         """Lets all accepted codes of an import be used, at once. Finishing a finished
-        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
-        CONFLICT. Scope: campaigns.write.
+        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED, CONFLICT
+        or REQUEST_ID_REUSED. Scope: campaigns.write.
         """
 
     @_abc_1.abstractmethod
@@ -240,8 +243,8 @@ class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_code_service_pb2.CodeImport, _abc.Awaitable[_code_service_pb2.CodeImport]]:
         """Forgets the codes of an import that is not finished. Aborting an aborted
-        import changes nothing. Fails with IMPORT_NOT_FOUND or IMPORT_ENDED.
-        Scope: campaigns.write.
+        import changes nothing. Fails with IMPORT_NOT_FOUND, IMPORT_ENDED or
+        REQUEST_ID_REUSED. Scope: campaigns.write.
         """
 
     @_abc_1.abstractmethod

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from promo.v1 import customer_pb2 as promo_dot_v1_dot_customer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpromo/v1/customer_service.proto\x12\x08promo.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17promo/v1/customer.proto\"&\n\x12GetCustomerRequest\x12\x10\n\x08\x63ustomer\x18\x01 \x01(\t\"_\n\x14ListCustomersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"\x88\x01\n\x15ListCustomersResponse\x12%\n\tcustomers\x18\x01 \x03(\x0b\x32\x12.promo.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0bstale_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\x15UpsertCustomerRequest\x12$\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x12.promo.v1.Customer\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"<\n\x14\x45raseCustomerRequest\x12\x10\n\x08\x63ustomer\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t2\xb4\x02\n\x0f\x43ustomerService\x12?\n\x0bGetCustomer\x12\x1c.promo.v1.GetCustomerRequest\x1a\x12.promo.v1.Customer\x12P\n\rListCustomers\x12\x1e.promo.v1.ListCustomersRequest\x1a\x1f.promo.v1.ListCustomersResponse\x12\x45\n\x0eUpsertCustomer\x12\x1f.promo.v1.UpsertCustomerRequest\x1a\x12.promo.v1.Customer\x12G\n\rEraseCustomer\x12\x1e.promo.v1.EraseCustomerRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpromo/v1/customer_service.proto\x12\x08promo.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17promo/v1/customer.proto\"&\n\x12GetCustomerRequest\x12\x10\n\x08\x63ustomer\x18\x01 \x01(\t\"_\n\x14ListCustomersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"\x88\x01\n\x15ListCustomersResponse\x12%\n\tcustomers\x18\x01 \x03(\x0b\x32\x12.promo.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0bstale_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\x15UpsertCustomerRequest\x12$\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x12.promo.v1.Customer\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"S\n\x14\x45raseCustomerRequest\x12\x10\n\x08\x63ustomer\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x32\xb4\x02\n\x0f\x43ustomerService\x12?\n\x0bGetCustomer\x12\x1c.promo.v1.GetCustomerRequest\x1a\x12.promo.v1.Customer\x12P\n\rListCustomers\x12\x1e.promo.v1.ListCustomersRequest\x1a\x1f.promo.v1.ListCustomersResponse\x12\x45\n\x0eUpsertCustomer\x12\x1f.promo.v1.UpsertCustomerRequest\x1a\x12.promo.v1.Customer\x12G\n\rEraseCustomer\x12\x1e.promo.v1.EraseCustomerRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,7 +44,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPSERTCUSTOMERREQUEST']._serialized_start=443
   _globals['_UPSERTCUSTOMERREQUEST']._serialized_end=596
   _globals['_ERASECUSTOMERREQUEST']._serialized_start=598
-  _globals['_ERASECUSTOMERREQUEST']._serialized_end=658
-  _globals['_CUSTOMERSERVICE']._serialized_start=661
-  _globals['_CUSTOMERSERVICE']._serialized_end=969
+  _globals['_ERASECUSTOMERREQUEST']._serialized_end=681
+  _globals['_CUSTOMERSERVICE']._serialized_start=684
+  _globals['_CUSTOMERSERVICE']._serialized_end=992
 # @@protoc_insertion_point(module_scope)

@@ -92,6 +92,9 @@ pub async fn erase(call: &Call<'_>, request: pb::EraseCustomerRequest) -> Result
         erased: true,
         change_time: Some(convert::timestamp(call.now_ms)),
     };
+    if request.validate_only {
+        return call.project().await.map(drop);
+    }
     record(call, change, once, &request.request_id)
         .await
         .map(drop)

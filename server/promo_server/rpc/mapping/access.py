@@ -8,7 +8,7 @@ from promo_server.domain.requests import Repeat
 from promo_server.rpc.mapping import times
 from promo_server.rpc.mapping.checks import Checks
 from promo_server.rpc.mapping.repeats import repeat_of
-from promo_server.services.access import NewProject
+from promo_server.services.access import NewKey, NewProject
 
 _NAME_BYTES = 128
 _ID_BYTES = 128
@@ -32,9 +32,10 @@ def new_project(request: access_service_pb2.CreateProjectRequest) -> tuple[NewPr
     return NewProject(request.project.name, request.project.time_zone or "UTC"), repeat
 
 
-def new_key(request: access_service_pb2.CreateApiKeyRequest) -> tuple[str, str, tuple[Role, ...]]:
-    """Return project, name and roles of a new key."""
+def new_key(request: access_service_pb2.CreateApiKeyRequest) -> tuple[NewKey, Repeat]:
+    """Return what the request says about a new key, and its repeat key."""
     checks = Checks()
+    repeat = repeat_of("CreateApiKey", request, checks)
     checks.text("project_id", request.project_id, _ID_BYTES)
     checks.text("api_key.name", request.api_key.name, _NAME_BYTES)
     if not request.api_key.roles:
@@ -47,7 +48,7 @@ def new_key(request: access_service_pb2.CreateApiKeyRequest) -> tuple[str, str, 
         elif role not in roles:
             roles.append(role)
     checks.finish()
-    return request.project_id, request.api_key.name, tuple(roles)
+    return NewKey(request.project_id, request.api_key.name, tuple(roles)), repeat
 
 
 def listed_project(request: access_service_pb2.ListApiKeysRequest) -> str:
@@ -58,12 +59,13 @@ def listed_project(request: access_service_pb2.ListApiKeysRequest) -> str:
     return request.project_id
 
 
-def key_id(request: access_service_pb2.RevokeApiKeyRequest) -> str:
-    """Return the id of the key to end."""
+def revoked_key(request: access_service_pb2.RevokeApiKeyRequest) -> tuple[str, Repeat]:
+    """Return the id of the key to end, and the repeat key."""
     checks = Checks()
+    repeat = repeat_of("RevokeApiKey", request, checks)
     checks.text("id", request.id, _ID_BYTES, required=True)
     checks.finish()
-    return request.id
+    return request.id, repeat
 
 
 def project(value: Project) -> project_pb2.Project:

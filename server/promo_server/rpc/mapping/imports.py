@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from promo.v1 import code_service_pb2
-from promo_server.domain.code_import import CodeImport, ImportState, RefusedRow
+from promo_server.domain.code_import import CodeImport, ImportState, NewRows, RefusedRow
 from promo_server.domain.paging import Page
 from promo_server.domain.requests import Repeat
 from promo_server.rpc.mapping import times
@@ -41,15 +41,28 @@ def import_id(value: str) -> str:
     return value
 
 
-def append_request(request: code_service_pb2.AppendImportRequest) -> tuple[str, int, list[str]]:
-    """Return the id of the import, the first row and the codes."""
+def end_request(
+    method: str,
+    request: code_service_pb2.FinishImportRequest | code_service_pb2.AbortImportRequest,
+) -> tuple[str, Repeat]:
+    """Return the id of the import to finish or abort, and the repeat key."""
     checks = Checks()
+    repeat = repeat_of(method, request, checks)
+    checks.text("id", request.id, _ID_BYTES, required=True)
+    checks.finish()
+    return request.id, repeat
+
+
+def append_request(request: code_service_pb2.AppendImportRequest) -> tuple[NewRows, Repeat]:
+    """Return the rows, and the repeat key."""
+    checks = Checks()
+    repeat = repeat_of("AppendImport", request, checks)
     checks.text("id", request.id, _ID_BYTES, required=True)
     checks.number("first_row", request.first_row, 0, _LAST_ROW)
     if not 1 <= len(request.codes) <= _MOST_ROWS:
         checks.add("codes", f"has {len(request.codes)} entries, 1 to {_MOST_ROWS} are allowed")
     checks.finish()
-    return request.id, request.first_row, list(request.codes)
+    return NewRows(request.id, request.first_row, list(request.codes)), repeat
 
 
 def page_request(request: code_service_pb2.ListRefusedRowsRequest, project_id: str) -> tuple[str, Page, str]:

@@ -77,16 +77,21 @@ class Access:
         *,
         name: str = "",
         project_id: str = "",
+        request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> ApiKey:
         """Return a new key with its token, which is never shown again.
 
-        A call whose answer is lost is not repeated: revoke the key that came of
-        it, if one did, and make another. `project_id` is the caller's own unless
-        given.
+        A call whose answer is lost is not repeated by itself. Repeated with the
+        error's `request_id` it makes no second key and returns the first without
+        its token: revoke that one, and make another. `project_id` is the
+        caller's own unless given.
         """
         key = ApiKey(name=name, roles=[_ROLES[role] for role in roles])
-        request = CreateApiKeyRequest(project_id=project_id, api_key=key)
+        request = CreateApiKeyRequest(
+            project_id=project_id, api_key=key, request_id=request_id, validate_only=validate_only
+        )
         return self._caller.unary(methods.CREATE_API_KEY, request, timeout)
 
     def list_keys(
@@ -107,7 +112,14 @@ class Access:
             timeout=timeout,
         )
 
-    def revoke_key(self, key_id: str, *, timeout: float | None = None) -> ApiKey:
-        """Return the key, which stops working within one second."""
-        request = RevokeApiKeyRequest(id=key_id)
+    def revoke_key(
+        self,
+        key_id: str,
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> ApiKey:
+        """Return the key, which stops working within one second. Raises ApiKeyNotFound."""
+        request = RevokeApiKeyRequest(id=key_id, request_id=request_id, validate_only=validate_only)
         return self._caller.unary(methods.REVOKE_API_KEY, request, timeout)

@@ -85,9 +85,16 @@ class Customers:
         )
         return self._caller.unary(methods.UPSERT_CUSTOMER, request, timeout)
 
-    def erase(self, customer: str, *, request_id: str = "", timeout: float | None = None) -> None:
+    def erase(
+        self,
+        customer: str,
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> None:
         """Erase what is known of the person with this `source_id`; see EraseCustomer for what stays."""
-        request = EraseCustomerRequest(customer=customer, request_id=request_id)
+        request = EraseCustomerRequest(customer=customer, request_id=request_id, validate_only=validate_only)
         self._caller.unary(methods.ERASE_CUSTOMER, request, timeout)
 
 

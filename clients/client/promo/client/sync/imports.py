@@ -61,22 +61,42 @@ class Imports:
         first_row: int,
         codes: Sequence[str],
         *,
+        request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> AppendImportResponse:
         """Take up to 50,000 rows in, and return the import and those of the rows that were refused.
 
         Rows that were taken in before are answered again. Raises ImportNotFound, ImportEnded.
         """
-        request = AppendImportRequest(id=import_id, first_row=first_row, codes=codes)
+        request = AppendImportRequest(
+            id=import_id, first_row=first_row, codes=codes, request_id=request_id, validate_only=validate_only
+        )
         return self._caller.unary(methods.APPEND_IMPORT, request, timeout)
 
-    def finish(self, import_id: str, *, timeout: float | None = None) -> CodeImport:
+    def finish(
+        self,
+        import_id: str,
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> CodeImport:
         """Return the import, whose accepted codes can be used now. Raises ImportNotFound, ImportEnded."""
-        return self._caller.unary(methods.FINISH_IMPORT, FinishImportRequest(id=import_id), timeout)
+        request = FinishImportRequest(id=import_id, request_id=request_id, validate_only=validate_only)
+        return self._caller.unary(methods.FINISH_IMPORT, request, timeout)
 
-    def abort(self, import_id: str, *, timeout: float | None = None) -> CodeImport:
+    def abort(
+        self,
+        import_id: str,
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> CodeImport:
         """Return the import, whose codes were forgotten. Raises ImportNotFound, ImportEnded."""
-        return self._caller.unary(methods.ABORT_IMPORT, AbortImportRequest(id=import_id), timeout)
+        request = AbortImportRequest(id=import_id, request_id=request_id, validate_only=validate_only)
+        return self._caller.unary(methods.ABORT_IMPORT, request, timeout)
 
     def refused_rows(
         self,
