@@ -274,6 +274,10 @@ class ImportRows(Protocol):
         """Return refused rows, ascending."""
         ...
 
+    async def forget_refused(self, before_ms: int, limit: int) -> int:
+        """Forget up to `limit` refused rows of ended imports that began before a time, and return how many."""
+        ...
+
 
 class OperationRows(Protocol):
     """Long-running operations."""
@@ -300,6 +304,10 @@ class OperationRows(Protocol):
 
     async def running(self) -> Sequence[Operation]:
         """Return the operations that have not come to their end, oldest first."""
+        ...
+
+    async def delete_ended(self, before_ms: int, limit: int) -> int:
+        """Forget up to `limit` ended operations that began before a time, and return how many."""
         ...
 
 

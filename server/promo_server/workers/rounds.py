@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.operations import OperationRunner
-from promo_server.services.ports import Clock, Database
+from promo_server.services.ports import Clock, Database, UnitOfWork
 from promo_server.store.ledger import RedisLedger
 from promo_server.workers.metrics import ArchiveMetrics, WorkerMetrics
 from promo_server.workers.projection import Projection
 from promo_server.workers.set_aside import SetAsideEntries
 
-_EXPIRED_AT_ONCE = 10_000
+_FORGOTTEN_AT_ONCE = 10_000
+_DONE_WORK_KEPT_FOR_MS = 30 * 24 * 3_600_000
+"""How long operations, and the refused rows of imports, can be looked at; the contract says it too."""
+
 _BLOCK_MS = 500
 """How long a round waits in the store for a new entry; a project that is made meanwhile waits as long."""
 
@@ -131,7 +134,7 @@ class PublishRounds:
 
 
 class CleanRounds:
-    """Forgets answers to request ids after their time."""
+    """Forgets answers to request ids after their time, and old work that is done."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         """Keep what the rounds need."""
@@ -139,12 +142,18 @@ class CleanRounds:
         self._clock = clock
 
     async def __call__(self) -> None:
-        """Forget until none is expired."""
-        while True:
+        """Forget until nothing is left to forget; other writers have their turns between."""
+        now_ms = self._clock()
+        before_ms = now_ms - _DONE_WORK_KEPT_FOR_MS
+        await self._forget(lambda unit: unit.answers.delete_expired(now_ms, _FORGOTTEN_AT_ONCE))
+        await self._forget(lambda unit: unit.operations.delete_ended(before_ms, _FORGOTTEN_AT_ONCE))
+        await self._forget(lambda unit: unit.imports.forget_refused(before_ms, _FORGOTTEN_AT_ONCE))
+
+    async def _forget(self, some: Callable[[UnitOfWork], Awaitable[int]]) -> None:
+        forgotten = _FORGOTTEN_AT_ONCE
+        while forgotten == _FORGOTTEN_AT_ONCE:
             async with self._database.write() as unit:
-                forgotten = await unit.answers.delete_expired(self._clock(), _EXPIRED_AT_ONCE)
-            if forgotten < _EXPIRED_AT_ONCE:
-                return
+                forgotten = await some(unit)
 
 
 Sweep = Callable[[], Awaitable[object]]

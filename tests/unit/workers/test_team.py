@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,7 +11,10 @@ from support import ledger
 from support.control_plane import PARTITIONS, ControlPlane, control_plane
 from support.databases import locked
 
+from promo_server.domain.code_import import NewRows
 from promo_server.domain.errors import DomainError
+from promo_server.domain.operation import Operation, OperationState
+from promo_server.domain.paging import Page
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import KEPT_FOR_MS, Repeat
 from promo_server.embedded import EmbeddedStore
@@ -89,6 +93,32 @@ async def test_expired_answers_are_forgotten(plane: ControlPlane) -> None:
     plane.clock.now_ms += KEPT_FOR_MS
     await clean()
     assert await count(plane, definitions.KEPT_ANSWERS) == 0
+
+
+async def test_old_work_that_is_done_is_forgotten_and_nothing_else(plane: ControlPlane) -> None:
+    imports, clean = plane.use_cases.import_codes, CleanRounds(plane.database, plane.clock)
+    ids = []
+    for _ in range(2):
+        campaign = await plane.campaign(code_count=0)
+        current = await imports.start(plane.caller, campaign.id, "f", Repeat("t"))
+        await imports.append(plane.caller, NewRows(current.id, 0, ["", ""]), Repeat("t"))
+        ids.append(current.id)
+    await imports.finish(plane.caller, ids[0], Repeat("t"))
+    running = Operation("op_running", plane.project, campaign.id, OperationState.RUNNING, 1, 0, plane.clock.now_ms)
+    async with plane.database.write() as unit:
+        await unit.operations.insert(running)
+        await unit.operations.insert(replace(running, id="op_ended", state=OperationState.CANCELLED))
+    month_ms = 30 * 24 * 3_600_000
+    for passed_ms, kept in ((month_ms, ({"op_running", "op_ended"}, 2)), (1, ({"op_running"}, 0))):
+        plane.clock.now_ms += passed_ms
+        await clean()
+        async with plane.database.read() as unit:
+            operations = await unit.operations.page(plane.project, Page(10, None))
+        rows = [(await imports.refused(plane.caller, one, Page(10, None))).rows for one in ids]
+        assert ({one.id for one in operations.rows}, len(rows[0])) == kept
+        # Of an import that goes on, everything stays.
+        assert len(rows[1]) == 2
+    assert (await imports.get(plane.caller, ids[0])).refused_count == 2
 
 
 async def test_the_archiver_goes_on_after_the_store_and_the_database_were_away(

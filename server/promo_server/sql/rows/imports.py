@@ -156,3 +156,14 @@ class SqlImports(Rows):
         """Return refused rows, ascending."""
         query = select(REFUSED_ROWS).where(REFUSED_ROWS.c.import_id == import_id)
         return await self._page(query, REFUSED_ROWS.c.row, page, _refused, newest_first=False)
+
+    async def forget_refused(self, before_ms: int, limit: int) -> int:
+        """Forget up to `limit` refused rows of ended imports that began before a time, and return how many."""
+        old = (
+            select(REFUSED_ROWS.c.import_id, REFUSED_ROWS.c.row)
+            .join(CODE_IMPORTS, CODE_IMPORTS.c.id == REFUSED_ROWS.c.import_id)
+            .where(CODE_IMPORTS.c.create_ms < before_ms, CODE_IMPORTS.c.state.not_in(_OPEN))
+            .limit(limit)
+        )
+        key = tuple_(REFUSED_ROWS.c.import_id, REFUSED_ROWS.c.row)
+        return (await self._connection.execute(delete(REFUSED_ROWS).where(key.in_(old)))).rowcount

@@ -83,3 +83,12 @@ class SqlOperations(Rows):
             select(OPERATIONS).where(OPERATIONS.c.state == OperationState.RUNNING.value).order_by(OPERATIONS.c.sequence)
         )
         return [_operation(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def delete_ended(self, before_ms: int, limit: int) -> int:
+        """Forget up to `limit` ended operations that began before a time, and return how many."""
+        old = (
+            select(OPERATIONS.c.sequence)
+            .where(OPERATIONS.c.create_ms < before_ms, OPERATIONS.c.state != OperationState.RUNNING.value)
+            .limit(limit)
+        )
+        return (await self._connection.execute(delete(OPERATIONS).where(OPERATIONS.c.sequence.in_(old)))).rowcount
