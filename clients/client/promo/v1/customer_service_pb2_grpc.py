@@ -88,8 +88,9 @@ class CustomerServiceServicer:
 
     def UpsertCustomer(self, request, context):
         """Writes a profile, whether or not the customer was known, and returns what
-        it wrote; GetCustomer returns the whole. Fails with REQUEST_ID_REUSED.
-        Scope: customers.write.
+        it wrote; GetCustomer returns the whole. There is no etag: a write names its
+        fields, and of two writes of one field the later stays.
+        Fails with REQUEST_ID_REUSED. Scope: customers.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

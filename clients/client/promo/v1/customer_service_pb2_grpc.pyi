@@ -50,8 +50,9 @@ class CustomerServiceStub:
     """
     UpsertCustomer: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.UpsertCustomerRequest, _customer_pb2.Customer]
     """Writes a profile, whether or not the customer was known, and returns what
-    it wrote; GetCustomer returns the whole. Fails with REQUEST_ID_REUSED.
-    Scope: customers.write.
+    it wrote; GetCustomer returns the whole. There is no etag: a write names its
+    fields, and of two writes of one field the later stays.
+    Fails with REQUEST_ID_REUSED. Scope: customers.write.
     """
     EraseCustomer: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.EraseCustomerRequest, _empty_pb2.Empty]
     """Erases what is known of a person: name, e-mail, telephone number, and the
@@ -85,8 +86,9 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     UpsertCustomer: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.UpsertCustomerRequest, _customer_pb2.Customer]  # type: ignore[assignment]
     """Writes a profile, whether or not the customer was known, and returns what
-    it wrote; GetCustomer returns the whole. Fails with REQUEST_ID_REUSED.
-    Scope: customers.write.
+    it wrote; GetCustomer returns the whole. There is no etag: a write names its
+    fields, and of two writes of one field the later stays.
+    Fails with REQUEST_ID_REUSED. Scope: customers.write.
     """
     EraseCustomer: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.EraseCustomerRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Erases what is known of a person: name, e-mail, telephone number, and the
@@ -135,8 +137,9 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_pb2.Customer, _abc.Awaitable[_customer_pb2.Customer]]:
         """Writes a profile, whether or not the customer was known, and returns what
-        it wrote; GetCustomer returns the whole. Fails with REQUEST_ID_REUSED.
-        Scope: customers.write.
+        it wrote; GetCustomer returns the whole. There is no etag: a write names its
+        fields, and of two writes of one field the later stays.
+        Fails with REQUEST_ID_REUSED. Scope: customers.write.
         """
 
     @_abc_1.abstractmethod
