@@ -21,6 +21,8 @@ from support.control_plane import ControlPlane, control_plane
 from support.databases import Databases, PostgresqlDatabases, SqliteDatabases
 from support.postgresql import PostgresServer, why_not
 from support.server_process import ServerProcess
+from support.store_nodes import StoreNode
+from support.store_programs import PROGRAMS, program_of
 
 from promo_server.embedded import EmbeddedStore, EmbeddedStoreOptions
 
@@ -30,6 +32,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.extended)]
 """The kinds of databases that the product knows."""
+
+REDIS = pytest.param("redis", marks=pytest.mark.extended)
+"""The shared server whose store is Redis."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,6 +73,20 @@ async def own_store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     await store.start()
     yield store
     await store.stop()
+
+
+@pytest.fixture(params=PROGRAMS)
+def store_program(request: pytest.FixtureRequest) -> Path:
+    """Return the program of each kind of store."""
+    return program_of(request.param)
+
+
+@pytest.fixture
+def store_node(store_program: Path, tmp_path: Path) -> Iterator[StoreNode]:
+    """Yield a running store of each kind that nobody supervises, and that loses nothing when it is killed."""
+    with closing(StoreNode(tmp_path / "node", store_program)) as node:
+        node.start()
+        yield node
 
 
 def _store(directory: Path) -> EmbeddedStore:
@@ -134,6 +153,15 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory, postgresql: Post
         yield from _shared(tmp_path_factory.mktemp("shared") / "s", PROMO_SQL__URL=url)
 
 
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Yield such a server whose store is a Redis that nobody supervises."""
+    folder = tmp_path_factory.mktemp("shared")
+    with closing(StoreNode(folder / "redis", program_of("redis"))) as node:
+        node.start()
+        yield from _shared(folder / "s", PROMO_STORE__URL=node.url)
+
+
 def _shared(state_dir: Path, **environment: str) -> Iterator[ServerProcess]:
     # All tests come from one address, and some of them bring wrong credentials.
     environment["PROMO_LIMITS__FAILED_AUTHENTICATIONS"] = "100000"
@@ -144,11 +172,15 @@ def _shared(state_dir: Path, **environment: str) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> ServerProcess:
-    """Return the shared server; to tests marked `each_database` that of each kind of database."""
+    """Return the shared server; to tests marked `each_database` or `each_store` that of each kind."""
     found: ServerProcess = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_server")
     return found
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "server" in metafunc.fixturenames and metafunc.definition.get_closest_marker("each_database"):
-        metafunc.parametrize("server", KINDS, indirect=True)
+    if "server" not in metafunc.fixturenames:
+        return
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    kinds = [*(KINDS if "each_database" in marks else KINDS[:1]), *([REDIS] if "each_store" in marks else [])]
+    if len(kinds) > 1:
+        metafunc.parametrize("server", kinds, indirect=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import redis
 from support.commit import load
-from support.store_nodes import cluster, node
+from support.store_nodes import StoreNode, cluster
+from support.store_programs import PROGRAMS, program_of
 
 STORES = [
-    "bundled",
+    *PROGRAMS,
     pytest.param("external", marks=pytest.mark.external),
     pytest.param("cluster", marks=pytest.mark.cluster),
 ]
@@ -24,17 +26,19 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Yield a client of each store, with the function library loaded."""
     folder: Path = tmp_path_factory.mktemp("store")
     match request.param:
-        case "bundled":
-            with node(folder) as client:
-                load(client)
-                yield client
         case "cluster":
             with cluster(folder) as client:
                 yield client
-        case _:
+        case "external":
             with redis.Redis.from_url(os.environ["PROMO_TEST_STORE_URL"]) as client:
                 load(client)
                 yield client
+        case kind:
+            with closing(StoreNode(folder, program_of(kind), "--appendonly", "no")) as node:
+                node.start()
+                with node.client() as client:
+                    load(client)
+                    yield client
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
-from support.server_process import ServerProcess
+from support.server_process import KEY, ServerProcess
 from support.shop import CART, OFF, OK, codes_of, ending, new_campaign
+from support.store_nodes import StoreNode
 from support.truth import account_of
 from support.witness import Witness
 
@@ -97,6 +98,23 @@ async def test_c27_store_killed_under_load_loses_and_doubles_nothing(
 ) -> None:
     await run_rounds(own_server, client, kill_store, 3)
     await archive_is_whole(own_server)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.extended
+async def test_c27_a_store_of_its_own_killed_under_load_loses_and_doubles_nothing(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode
+) -> None:
+    server = new_server(PROMO_STORE__URL=store_node.url)
+
+    async def kill_node(_server: ServerProcess) -> None:
+        """Kill the store, and start it again with what it wrote to its disk."""
+        await asyncio.to_thread(store_node.kill)
+        await asyncio.to_thread(store_node.start)
+
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        await run_rounds(server, client, kill_node, 3)
+    await archive_is_whole(server)
 
 
 @pytest.mark.slow

@@ -13,10 +13,10 @@ from support.data_plane import data_plane
 from support.outage import DEADLINE, impatient, stopped, until_served
 from support.server_process import ServerProcess
 from support.shop import CART, OK, codes_of, ending, new_campaign, race
+from support.store_nodes import StoreNode
 from support.truth import account_of, store_of
 
 from promo.client import Campaign, Limits, PromoClient, exceptions
-from promo_server.embedded import EmbeddedStore
 
 pytestmark = pytest.mark.asyncio
 
@@ -38,18 +38,18 @@ async def refusals_of(client: PromoClient, campaign: Campaign, code: str) -> set
 
 
 async def test_a_store_that_is_down_is_said_to_be_and_is_used_again_when_it_is_back(
-    new_server: Callable[..., ServerProcess], own_store: EmbeddedStore
+    new_server: Callable[..., ServerProcess], store_node: StoreNode
 ) -> None:
-    server = new_server(PROMO_STORE__URL=own_store.url)
+    server = new_server(PROMO_STORE__URL=store_node.url)
     async with impatient(server.target) as client:
         campaign = await new_campaign(client, Limits(per_code=5))
         [code] = await codes_of(client, campaign)
         await client.redeem(codes=[code], order=CART)
         for _ in range(2):
-            await own_store.stop()
+            store_node.stop()
             assert await refusals_of(client, campaign, code) == {"STORE_UNAVAILABLE"}
             assert isinstance(await failure(client, code), exceptions.UnavailableError)
-            await own_store.start()
+            store_node.start()
             await until_served(client, code)
         # What the store is not needed for went on; what was counted before still is.
         assert (await client.campaigns.get(campaign.id)).id == campaign.id

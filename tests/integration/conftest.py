@@ -20,8 +20,8 @@ async def client(server: ServerProcess) -> AsyncIterator[PromoClient]:
 
 
 @pytest.fixture(scope="module")
-def fleet(sqlite_server: ServerProcess) -> Iterator[Fleet]:
-    """Yield checkouts in processes of their own, which call the shared server."""
-    started = Fleet(sqlite_server.target, KEY)
+def fleet() -> Iterator[Fleet]:
+    """Yield checkouts in processes of their own."""
+    started = Fleet()
     yield started
     started.close()

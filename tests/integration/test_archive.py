@@ -33,7 +33,7 @@ LIMITS = Limits(per_code=1, per_customer=3, per_campaign=30, per_day=30, discoun
 async def verifier(server: ServerProcess) -> AsyncIterator[tuple[SqlDatabase, RedisLedger, LedgerVerification]]:
     state = StateDir(server.state_dir)
     database = SqlDatabase(f"sqlite:///{state.database}")
-    client = connect(f"unix://{state.store_socket}")
+    client = connect(server.store_url)
     ledger = RedisLedger(client, PARTITIONS)
     try:
         yield database, ledger, LedgerVerification(database, ledger, RedisCounters(client, PARTITIONS))

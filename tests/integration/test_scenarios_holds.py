@@ -16,7 +16,7 @@ from promo.client import Campaign, Limits, PromoClient, amount_off, exceptions, 
 from promo.v1.session_pb2 import Session, SessionRequest
 from promo.v1.validation_service_pb2 import Validation
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_store]
 
 LONG = timedelta(minutes=10)
 SHORT = timedelta(seconds=1)

@@ -17,7 +17,7 @@ from support.truth import account_of, store_of
 from promo.client import Campaign, Limits, PromoClient, amount_off, exceptions, item, order, redeem_request
 from promo_server.store import keys
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_store]
 
 
 def customer(number: int) -> str:
@@ -39,7 +39,7 @@ async def test_c2_limit_of_50_and_500_attempts_from_8_processes_is_exactly_50(
     campaign = await new_campaign(client, Limits(per_campaign=50))
     [code] = await codes_of(client, campaign)
     requests = [redeem_request(codes=[code], order=CART, customer=customer(n)) for n in range(500)]
-    assert fleet.redeem(requests) == {OK: 50, "CAMPAIGN_LIMIT_REACHED": 450}
+    assert fleet.redeem(server, requests) == {OK: 50, "CAMPAIGN_LIMIT_REACHED": 450}
     assert account_of(server, campaign).uses == 50
 
 
@@ -49,7 +49,7 @@ async def test_c2_fewer_attempts_than_the_limit_all_succeed(
     campaign = await new_campaign(client, Limits(per_campaign=1_000, per_customer=2, discount_budget=200 * OFF))
     [code] = await codes_of(client, campaign)
     requests = [redeem_request(codes=[code], order=CART, customer=customer(n % 100)) for n in range(200)]
-    assert fleet.redeem(requests) == {OK: 200}
+    assert fleet.redeem(server, requests) == {OK: 200}
     assert set(account_of(server, campaign).customers.values()) == {2}
 
 
@@ -61,7 +61,7 @@ async def test_c2_ten_thousand_attempts_at_every_limit_at_once(
     campaign = await new_campaign(client, limits)
     codes = await codes_of(client, campaign, 500)
     requests = [redeem_request(codes=[codes[n % 500]], order=CART, customer=customer(n % 1_000)) for n in range(10_000)]
-    endings = fleet.redeem(requests)
+    endings = fleet.redeem(server, requests)
     assert endings[OK] == 1_300
     assert set(endings) <= {OK, "BUDGET_EXHAUSTED", "CODE_USES_EXHAUSTED", "CUSTOMER_LIMIT_REACHED"}
     account = account_of(server, campaign)

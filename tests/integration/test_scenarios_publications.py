@@ -28,7 +28,7 @@ from promo.client import (
 from promo.v1.publication_pb2 import Publication
 from promo_server.store import ids, keys
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.each_database]
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_database, pytest.mark.each_store]
 
 
 def published(results: Sequence[object]) -> list[Publication]:

@@ -14,7 +14,7 @@ from support.truth import account_of
 
 from promo.client import Limits, PromoClient, RetryPolicy, exceptions, item, order, redeem_request
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_store]
 
 
 async def test_c12_a_request_sent_many_times_at_once_is_one_redemption(

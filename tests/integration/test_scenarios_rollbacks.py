@@ -13,7 +13,7 @@ from support.truth import account_of
 from promo.client import Limits, PromoClient, exceptions, order
 from promo.v1.redemption_pb2 import RedemptionState
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_store]
 
 EVERYTHING = Limits(
     per_code=1,

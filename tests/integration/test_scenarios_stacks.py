@@ -15,7 +15,7 @@ from promo.client import Campaign, Limits, PromoClient, amount_off, exceptions, 
 from promo.v1.redeemable_pb2 import RedeemableStatus
 from promo.v1.redemption_pb2 import Redemption
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.each_store]
 
 LARGE = order("GBP", [item("sofa", price=1_000_00)])
 APPLICABLE = RedeemableStatus.REDEEMABLE_STATUS_APPLICABLE

@@ -24,7 +24,7 @@ async def data_plane(
     settings = Settings(grpc=GrpcSettings(listen="127.0.0.1:0", worker_threads=2))
     master = state.load_master_secret()
     assert master is not None
-    config = runtime_config(settings, f"unix://{state.store_socket}", master, control_socket)
+    config = runtime_config(settings, server.store_url, master, control_socket)
     defaults = config["engine"]
     assert isinstance(defaults, dict)
     runtime = Runtime({**config, "engine": {**defaults, **engine}})

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
+from support.server_process import KEY, ServerProcess
 from support.shop import ending
 
 from promo.client import PromoClient
@@ -22,18 +23,17 @@ IN_FLIGHT = 100
 class Fleet:
     """Processes that redeem at the same time; close it after use."""
 
-    def __init__(self, target: str, key: str) -> None:
+    def __init__(self) -> None:
         """Start the processes, which takes a moment."""
-        self._where = (target, key)
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(PROCESSES, mp_context=context)
         # A process that is still starting would leave the race to the others.
         list(self._pool.map(_wake, range(PROCESSES)))
 
-    def redeem(self, requests: Sequence[RedeemRequest]) -> Counter[str]:
+    def redeem(self, server: ServerProcess, requests: Sequence[RedeemRequest]) -> Counter[str]:
         """Share the requests out, make all calls as fast as they go, and count how they ended."""
         bodies = [request.SerializeToString() for request in requests]
-        shares = [(*self._where, bodies[number::PROCESSES]) for number in range(PROCESSES)]
+        shares = [(server.target, bodies[number::PROCESSES]) for number in range(PROCESSES)]
         return sum(self._pool.map(_redeem, shares), Counter())
 
     def close(self) -> None:
@@ -45,11 +45,11 @@ def _wake(_number: int) -> None:
     return None
 
 
-def _redeem(share: tuple[str, str, list[bytes]]) -> Counter[str]:
-    target, key, bodies = share
+def _redeem(share: tuple[str, list[bytes]]) -> Counter[str]:
+    target, bodies = share
 
     async def run() -> Counter[str]:
-        async with PromoClient.connect(target, key=key, timeout=30.0) as client:
+        async with PromoClient.connect(target, key=KEY, timeout=30.0) as client:
             room = asyncio.Semaphore(IN_FLIGHT)
 
             async def redeem(body: bytes) -> str:

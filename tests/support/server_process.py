@@ -75,6 +75,11 @@ class ServerProcess:
         return self.state_dir.with_name(self.state_dir.name + ".log")
 
     @property
+    def store_url(self) -> str:
+        """URL of its store: the embedded one unless `PROMO_STORE__URL` was given."""
+        return self.environment.get("PROMO_STORE__URL") or f"unix://{StateDir(self.state_dir).store_socket}"
+
+    @property
     def store_pid(self) -> int:
         """Process id of the embedded store."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if '"store.started"' in line]

@@ -1,4 +1,4 @@
-"""Plain store servers for tests of the function library: one node, or a cluster of three."""
+"""Plain store servers, which nobody supervises: nodes that tests stop, kill and promote, and a cluster of three."""
 
 from __future__ import annotations
 
@@ -17,53 +17,88 @@ from promo_server.embedded.binary import find_server
 
 _SECONDS = 30
 _SLOTS = 16384
+_NOTHING_LOST = ("--appendonly", "yes", "--appendfsync", "always")
+"""What the documentation asks of a store."""
 
 
-@contextmanager
-def node(folder: Path) -> Iterator[redis.Redis]:
-    """Yield a client of a server of its own on a socket."""
-    path = folder / "s"
-    with _running(folder, "--port", "0", "--unixsocket", str(path)), redis.Redis(unix_socket_path=str(path)) as client:
-        _until(client.ping)
-        yield client
+class StoreNode:
+    """A server of its own at a port of 127.0.0.1, whose data is in a folder; `options` are of its command line."""
+
+    def __init__(self, folder: Path, program: Path, *options: str) -> None:
+        """Make the folder; nothing runs yet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self._folder = folder
+        self._program = program
+        self._options = options or _NOTHING_LOST
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """URL by which it is reached."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None, "the store was not started"
+        return self._process.pid
+
+    def client(self) -> redis.Redis:
+        """Return a client of it; close it after use."""
+        return redis.Redis(port=self.port)
+
+    def start(self) -> None:
+        """Return when it answers, with the data that is in its folder."""
+        command = [str(self._program), "--dir", str(self._folder), "--bind", "127.0.0.1", "--port", str(self.port)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen([*command, "--save", "", *self._options], stdout=log, stderr=log)
+        with self.client() as client:
+            until(client.ping)
+
+    def stop(self) -> None:
+        """Stop it as for maintenance."""
+        self._end(subprocess.Popen.terminate)
+
+    def kill(self) -> None:
+        """Kill it at this instant."""
+        self._end(subprocess.Popen.kill)
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        if self._process is not None:
+            self.kill()
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        assert self._process is not None, "the store was not started"
+        how(self._process)
+        self._process.wait(_SECONDS)
+        self._process = None
 
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[RedisCluster]:
     """Yield a client of a cluster of three nodes with the function library on each."""
-    ports = [_free_port() for _ in range(3)]
+    nodes = [StoreNode(folder / str(number), find_server(None), "--cluster-enabled", "yes") for number in range(3)]
     with ExitStack() as stack:
         clients = []
-        for number, port in enumerate(ports):
-            home = folder / str(number)
-            home.mkdir()
-            stack.enter_context(_running(home, "--port", str(port), "--cluster-enabled", "yes"))
-            client = stack.enter_context(redis.Redis(port=port))
-            _until(client.ping)
+        for number, node in enumerate(nodes):
+            stack.callback(node.close)
+            node.start()
+            client = stack.enter_context(node.client())
             client.execute_command("FUNCTION", "LOAD", library())
             first, last = number * _SLOTS // 3, (number + 1) * _SLOTS // 3 - 1
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
             clients.append(client)
-        for port in ports[1:]:
-            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port)
+        for node in nodes[1:]:
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port)
         for client in clients:
-            _until(lambda client=client: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"))  # type: ignore[misc]
-        yield stack.enter_context(RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", port) for port in ports]))
+            until(lambda client=client: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"))  # type: ignore[misc]
+        yield stack.enter_context(RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", node.port) for node in nodes]))
 
 
-@contextmanager
-def _running(folder: Path, *options: str) -> Iterator[None]:
-    command = [str(find_server(None)), "--dir", str(folder), "--save", "", *options]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(_SECONDS)
-
-
-def _until(ready: Callable[[], object]) -> None:
+def until(ready: Callable[[], object]) -> None:
+    """Return once a store says so."""
     deadline = time.monotonic() + _SECONDS
     while True:
         try:
@@ -71,11 +106,12 @@ def _until(ready: Callable[[], object]) -> None:
                 return
         except redis.RedisError:
             pass
-        assert time.monotonic() < deadline, "the store did not start"
+        assert time.monotonic() < deadline, "the store did not get ready"
         time.sleep(0.02)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody has."""
     # The bus of a cluster listens 10,000 above, so the port must be low enough.
     while True:
         with socket.socket() as listener:

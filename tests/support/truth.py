@@ -16,7 +16,6 @@ from promo.client import Campaign
 from promo.v1.event_pb2 import LedgerEntry, LimitKind, Movement
 from promo.v1.redeemable_pb2 import RedeemableStatus
 from promo.v1.voucher_pb2 import VoucherOverride
-from promo_server.state import StateDir
 from promo_server.store import keys
 
 PARTITIONS = 64
@@ -47,8 +46,8 @@ class Account:
 
 
 def store_of(server: ServerProcess) -> Redis:
-    """Return a client of the server's own store; close it after use."""
-    return Redis(unix_socket_path=str(StateDir(server.state_dir).store_socket))
+    """Return a client of the server's store; close it after use."""
+    return Redis.from_url(server.store_url)
 
 
 def account_of(server: ServerProcess, campaign: Campaign) -> Account:

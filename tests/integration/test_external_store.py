@@ -1,0 +1,47 @@
+"""A server on a store that is not its own: it supervises none, and what counts is the store's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psutil
+import pytest
+from support.cli import document
+from support.server_process import KEY, ServerProcess
+from support.shop import CART, OFF, OK, codes_of, new_campaign, race
+from support.store_nodes import StoreNode
+from support.truth import account_of
+
+from promo.client import Limits, PromoClient
+from promo_server.state import StateDir
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_a_store_by_url_is_used_left_alone_and_keeps_what_counts(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode
+) -> None:
+    server = new_server(PROMO_STORE__URL=store_node.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        campaign = await new_campaign(client, Limits(per_campaign=40, discount_budget=40 * OFF))
+        codes = await codes_of(client, campaign, 60)
+        endings = await race(client.redeem(codes=[code], order=CART) for code in codes for _ in range(2))
+        assert endings == {OK: 40, "CAMPAIGN_LIMIT_REACHED": 80}
+        assert document(server, "ledger", "verify")["agrees"]
+    assert '"store.started"' not in server.log.read_text()
+    assert not StateDir(server.state_dir).store_socket.exists()
+    everybody = psutil.Process(server.process.pid).children(recursive=True)
+    assert not [one.name() for one in everybody if one.name().startswith(("valkey", "redis"))]
+    # Both go, one after the other, and come back.
+    assert server.stop() == 0
+    assert psutil.pid_exists(store_node.pid), "the server stopped a store that is not its own"
+    store_node.stop()
+    store_node.start()
+    server.start()
+    assert account_of(server, campaign).uses == 40
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        await client.rollback(account_of(server, campaign).redemptions.pop())
+        assert await race(client.redeem(codes=[code], order=CART) for code in codes[:5]) == {
+            OK: 1,
+            "CAMPAIGN_LIMIT_REACHED": 4,
+        }
