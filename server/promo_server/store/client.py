@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError, WatchError
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
@@ -19,11 +19,14 @@ _LOG = structlog.get_logger(__name__)
 
 _CONNECTIONS = 16
 
+_Answer = TypeVar("_Answer")
+
 
 def connect(url: str, *, timeout_seconds: float = 2.0) -> Redis:
     """Return a client of `redis://`, `rediss://` or `unix://`.
 
     It never repeats a command on its own: a repeated write could happen twice. Waits end after `timeout_seconds`.
+    A connection to a server that has become a replica is given up: the address may lead to another one by now.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -31,10 +34,30 @@ def connect(url: str, *, timeout_seconds: float = 2.0) -> Redis:
         timeout=timeout_seconds,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
+        retry=_Once(NoBackoff(), 0),
         decode_responses=False,
     )
     return Redis.from_pool(pool)
+
+
+class _Once(Retry):
+    """Makes each attempt once."""
+
+    async def call_with_retry(
+        self,
+        do: Callable[[], Awaitable[_Answer]],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,  # noqa: FBT001, FBT002 - as the library has it
+    ) -> _Answer:
+        """Return the answer; close the connection, as after an outage, when the server has become a replica."""
+        try:
+            return await super().call_with_retry(do, fail, is_retryable, with_failure_count)
+        except ReadOnlyError as error:
+            # To whoever watches a key the library would say that it has changed, and to begin again.
+            with suppress(WatchError):
+                await (fail(error, 1) if with_failure_count else fail(error))
+            raise
 
 
 @asynccontextmanager
@@ -65,6 +88,8 @@ async def send_packed(client: Redis, commands: bytes, count: int) -> Sequence[An
                     answers.append(await connection.read_response())
                 except ResponseError as error:
                     failed = error
+            if isinstance(failed, ReadOnlyError):
+                await connection.disconnect()
             if failed is not None:
                 raise failed
             return answers
