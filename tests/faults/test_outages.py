@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.data_plane import data_plane
-from support.outage import DEADLINE, impatient, stopped, until_served
+from support.outage import DEADLINE, impatient, refusals_of, stopped, until_served
 from support.server_process import ServerProcess
 from support.shop import CART, OK, codes_of, ending, new_campaign, race
 from support.store_nodes import StoreNode
@@ -19,22 +18,6 @@ from support.truth import account_of, store_of
 from promo.client import Campaign, Limits, PromoClient, exceptions
 
 pytestmark = pytest.mark.asyncio
-
-
-async def refusals_of(client: PromoClient, campaign: Campaign, code: str) -> set[str]:
-    """Make hot calls of every kind, and return how they ended, each within its deadline."""
-    calls = [
-        client.redeem(codes=[code], order=CART),
-        client.validate(codes=[code], order=CART),
-        client.publish(campaign=campaign.name, customer="a"),
-        client.redemptions.get("r_0000000000000000"),
-        client.vouchers.get(code),
-        client.sessions.get("some-session"),
-    ]
-    begun = time.monotonic()
-    endings = await race(calls)
-    assert time.monotonic() - begun < DEADLINE + 1
-    return set(endings)
 
 
 async def test_a_store_that_is_down_is_said_to_be_and_is_used_again_when_it_is_back(

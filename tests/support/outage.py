@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from support.server_process import KEY
-from support.shop import CART, OK, ending
+from support.shop import CART, OK, ending, race
 
-from promo.client import PromoClient, RetryPolicy
+from promo.client import Campaign, PromoClient, RetryPolicy
 
 DEADLINE = 4.0
 """More than the server waits for its store."""
@@ -32,6 +33,22 @@ async def until_answered(client: PromoClient, code: str, expected: str) -> None:
 async def until_served(client: PromoClient, code: str) -> None:
     """Return once calls are answered again."""
     await until_answered(client, code, OK)
+
+
+async def refusals_of(client: PromoClient, campaign: Campaign, code: str) -> set[str]:
+    """Make hot calls of every kind, and return how they ended, each within its deadline."""
+    calls = [
+        client.redeem(codes=[code], order=CART),
+        client.validate(codes=[code], order=CART),
+        client.publish(campaign=campaign.name, customer="a"),
+        client.redemptions.get("r_0000000000000000"),
+        client.vouchers.get(code),
+        client.sessions.get("some-session"),
+    ]
+    begun = time.monotonic()
+    endings = await race(calls)
+    assert time.monotonic() - begun < DEADLINE + 1
+    return set(endings)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ _SECONDS = 30
 _SLOTS = 16384
 _NOTHING_LOST = ("--appendonly", "yes", "--appendfsync", "always")
 """What the documentation asks of a store."""
+_ALWAYS = ("--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0")
+"""A primary would wait five seconds for further replicas."""
 
 
 class StoreNode:
@@ -50,11 +52,29 @@ class StoreNode:
 
     def start(self) -> None:
         """Return when it answers, with the data that is in its folder."""
-        command = [str(self._program), "--dir", str(self._folder), "--bind", "127.0.0.1", "--port", str(self.port)]
+        command = [str(self._program), "--dir", str(self._folder), "--port", str(self.port), *_ALWAYS]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([*command, "--save", "", *self._options], stdout=log, stderr=log)
+            self._process = subprocess.Popen([*command, *self._options], stdout=log, stderr=log)
         with self.client() as client:
             until(client.ping)
+
+    def follow(self, primary: StoreNode) -> None:
+        """Become a replica, and return when it has what the primary has."""
+        with self.client() as client:
+            client.replicaof("127.0.0.1", primary.port)
+            until(lambda: client.info("replication").get("master_link_status") == "up")
+        self.wait_for(primary)
+
+    def wait_for(self, primary: StoreNode) -> None:
+        """Return when the replica has everything that its primary has written."""
+        with self.client() as client, primary.client() as of_primary:
+            until(lambda: _offset(client, "slave_repl_offset") >= _offset(of_primary, "master_repl_offset"))
+
+    def take_port(self, port: int) -> None:
+        """Answer at another port, as a machine that an address is moved to; connections that are there stay."""
+        with self.client() as client:
+            client.config_set("port", port)
+        self.port = port
 
     def stop(self) -> None:
         """Stop it as for maintenance."""
@@ -95,6 +115,10 @@ def cluster(folder: Path) -> Iterator[RedisCluster]:
         for client in clients:
             until(lambda client=client: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"))  # type: ignore[misc]
         yield stack.enter_context(RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", node.port) for node in nodes]))
+
+
+def _offset(client: redis.Redis, name: str) -> int:
+    return int(client.info("replication")[name])
 
 
 def until(ready: Callable[[], object]) -> None:

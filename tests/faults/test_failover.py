@@ -1,0 +1,129 @@
+"""Another node takes over from the store: calls wait for nobody, then go on without a restart, and limits count on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.cli import document
+from support.outage import impatient, refusals_of, until_served
+from support.server_process import KEY, ServerProcess
+from support.shop import CART, OFF, OK, codes_of, new_campaign, race
+from support.store_nodes import StoreNode, free_port, until
+from support.trimming import until_archived
+from support.truth import account_of, store_of
+from support.witness import Witness
+
+from promo.client import Limits, PromoClient
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
+
+LIMIT = 1_000
+
+
+@pytest.fixture
+def replica(store_program: Path, store_node: StoreNode, tmp_path: Path) -> Iterator[StoreNode]:
+    """Yield a replica of the node, which knows of each write a moment later."""
+    with closing(StoreNode(tmp_path / "replica", store_program)) as node:
+        node.start()
+        node.follow(store_node)
+        yield node
+
+
+def promote(replica: StoreNode, *, with_functions: bool = True) -> None:
+    """Make the replica a primary, before anybody is led to it."""
+    with replica.client() as client:
+        client.replicaof("NO", "ONE")
+        if not with_functions:
+            client.function_flush()
+
+
+def libraries(server: ServerProcess) -> list[str]:
+    with store_of(server) as store:
+        # Pairs of names and values, or a mapping, as the protocol has it.
+        return [str(one) for one in store.function_list("promo_*")]
+
+
+@pytest.mark.parametrize("with_functions", [True, pytest.param(False, marks=pytest.mark.extended)])
+async def test_a_replica_takes_over_under_load_and_nothing_that_it_had_is_lost_or_counted_twice(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode, replica: StoreNode, *, with_functions: bool
+) -> None:
+    primary, port = store_node, store_node.port
+    server = new_server(PROMO_STORE__URL=primary.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client, impatient(server.target) as hasty:
+        limits = Limits(per_campaign=LIMIT, per_customer=LIMIT // 2, per_day=10 * LIMIT, discount_budget=LIMIT * OFF)
+        campaign = await new_campaign(client, limits, code_count=100_000)
+        witness = Witness(server, campaign, await codes_of(client, campaign, 200))
+        shopping = asyncio.create_task(witness.shop(8))
+        await asyncio.sleep(random.uniform(0.5, 1.0))
+        with primary.client() as of_primary:
+            # What was acknowledged until here is on its way to the replica; nothing more is acknowledged.
+            of_primary.client_pause(60_000, all=False)
+        replica.wait_for(primary)
+        primary.kill()
+        assert await refusals_of(hasty, campaign, witness.codes[0]) == {"STORE_UNAVAILABLE"}
+        promote(replica, with_functions=with_functions)
+        replica.take_port(port)
+        await until_served(hasty, witness.codes[0])
+        before = len(witness.redeemed)
+        async with asyncio.timeout(30):
+            while len(witness.redeemed) < before + 20 and not witness.refused["CAMPAIGN_LIMIT_REACHED"]:
+                await asyncio.sleep(0.02)
+        witness.stop()
+        await shopping
+        assert witness.unsure, "nobody noticed that the store was away"
+        await witness.check()
+        assert len(libraries(server)) == 1
+        # The limit goes on from where the primary was, and can be used up.
+        left = LIMIT - account_of(server, campaign).uses
+        endings = await race(
+            client.redeem(codes=[witness.codes[n % 200]], order=CART, customer=f"late-{n}") for n in range(left + 50)
+        )
+        assert endings == Counter({OK: left, "CAMPAIGN_LIMIT_REACHED": 50})
+        # Definitions get there, too.
+        [code] = await codes_of(client, await new_campaign(client))
+        assert await race([client.redeem(codes=[code], order=CART)]) == {OK: 1}
+    await until_archived(server)
+    assert document(server, "ledger", "verify")["agrees"]
+
+
+async def test_a_primary_that_has_become_a_replica_is_left_by_every_part_of_the_server(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode, replica: StoreNode
+) -> None:
+    """As in a planned failover: connections to the old primary stay open, and it refuses to write."""
+    port = store_node.port
+    server = new_server(PROMO_STORE__URL=store_node.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client, impatient(server.target) as hasty:
+        campaign = await new_campaign(client, Limits(per_campaign=40))
+        codes = await codes_of(client, campaign, 60)
+        assert await race(client.redeem(codes=[code], order=CART) for code in codes[:20]) == {OK: 20}
+        # Several connections of the control plane, so that each may be the one that is used next.
+        await asyncio.gather(*(new_campaign(client) for _ in range(8)))
+        with store_node.client() as of_primary, replica.client() as of_replica:
+            of_primary.execute_command("FAILOVER", "TO", "127.0.0.1", replica.port)
+            until(lambda: of_replica.info("replication")["role"] == "master")
+            until(lambda: of_primary.info("replication")["role"] == "slave")
+        refused = await race(
+            [
+                hasty.redeem(codes=[codes[20]], order=CART),
+                hasty.publish(campaign=campaign.name, customer="a"),
+                new_campaign(hasty),
+            ]
+        )
+        assert refused == {"STORE_UNAVAILABLE": 3}
+        store_node.take_port(free_port())
+        replica.take_port(port)
+        await until_served(hasty, codes[0])
+        endings = await race(client.redeem(codes=[code], order=CART) for code in codes)
+        assert endings == {OK: 20, "CAMPAIGN_LIMIT_REACHED": 40}
+        others = await asyncio.gather(*(new_campaign(client) for _ in range(20)))
+        used = [client.redeem(codes=await codes_of(client, one), order=CART) for one in others]
+        assert await race(used) == {OK: 20}
+    assert account_of(server, campaign).uses == 40
+    await until_archived(server)
+    assert document(server, "ledger", "verify")["agrees"]
