@@ -195,6 +195,31 @@ def test_hold_is_kept_for_the_one_who_has_its_key(server: ServerProcess) -> None
     assert document(server, "redeem", code, *CART, "--session", held)["state"] == "succeeded"
 
 
+def test_holds_are_listed_by_their_end_of_what_options_name(server: ServerProcess) -> None:
+    create_campaign(server, "cli-holds", "--per-code", "1")
+    codes = [text(server, "publish", "cli-holds", "--customer", f"cli-hold-{n}").strip() for n in range(3)]
+    held = [
+        document(server, "validate", code, *CART, "--hold", time)["session"]
+        for code, time in zip(codes, ("30m", "10m", "20m"), strict=True)
+    ]
+    keys = [held[at]["key"] for at in (1, 2, 0)]
+
+    def listed(*options: str) -> list[str]:
+        return [one["key"] for one in lines(server, "sessions", "list", *options)]
+
+    assert listed("--campaign", "cli-holds") == keys
+    assert listed("--campaign", "cli-holds", "--order-by", "expire_time desc") == keys[::-1]
+    assert listed("--code", codes[2].lower()) == [keys[1]]
+    end = held[2]["expire_time"]
+    assert listed("--campaign", "cli-holds", "--expire-time-from", end) == keys[1:]
+    assert listed("--campaign", "cli-holds", "--expire-time-before", end) == keys[:1]
+    refused = promo(server, "sessions", "list", "--order-by", "customer")
+    assert (refused.returncode, "order_by: must be one of expire_time" in refused.stderr) == (1, True)
+    unknown = promo(server, "sessions", "list", "--campaign", "cli-no-such")
+    assert (unknown.returncode, "no campaign cli-no-such" in unknown.stderr) == (0, True)
+    assert promo(server, "sessions", "list", "--expire-time-from", "2026-12-01T00:00:00").returncode == 2
+
+
 def test_codes_are_generated_once_for_a_request_id(server: ServerProcess) -> None:
     create_campaign(server, "cli-codes")
     batch = document(server, "codes", "generate", "cli-codes", "50", "--request-id", "cli-batch")

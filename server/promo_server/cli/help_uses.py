@@ -111,9 +111,11 @@ SESSIONS_GET = """Show a live hold.
     promo sessions get 3f9a0c7d2b
 """
 
-SESSIONS_LIST = """List live holds, in no order that means anything.
+SESSIONS_LIST = """List live holds; what ends first comes first.
 
     promo sessions list --customer 17850
+    promo sessions list --campaign SPRING --order-by "expire_time desc"
+    promo sessions list --expire-time-before 2026-12-01T00:00:00Z
     promo sessions list --limit 0 --json
 """
 

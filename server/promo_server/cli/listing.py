@@ -72,16 +72,17 @@ def show(
     table: Table[Item],
     options: ListOptions,
     *,
+    campaign: str = "",
     json: bool,
 ) -> None:
-    """Print a list. JSON comes line by line as it is read."""
-    uvloop.run(_show(settings, server, read, table, options, json=json))
+    """Print a list, of a campaign where one is named. JSON comes line by line as it is read."""
+    uvloop.run(_show(settings, server, read, table, options, campaign=campaign, json=json))
 
 
-async def _hint_unknown_campaign(settings: SettingsOptions, server: ServerOptions, wanted: str) -> None:
-    """Say which campaign a filter names that is not there, which is why nothing was found."""
+async def _hint_unknown_campaigns(settings: SettingsOptions, server: ServerOptions, wanted: Sequence[str]) -> None:
+    """Say which campaign a list was asked for that is not there, which is why nothing was found."""
     async with connect(settings, server) as client:
-        for name in _CAMPAIGN.findall(wanted):
+        for name in wanted:
             try:
                 await client.campaigns.get(name)
             except exceptions.CampaignNotFound as error:
@@ -95,6 +96,7 @@ async def _show(
     table: Table[Item],
     options: ListOptions,
     *,
+    campaign: str,
     json: bool,
 ) -> None:
     rows: list[Sequence[str]] = []
@@ -119,7 +121,10 @@ async def _show(
                     progress.update(count)
     if not json:
         print_table(table.columns, rows)
-    if not count and isinstance(options, FilterOptions):
-        await _hint_unknown_campaign(settings, server, options.filter)
+    named = _CAMPAIGN.findall(options.filter) if isinstance(options, FilterOptions) else []
+    if campaign:
+        named.append(campaign)
+    if named and not count:
+        await _hint_unknown_campaigns(settings, server, named)
     if more:
         print_hint(f"There are more than {options.limit:,}; --limit 0 shows all.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from promo.v1.session_pb2 import Session
+from promo_server.cli.campaign_options import Moment
 from promo_server.cli.documents import to_document
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, call
@@ -39,20 +40,35 @@ def get(
     )
 
 
-def list_sessions(
+def list_sessions(  # noqa: PLR0913 - one parameter for each option
     *,
     customer: str = "",
+    campaign: str = "",
+    code: str = "",
+    expire_time_from: Moment = None,
+    expire_time_before: Moment = None,
+    order_by: str = "",
     options: ListOptions = ListOptions(),  # noqa: B008
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
-    """List live holds, in no order.
+    """List live holds; what ends first comes first.
 
     Parameters
     ----------
     customer
         Only what is held for this customer, by the caller's own id.
+    campaign
+        Only holds with a code of this campaign, by id or name.
+    code
+        Only holds with this code, as a person would type it.
+    expire_time_from
+        Only holds that end at this time or later: 2026-12-01T00:00:00Z.
+    expire_time_before
+        Only holds that end before this time.
+    order_by
+        expire_time, with or without desc after it.
 
     """
     table: Table[Session] = Table(
@@ -62,9 +78,18 @@ def list_sessions(
     show(
         settings,
         server,
-        lambda client: client.sessions.list(customer=customer, page_size=options.page_size),
+        lambda client: client.sessions.list(
+            customer=customer,
+            campaign=campaign,
+            code=code,
+            expire_time_from=expire_time_from,
+            expire_time_before=expire_time_before,
+            order_by=order_by,
+            page_size=options.page_size,
+        ),
         table,
         options,
+        campaign=campaign,
         json=json,
     )
 

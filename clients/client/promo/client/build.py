@@ -188,8 +188,8 @@ def validity(
         message = "a recurring window needs both `every` and `lasting`"
         raise ValueError(message)
     return Validity(
-        start_time=_timestamp(start),
-        expire_time=_timestamp(end),
+        start_time=timestamp(start),
+        expire_time=timestamp(end),
         timeframe=(
             ValidityTimeframe(interval=_duration(every), duration=_duration(lasting)) if every is not None else None
         ),
@@ -291,16 +291,17 @@ def _selector(product_ids: Iterable[str], sku_ids: Iterable[str]) -> ItemSelecto
     return selector if selector.product_ids or selector.sku_ids else None
 
 
-def _timestamp(moment: datetime | None) -> Timestamp | None:
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """Return a time as the contract has it; None when there is none. Raises ValueError where it has no time zone."""
     if moment is None:
         return None
     if moment.tzinfo is None:
         # protobuf would silently take it for UTC.
         message = "a time needs a time zone"
         raise ValueError(message)
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp
+    converted = Timestamp()
+    converted.FromDatetime(moment)
+    return converted
 
 
 def _duration(length: timedelta | None) -> Duration | None:

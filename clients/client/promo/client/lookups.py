@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from promo.client import methods
 from promo.client.archive_page import archive_page
+from promo.client.build import timestamp
 from promo.client.calls import Caller
 from promo.client.page import Page
 from promo.client.paging import Listing, listing
@@ -178,19 +180,39 @@ class Sessions:
         """Return a live hold. Raises SessionNotFound."""
         return await self._caller.unary(methods.GET_SESSION, GetSessionRequest(key=key), timeout)
 
-    def list(
+    def list(  # noqa: PLR0913  one keyword per field of the request
         self,
         *,
         customer: str = "",
+        campaign: str = "",
+        code: str = "",
+        expire_time_from: datetime | None = None,
+        expire_time_before: datetime | None = None,
+        order_by: str = "",
         page_size: int = 100,
         page_token: str = "",
         timeout: float | None = None,
     ) -> Listing[Session]:
-        """Return the live holds, of one customer where one is given; `timeout` is that of each page."""
+        """Return the live holds for which all that is given is so; what ends first comes first.
+
+        `campaign` is an id or a name, `code` is as a person would type it; the times need a zone, and a hold may end at
+        `expire_time_from` but not at `expire_time_before`. `order_by="expire_time desc"` turns the order round;
+        `timeout` is that of each page. Raises FieldInvalid, PageTokenInvalid.
+        """
+        ends_from, ends_before = timestamp(expire_time_from), timestamp(expire_time_before)
         return listing(
             self._caller,
             methods.LIST_SESSIONS,
-            lambda token: ListSessionsRequest(customer=customer, page_size=page_size, page_token=token),
+            lambda token: ListSessionsRequest(
+                customer=customer,
+                campaign=campaign,
+                code=code,
+                expire_time_from=ends_from,
+                expire_time_before=ends_before,
+                order_by=order_by,
+                page_size=page_size,
+                page_token=token,
+            ),
             lambda answer: Page(answer.sessions, answer.next_page_token),
             page_token=page_token,
             timeout=timeout,

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from promo.v1 import session_pb2 as _session_pb2
 import builtins as _builtins
@@ -76,22 +77,60 @@ class ListSessionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FROM_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_BEFORE_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Optional. 1 to 1,000; 100 when absent."""
     page_token: _builtins.str
-    """Optional. `next_page_token` of the page before, with the same customer."""
+    """Optional. `next_page_token` of the page before, with the same order and with
+    everything below the same.
+    """
     customer: _builtins.str
     """Optional. `source_id` of a customer: only what is held for them."""
+    campaign: _builtins.str
+    """Optional. Id or name of a campaign: only holds with a code of it. One that
+    the project does not have lets nothing through; a deleted one is found by
+    its id.
+    """
+    code: _builtins.str
+    """Optional. Only holds with this code, read as a checkout reads it: case and
+    look-alikes are forgiven where the layout does. Together with `campaign`, only
+    where the code is of that campaign. A code that the project never had lets
+    nothing through.
+    """
+    order_by: _builtins.str
+    """Optional. `expire_time`, followed by `desc` or not; `expire_time` when absent:
+    what ends first comes first. Holds that end in the same millisecond have an
+    order, too.
+    """
+    @_builtins.property
+    def expire_time_from(self) -> _timestamp_pb2.Timestamp:
+        """Optional. Only holds that end at this time or later, UTC."""
+
+    @_builtins.property
+    def expire_time_before(self) -> _timestamp_pb2.Timestamp:
+        """Optional. Only holds that end before this time, UTC; after
+        `expire_time_from`.
+        """
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         customer: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        code: _builtins.str = ...,
+        expire_time_from: _timestamp_pb2.Timestamp | None = ...,
+        expire_time_before: _timestamp_pb2.Timestamp | None = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time_before", b"expire_time_before", "expire_time_from", b"expire_time_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "code", b"code", "customer", b"customer", "expire_time_before", b"expire_time_before", "expire_time_from", b"expire_time_from", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

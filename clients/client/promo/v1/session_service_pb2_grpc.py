@@ -72,8 +72,8 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists live holds from the truth, in no order that means anything. Fails
-        with PAGE_TOKEN_INVALID. Scope: redemptions.read.
+        """Lists live holds from the truth, by their end. Fails with
+        PAGE_TOKEN_INVALID. Scope: redemptions.read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,8 +42,8 @@ class SessionServiceStub:
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_pb2.Session]
     """Returns a live hold. Fails with SESSION_NOT_FOUND. Scope: redemptions.read."""
     ListSessions: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]
-    """Lists live holds from the truth, in no order that means anything. Fails
-    with PAGE_TOKEN_INVALID. Scope: redemptions.read.
+    """Lists live holds from the truth, by their end. Fails with
+    PAGE_TOKEN_INVALID. Scope: redemptions.read.
     """
     ReleaseSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ReleaseSessionRequest, _empty_pb2.Empty]
     """Gives back what a hold holds. Fails with SESSION_NOT_FOUND when it was
@@ -62,8 +62,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
     GetSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_pb2.Session]  # type: ignore[assignment]
     """Returns a live hold. Fails with SESSION_NOT_FOUND. Scope: redemptions.read."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
-    """Lists live holds from the truth, in no order that means anything. Fails
-    with PAGE_TOKEN_INVALID. Scope: redemptions.read.
+    """Lists live holds from the truth, by their end. Fails with
+    PAGE_TOKEN_INVALID. Scope: redemptions.read.
     """
     ReleaseSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ReleaseSessionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Gives back what a hold holds. Fails with SESSION_NOT_FOUND when it was
@@ -91,8 +91,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.ListSessionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.ListSessionsResponse, _abc.Awaitable[_session_service_pb2.ListSessionsResponse]]:
-        """Lists live holds from the truth, in no order that means anything. Fails
-        with PAGE_TOKEN_INVALID. Scope: redemptions.read.
+        """Lists live holds from the truth, by their end. Fails with
+        PAGE_TOKEN_INVALID. Scope: redemptions.read.
         """
 
     @_abc_1.abstractmethod

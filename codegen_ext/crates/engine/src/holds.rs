@@ -16,9 +16,6 @@ use crate::{
 /// How many overdue holds one look finds.
 const OVERDUE_AT_ONCE: usize = 64;
 
-/// How many holds one look of a list finds.
-const LISTED_AT_ONCE: usize = 256;
-
 /// How many looks in a row end overdue holds for one caller.
 const MOST_LOOKS: usize = 256;
 
@@ -41,6 +38,9 @@ pub struct Record {
     /// When the hold ends, milliseconds since 1970, UTC.
     #[prost(int64, tag = "4")]
     pub expire_ms: i64,
+    /// The id of the campaign of each code, in the same order.
+    #[prost(string, repeated, tag = "5")]
+    pub campaigns: Vec<String>,
 }
 
 /// A hold as it was read.
@@ -123,7 +123,8 @@ fn member(home: Partition, session: &str) -> String {
     format!("{:02x}{session}", home.0)
 }
 
-fn parse_member(member: &str) -> Option<(Partition, &str)> {
+/// Where the hold that a member stands for is kept, and its key.
+pub fn parse_member(member: &str) -> Option<(Partition, &str)> {
     let (home, session) = member.split_at_checked(2)?;
     Some((Partition(u8::from_str_radix(home, 16).ok()?), session))
 }
@@ -163,117 +164,36 @@ pub async fn live(
     session: &str,
     now_ms: i64,
 ) -> Result<Vec<Hold>, StoreError> {
-    let mut pipeline = redis::pipe();
-    for partition in 0..project.partitions {
-        let keys = Keys::new(&project.id, Partition(partition));
-        pipeline.cmd("GET").arg(keys.hold(session));
-    }
-    let records: Vec<Option<Vec<u8>>> = store.query_pipeline(&pipeline).await?;
-    let mut holds = Vec::new();
-    for (partition, bytes) in (0..).zip(records) {
-        if let Some(bytes) = bytes {
-            holds.push(Hold::parse(Partition(partition), session, bytes)?);
-        }
-    }
+    let everywhere = (0..project.partitions).map(|partition| (Partition(partition), session));
+    let places: Vec<_> = everywhere.collect();
+    let mut holds: Vec<Hold> = at(store, project, &places)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
     holds.retain(|hold| hold.live(now_ms));
     Ok(holds)
 }
 
-/// A hold in the set of holds of its partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scheduled {
-    /// When it ends, milliseconds since 1970, UTC.
-    pub expire_ms: i64,
-    /// What stands for it.
-    pub member: String,
-}
-
-/// The partitions of a project, from one on, that have any hold.
-pub async fn with_holds(
+/// The holds with these keys where they are kept; none where a key is free.
+pub async fn at(
     store: &Store,
     project: &Project,
-    first: u8,
-) -> Result<Vec<Partition>, StoreError> {
-    let partitions = (first..project.partitions).map(Partition);
+    places: &[(Partition, &str)],
+) -> Result<Vec<Option<Hold>>, StoreError> {
     let mut pipeline = redis::pipe();
-    for partition in partitions.clone() {
-        let holds = Keys::new(&project.id, partition).holds();
-        pipeline.cmd("EXISTS").arg(holds);
+    for (home, session) in places {
+        let keys = Keys::new(&project.id, *home);
+        pipeline.cmd("GET").arg(keys.hold(session));
     }
-    let found: Vec<i64> = store.query_pipeline(&pipeline).await?;
-    let some = partitions.zip(found).filter(|(_, found)| *found > 0);
-    Ok(some.map(|(partition, _)| partition).collect())
-}
-
-/// The next holds kept in a partition, by their end: each with its record where it
-/// is live. The list is empty at the end of the partition.
-pub async fn scheduled(
-    store: &Store,
-    project: &Project,
-    partition: Partition,
-    after: Option<&Scheduled>,
-    now_ms: i64,
-) -> Result<Vec<(Scheduled, Option<Hold>)>, StoreError> {
-    let keys = Keys::new(&project.id, partition);
-    let from_ms = after.map_or(now_ms, |last| last.expire_ms);
-    let mut skipped = 0;
-    loop {
-        let mut command = redis::cmd("ZRANGEBYSCORE");
-        command.arg(keys.holds()).arg(from_ms).arg("+inf");
-        command.arg("WITHSCORES");
-        command.arg("LIMIT").arg(skipped).arg(LISTED_AT_ONCE);
-        let found: Vec<(String, i64)> = store.query(&command).await?;
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        skipped += found.len();
-        // Holds that end in the same millisecond follow each other by name.
-        let fresh: Vec<Scheduled> = found
-            .into_iter()
-            .map(|(member, expire_ms)| Scheduled { expire_ms, member })
-            .filter(|one| {
-                after.is_none_or(|last| {
-                    (one.expire_ms, &one.member) > (last.expire_ms, &last.member)
-                })
-            })
-            .collect();
-        if !fresh.is_empty() {
-            return records(store, project, partition, fresh, now_ms).await;
-        }
-    }
-}
-
-async fn records(
-    store: &Store,
-    project: &Project,
-    partition: Partition,
-    scheduled: Vec<Scheduled>,
-    now_ms: i64,
-) -> Result<Vec<(Scheduled, Option<Hold>)>, StoreError> {
-    let keys = Keys::new(&project.id, partition);
-    // A hold is in the set of every partition that it took from; its own lists it.
-    let own = |one: &Scheduled| match parse_member(&one.member) {
-        Some((home, session)) if home == partition => Some(session.to_owned()),
-        _ => None,
-    };
-    let mut pipeline = redis::pipe();
-    for session in scheduled.iter().filter_map(own) {
-        pipeline.cmd("GET").arg(keys.hold(&session));
-    }
-    let found: Vec<Option<Vec<u8>>> = store.query_pipeline(&pipeline).await?;
-    let mut found = found.into_iter();
-    let mut holds = Vec::with_capacity(scheduled.len());
-    for one in scheduled {
-        let bytes = own(&one).map(|session| (session, found.next().flatten()));
-        let hold = match bytes {
-            Some((session, Some(bytes))) => Some(Hold::parse(partition, &session, bytes)?),
-            _ => None,
-        };
-        // The key may have begun another hold since.
-        let same = hold.filter(|hold| hold.live(now_ms) && hold.record.expire_ms == one.expire_ms);
-        holds.push((one, same));
-    }
-    Ok(holds)
+    let records: Vec<Option<Vec<u8>>> = store.query_pipeline(&pipeline).await?;
+    let holds = places.iter().zip(records);
+    holds
+        .map(|((home, session), bytes)| {
+            let hold = bytes.map(|bytes| Hold::parse(*home, session, bytes));
+            hold.transpose()
+        })
+        .collect()
 }
 
 /// Gives back what a hold holds, unless somebody else ended it.

@@ -12,6 +12,9 @@ const MOST_METADATA: usize = 64;
 const LONGEST_METADATA_KEY: usize = 64;
 const LONGEST_METADATA_VALUE: usize = 1_024;
 
+/// The end of the year 9999, UTC, in seconds since 1970.
+const LATEST_SECOND: i64 = 253_402_300_799;
+
 /// Collects what is wrong with a request.
 #[derive(Default)]
 pub struct Violations {
@@ -62,6 +65,16 @@ impl Violations {
     /// The id of a request, which may be absent.
     pub fn request_id(&mut self, value: &str) {
         self.text("request_id", value, 128);
+    }
+
+    /// A time that may be absent.
+    pub fn time(&mut self, field: &str, time: Option<&prost_types::Timestamp>) {
+        let valid = time.is_none_or(|time| {
+            (0..=LATEST_SECOND).contains(&time.seconds) && (0..1_000_000_000).contains(&time.nanos)
+        });
+        if !valid {
+            self.add(field, "must be a time from 1970 to 9999");
+        }
     }
 
     /// Entries that the caller defines.

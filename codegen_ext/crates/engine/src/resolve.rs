@@ -65,6 +65,21 @@ pub async fn codes(
     Ok(Resolved { located, homes })
 }
 
+/// A text as the code that it spells was issued, for looking back: nobody asks
+/// whether the code still is. Stored codes, and what is none, are as they are.
+pub async fn spelling(
+    call: &Call<'_>,
+    project: &mut Arc<Project>,
+    text: &str,
+) -> Result<String, Refusal> {
+    let mut found = project.decode(text);
+    if found.is_none() {
+        *project = call.fresh_project().await?;
+        found = project.decode(text);
+    }
+    Ok(found.map_or_else(|| text.to_owned(), |found| found.code))
+}
+
 async fn stored(
     call: &Call<'_>,
     project: &Project,

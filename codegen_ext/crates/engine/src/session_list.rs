@@ -1,158 +1,76 @@
-//! Lists live holds: partition by partition, by their end.
+//! Lists live holds, by their end.
 
-use promo_decision::{Reason, Refusal};
-use sha2::{Digest as _, Sha256};
+use promo_decision::Refusal;
 
 use crate::{
     call::Call,
     definitions::Project,
-    holds::{self, Hold, Scheduled},
-    keys::Partition,
+    hold_schedule::{Schedule, Scheduled},
+    holds::{self, Hold},
     protocol::promo::v1 as pb,
-    request::Violations,
+    session_filter::Wanted,
 };
 
-const DEFAULT_SIZE: usize = 100;
-const LARGEST_SIZE: i32 = 1_000;
-
-/// How many holds one call looks at: with a customer asked for, few may match.
+/// How many holds one call looks at, at most and about: of those, few may be wanted.
 const MOST_LOOKED_AT: usize = 10_000;
 
-const DIGEST_BYTES: usize = 6;
-
-/// The last hold that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    partition: u8,
-    hold: Scheduled,
-}
+/// How many records are read at a time.
+const FEWEST_AT_ONCE: usize = 16;
+const MOST_AT_ONCE: usize = 256;
 
 /// A page of live holds.
 pub async fn list(
     call: &Call<'_>,
     request: pb::ListSessionsRequest,
 ) -> Result<pb::ListSessionsResponse, Refusal> {
-    let size = check(&request)?;
-    let project = call.project().await?;
-    let binding = binding(&project.id, &request.customer);
-    let mut place = match request.page_token.as_str() {
-        "" => None,
-        token => {
-            Some(decode(binding, token).ok_or_else(|| Refusal::new(Reason::PageTokenInvalid))?)
-        }
+    let wanted = Wanted::of(&request)?;
+    let mut project = call.project().await?;
+    let after = wanted.place(&project.id, &request.page_token)?;
+    let filter = wanted.filter(call, &mut project).await?;
+    let span = wanted.span(call.now_ms);
+    let page = |sessions, last: Option<&Scheduled>| pb::ListSessionsResponse {
+        sessions,
+        next_page_token: last.map_or_else(String::new, |last| wanted.token(&project.id, last)),
     };
-    let first = place.as_ref().map_or(0, |place| place.partition);
+    let (partitions, size) = (project.partitions, wanted.size);
+    let mut schedule = Schedule::new(&project.id, partitions, span, after.as_ref(), size);
     let mut sessions = Vec::new();
-    let mut looked_at = 0;
-    for partition in holds::with_holds(&call.engine.store, &project, first).await? {
-        let mut after = place
-            .take()
-            .filter(|place| place.partition == partition.0)
-            .map(|place| place.hold);
-        loop {
-            let found = chunk(call, &project, partition, after.as_ref()).await?;
-            let Some((last, _)) = found.last() else { break };
-            after = Some(last.clone());
-            for (scheduled, hold) in found {
-                looked_at += 1;
-                let wanted = hold.filter(|hold| {
-                    request.customer.is_empty() || hold.record.customer == request.customer
-                });
-                sessions.extend(wanted.map(|hold| hold.session()));
-                if sessions.len() == size || looked_at == MOST_LOOKED_AT {
-                    let place = Place {
-                        partition: partition.0,
-                        hold: scheduled,
-                    };
-                    return Ok(pb::ListSessionsResponse {
-                        sessions,
-                        next_page_token: encode(binding, &place),
-                    });
+    loop {
+        let ready = schedule.read(&call.engine.store).await?;
+        for piece in ready.chunks(size.clamp(FEWEST_AT_ONCE, MOST_AT_ONCE)) {
+            let found = live(call, &project, piece).await?;
+            for (scheduled, hold) in piece.iter().zip(found) {
+                let hold = hold.filter(|hold| filter.lets_through(&hold.record));
+                sessions.extend(hold.map(|hold| hold.session()));
+                if sessions.len() == size {
+                    return Ok(page(sessions, Some(scheduled)));
                 }
             }
         }
+        match schedule.horizon() {
+            None => return Ok(page(sessions, None)),
+            // However many end in one millisecond, the next page has to begin later.
+            Some(place) if Some(place) == after.as_ref() => {}
+            Some(place) if schedule.looked_at() >= MOST_LOOKED_AT => {
+                return Ok(page(sessions, Some(place)));
+            }
+            Some(_) => {}
+        }
     }
-    Ok(pb::ListSessionsResponse {
-        sessions,
-        next_page_token: String::new(),
-    })
 }
 
-async fn chunk(
+/// The holds that are scheduled, where they are live.
+async fn live(
     call: &Call<'_>,
     project: &Project,
-    partition: Partition,
-    after: Option<&Scheduled>,
-) -> Result<Vec<(Scheduled, Option<Hold>)>, Refusal> {
-    Ok(holds::scheduled(&call.engine.store, project, partition, after, call.now_ms).await?)
-}
-
-fn check(request: &pb::ListSessionsRequest) -> Result<usize, Refusal> {
-    let mut violations = Violations::default();
-    violations.text("customer", &request.customer, 256);
-    if !(0..=LARGEST_SIZE).contains(&request.page_size) {
-        let size = request.page_size;
-        violations.add(
-            "page_size",
-            format!("must be 1 to {LARGEST_SIZE}, is {size}"),
-        );
-    }
-    violations.check()?;
-    let size = usize::try_from(request.page_size).unwrap_or(0);
-    Ok(if size == 0 { DEFAULT_SIZE } else { size })
-}
-
-/// What a token belongs to. It is not signed: it grants nothing.
-fn binding(project: &str, customer: &str) -> [u8; DIGEST_BYTES] {
-    let digest = Sha256::digest(format!("sessions\0{project}\0{customer}"));
-    let mut binding = [0; DIGEST_BYTES];
-    binding.copy_from_slice(&digest[..DIGEST_BYTES]);
-    binding
-}
-
-fn encode(binding: [u8; DIGEST_BYTES], place: &Place) -> String {
-    let mut raw = binding.to_vec();
-    raw.push(place.partition);
-    raw.extend_from_slice(&place.hold.expire_ms.to_be_bytes());
-    raw.extend_from_slice(place.hold.member.as_bytes());
-    hex::encode(raw)
-}
-
-fn decode(binding: [u8; DIGEST_BYTES], token: &str) -> Option<Place> {
-    let raw = hex::decode(token).ok()?;
-    let rest = raw.strip_prefix(binding.as_slice())?;
-    let (partition, rest) = rest.split_first()?;
-    let (expire_ms, member) = rest.split_first_chunk::<8>()?;
-    Some(Place {
-        partition: *partition,
-        hold: Scheduled {
-            expire_ms: i64::from_be_bytes(*expire_ms),
-            member: String::from_utf8(member.to_vec()).ok()?,
-        },
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_leads_back_to_its_place_and_belongs_to_one_list() {
-        let place = Place {
-            partition: 63,
-            hold: Scheduled {
-                expire_ms: 1_795_000_000_000,
-                member: "3fbasket-é".into(),
-            },
-        };
-        let own = binding("p1", "ada");
-        let token = encode(own, &place);
-        assert_eq!(decode(own, &token), Some(place));
-        for (project, customer) in [("p1", ""), ("p1", "eve"), ("p2", "ada")] {
-            assert_eq!(decode(binding(project, customer), &token), None);
-        }
-        for broken in ["", "x", "00", &token[..20], "é"] {
-            assert_eq!(decode(own, broken), None);
-        }
-    }
+    scheduled: &[Scheduled],
+) -> Result<Vec<Option<Hold>>, Refusal> {
+    let places = scheduled.iter().map(|one| holds::parse_member(&one.member));
+    let places: Vec<_> = places.flatten().collect();
+    let found = holds::at(&call.engine.store, project, &places).await?;
+    let found = scheduled.iter().zip(found).map(|(one, hold)| {
+        // The key may have begun another hold since.
+        hold.filter(|hold| hold.live(call.now_ms) && hold.record.expire_ms == one.expire_ms)
+    });
+    Ok(found.collect())
 }

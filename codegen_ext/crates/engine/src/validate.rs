@@ -187,13 +187,19 @@ fn record(
     wanted: &Wanted,
     movements: Vec<pb::Movement>,
 ) -> holds::Record {
-    let applied = prepared.located.iter().zip(&decision.outcomes);
+    let outcomes = prepared.located.iter().zip(&decision.outcomes);
+    let (codes, campaigns) = outcomes
+        .filter(|(_, outcome)| matches!(outcome, promo_decision::Outcome::Applied { .. }))
+        .filter_map(|(located, _)| located.as_ref().ok())
+        .map(|located| {
+            let campaign = &located.campaign.campaign;
+            (located.code.clone(), campaign.id.clone())
+        })
+        .unzip();
     holds::Record {
         movements,
-        codes: applied
-            .filter(|(_, outcome)| matches!(outcome, promo_decision::Outcome::Applied { .. }))
-            .filter_map(|(located, _)| Some(located.as_ref().ok()?.code.clone()))
-            .collect(),
+        codes,
+        campaigns,
         customer: checkout.customer_id().unwrap_or_default().to_owned(),
         expire_ms: call.now_ms + wanted.ttl_ms,
     }

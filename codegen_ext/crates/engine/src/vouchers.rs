@@ -385,13 +385,7 @@ fn check_fields(voucher: &pb::Voucher, paths: &[String], violations: &mut Violat
         ("voucher.start_time", &voucher.start_time),
         ("voucher.expire_time", &voucher.expire_time),
     ] {
-        let valid = time.as_ref().is_none_or(|time| {
-            (0..=253_402_300_799).contains(&time.seconds)
-                && (0..1_000_000_000).contains(&time.nanos)
-        });
-        if !valid {
-            violations.add(field, "must be a time from 1970 to 9999");
-        }
+        violations.time(field, time.as_ref());
     }
     if let Some(limit) = voucher.redemption_limit
         && !(0..=MOST_USES).contains(&limit)
