@@ -190,6 +190,9 @@ def test_hold_is_kept_for_the_one_who_has_its_key(server: ServerProcess) -> None
     assert promo(server, "redeem", code, *CART).returncode == 1
     assert held in text(server, "sessions", "list", "--limit", "0")
     assert document(server, "sessions", "get", held)["codes"] == [code]
+    checked = promo(server, "sessions", "release", held, "--validate-only")
+    assert checked.stdout == f"{held} can be released. Nothing was changed.\n"
+    assert document(server, "sessions", "release", held, "--validate-only") == {"key": held, "released": False}
     assert document(server, "sessions", "release", held)["released"]
     held = document(server, "validate", code, *CART, "--hold", "15m")["session"]["key"]
     assert document(server, "redeem", code, *CART, "--session", held)["state"] == "succeeded"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 from support.server_process import ServerProcess
-from support.shop import CART, codes_of, new_campaign
+from support.shop import CART, OK, codes_of, ending, new_campaign
 
 from promo.client import CodeLayout, Limits, Listing, PromoClient, exceptions, validate_request
 from promo.v1.session_pb2 import Session
@@ -225,3 +225,40 @@ async def test_a_token_belongs_to_one_project_filter_and_order(client: PromoClie
     for other in others:
         with pytest.raises(exceptions.PageTokenInvalid):
             await keys(other)
+
+
+async def test_a_release_that_only_checks_ends_as_the_real_one_would(shop: PromoClient) -> None:
+    [code] = await codes_of(shop, await new_campaign(shop, Limits(per_code=1)))
+    held = await hold(shop, code)
+    used = uuid.uuid4().hex
+
+    async def check(key: str, request_id: str = "") -> str:
+        return await ending(shop.sessions.release(key, request_id=request_id, validate_only=True))
+
+    assert [await check(held.key) for _ in range(2)] == [OK, OK]
+    assert await check(held.key, used) == OK
+    assert await shop.sessions.get(held.key) == held
+    assert not (await shop.validate(codes=[code], order=CART)).valid
+    assert await check("no-such-session") == "SESSION_NOT_FOUND"
+    assert await check("") == await check("x" * 129) == "FIELD_INVALID"
+    # What only checked has left the request id free.
+    await shop.sessions.release(held.key, request_id=used)
+    assert await check(held.key) == "SESSION_NOT_FOUND"
+    # A repeat gets the first answer, and its check says so.
+    assert await check(held.key, used) == await ending(shop.sessions.release(held.key, request_id=used)) == OK
+    assert (await shop.validate(codes=[code], order=CART)).valid
+
+
+async def test_a_release_that_only_checks_refuses_a_request_id_of_another_request(shop: PromoClient) -> None:
+    """A request id is kept where the session key tells, so among many keys some share their place."""
+    codes = await codes_of(shop, await new_campaign(shop, Limits(per_code=1)), 300)
+    requests = [validate_request(codes=[code], order=CART, session=timedelta(minutes=5)) for code in codes]
+    held = [one.session.key for one in await shop.batch_validate(requests) if not isinstance(one, Exception)]
+    first, *others = held
+    used = uuid.uuid4().hex
+    await shop.sessions.release(first, request_id=used)
+    checked = {key: await ending(shop.sessions.release(key, request_id=used, validate_only=True)) for key in others}
+    assert set(checked.values()) == {OK, "REQUEST_ID_REUSED"}
+    refused = next(key for key, how in checked.items() if how == "REQUEST_ID_REUSED")
+    assert await ending(shop.sessions.release(refused, request_id=used)) == "REQUEST_ID_REUSED"
+    assert await ending(shop.sessions.release(refused)) == OK

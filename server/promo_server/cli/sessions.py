@@ -6,7 +6,7 @@ from promo.v1.session_pb2 import Session
 from promo_server.cli.campaign_options import Moment
 from promo_server.cli.documents import to_document
 from promo_server.cli.listing import ListOptions, Table, show
-from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, call
+from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, ValidateOnly, call
 from promo_server.cli.output import Json, print_fields, print_json, print_line, spell_time
 
 
@@ -99,6 +99,7 @@ def release(
     /,
     *,
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -111,8 +112,14 @@ def release(
         As `promo validate --hold` showed it.
 
     """
-    call(settings, server, lambda client: client.sessions.release(key, request_id=request_id))
+    call(
+        settings,
+        server,
+        lambda client: client.sessions.release(key, request_id=request_id, validate_only=validate_only),
+    )
     if json:
-        print_json({"key": key, "released": True})
+        print_json({"key": key, "released": not validate_only})
+    elif validate_only:
+        print_line(f"{key} can be released. Nothing was changed.")
     else:
         print_line(f"Released {key}.")

@@ -218,7 +218,14 @@ class Sessions:
             timeout=timeout,
         )
 
-    async def release(self, key: str, *, request_id: str = "", timeout: float | None = None) -> None:
+    async def release(
+        self,
+        key: str,
+        *,
+        request_id: str = "",
+        validate_only: bool = False,
+        timeout: float | None = None,
+    ) -> None:
         """Give back what a hold holds. Raises SessionNotFound."""
-        request = ReleaseSessionRequest(key=key, request_id=request_id)
+        request = ReleaseSessionRequest(key=key, request_id=request_id, validate_only=validate_only)
         await self._caller.unary(methods.RELEASE_SESSION, request, timeout)

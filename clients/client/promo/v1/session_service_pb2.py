@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from promo.v1 import session_pb2 as promo_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epromo/v1/session_service.proto\x12\x08promo.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16promo/v1/session.proto\" \n\x11GetSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"8\n\x15ReleaseSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xee\x01\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x34\n\x10\x65xpire_time_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x65xpire_time_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_by\x18\x08 \x01(\t\"T\n\x14ListSessionsResponse\x12#\n\x08sessions\x18\x01 \x03(\x0b\x32\x11.promo.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe8\x01\n\x0eSessionService\x12<\n\nGetSession\x12\x1b.promo.v1.GetSessionRequest\x1a\x11.promo.v1.Session\x12M\n\x0cListSessions\x12\x1d.promo.v1.ListSessionsRequest\x1a\x1e.promo.v1.ListSessionsResponse\x12I\n\x0eReleaseSession\x12\x1f.promo.v1.ReleaseSessionRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epromo/v1/session_service.proto\x12\x08promo.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16promo/v1/session.proto\" \n\x11GetSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"O\n\x15ReleaseSessionRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\xee\x01\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x34\n\x10\x65xpire_time_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x65xpire_time_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_by\x18\x08 \x01(\t\"T\n\x14ListSessionsResponse\x12#\n\x08sessions\x18\x01 \x03(\x0b\x32\x11.promo.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe8\x01\n\x0eSessionService\x12<\n\nGetSession\x12\x1b.promo.v1.GetSessionRequest\x1a\x11.promo.v1.Session\x12M\n\x0cListSessions\x12\x1d.promo.v1.ListSessionsRequest\x1a\x1e.promo.v1.ListSessionsResponse\x12I\n\x0eReleaseSession\x12\x1f.promo.v1.ReleaseSessionRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,11 +37,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSESSIONREQUEST']._serialized_start=130
   _globals['_GETSESSIONREQUEST']._serialized_end=162
   _globals['_RELEASESESSIONREQUEST']._serialized_start=164
-  _globals['_RELEASESESSIONREQUEST']._serialized_end=220
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=223
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=461
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=463
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=547
-  _globals['_SESSIONSERVICE']._serialized_start=550
-  _globals['_SESSIONSERVICE']._serialized_end=782
+  _globals['_RELEASESESSIONREQUEST']._serialized_end=243
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=246
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=484
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=486
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=570
+  _globals['_SESSIONSERVICE']._serialized_start=573
+  _globals['_SESSIONSERVICE']._serialized_end=805
 # @@protoc_insertion_point(module_scope)

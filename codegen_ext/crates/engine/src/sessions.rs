@@ -33,10 +33,21 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     // its key alone tells.
     let home = project.partition_of(&request.key);
     let keys = Keys::new(&project.id, home);
-    let once = Once::of(METHOD, &request);
-    let holds = live(call, &project, &request.key).await?;
+    let real = pb::ReleaseSessionRequest {
+        validate_only: false,
+        ..request
+    };
+    let once = Once::of(METHOD, &real);
+    let holds = live(call, &project, &real.key).await?;
     if holds.is_empty() {
-        return released_before(call, keys, once, &request.key).await;
+        return released_before(call, keys, once, &real.key).await;
+    }
+    if request.validate_only {
+        // The id may belong to another request, which the commit would refuse.
+        return match once {
+            None => Ok(()),
+            Some(once) => once.kept(call, &[keys]).await.map(drop),
+        };
     }
     let mut plan = Plan::new();
     if let Some(once) = once {
@@ -52,7 +63,7 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     match call.engine.store.commit(plan).await? {
         Outcome::Done { .. } | Outcome::Replayed(_) => Ok(()),
         Outcome::Reused => Err(once::reused(once)),
-        _ => released_before(call, keys, once, &request.key).await,
+        _ => released_before(call, keys, once, &real.key).await,
     }
 }
 
