@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import time
 from collections.abc import Callable
 
-import psutil
 import pytest
+from support.archive import archive_process
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, new_campaign
 
 from promo.client import PromoClient, exceptions
 
 pytestmark = pytest.mark.asyncio
-
-MODULE = "promo_server.workers.archive_process"
-
-
-def archive_process(server: ServerProcess) -> psutil.Process:
-    """Return it, waiting for one that is just being started."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for child in psutil.Process(server.process.pid).children():
-            # One that has just ended has no command line any more.
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if MODULE in child.cmdline():
-                    return child
-        time.sleep(0.02)
-    raise AssertionError("there is no archive process")
 
 
 def metric(server: ServerProcess, name: str) -> float:
