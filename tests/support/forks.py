@@ -67,12 +67,15 @@ class Fork:
         stdout: Path,
         stderr: Path,
         stdin: Path = Path(os.devnull),
+        folder: Path | None = None,
     ) -> None:
-        """Start it; what it writes is added to the files."""
+        """Start it, in a folder of its own if one is named; what it writes is added to the files."""
         self._command = [program, *arguments]
         self._stdout, self._stderr = stdout, stderr
         streams = (str(stdin), str(stdout), str(stderr))
-        self._process = _FORKS.Process(target=_become, args=(program, tuple(arguments), dict(environment), streams))
+        self._process = _FORKS.Process(
+            target=_become, args=(program, tuple(arguments), dict(environment), streams, folder)
+        )
         self._process.start()
 
     @property
@@ -144,7 +147,13 @@ def run(
         return subprocess.CompletedProcess([program, *arguments], status, out.read_text(), err.read_text())
 
 
-def _become(program: str, arguments: tuple[str, ...], environment: dict[str, str], streams: Sequence[str]) -> None:
+def _become(
+    program: str,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    streams: Sequence[str],
+    folder: Path | None,
+) -> None:
     for descriptor, stream in enumerate(streams):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND if descriptor else os.O_RDONLY
         opened = os.open(stream, flags, 0o600)
@@ -153,6 +162,8 @@ def _become(program: str, arguments: tuple[str, ...], environment: dict[str, str
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - for as long as it lives
     os.environ.clear()
     os.environ.update(environment)
+    if folder is not None:
+        os.chdir(folder)
     sys.argv = [program, *arguments]
     # What the parent has is never garbage here.
     gc.freeze()

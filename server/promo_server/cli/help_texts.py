@@ -185,7 +185,7 @@ CODES_KEY = """Write the key with which codes of a campaign are verified without
 The key can make every code of the campaign: keep it as secret as the codes. It knows the codes that were issued before
 it was written. Needs a key with the scope codes.export.
 
-    promo codes key "Spring sale" -o spring.key
+    promo codes key SPRING -o spring.key
 """
 
 CODES_VERIFY = """Tell without any connection whether codes were issued, with the key of their campaign.
