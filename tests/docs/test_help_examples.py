@@ -16,7 +16,7 @@ from support.help_world import World
 from support.server_process import KEY, ServerProcess
 
 from promo.client import SyncPromoClient
-from promo_server.cli.command import build
+from promo_server.cli.command import build, run
 from promo_server.embedded import EmbeddedStore
 from promo_server.state import StateDir
 
@@ -131,6 +131,15 @@ def test_help_has_an_example_of_the_command_itself(command: str) -> None:
         (*("promo",), *help_examples.parse(example).arguments) for example in help_examples.examples(TEXTS[command])
     ]
     assert any(" ".join(call).startswith(command) for call in calls)
+
+
+@pytest.mark.parametrize("command", TEXTS)
+def test_example_is_shown_in_one_piece_in_a_narrow_terminal(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run([*command.split()[1:], "--help"]) == 0
+    assert help_examples.examples(capsys.readouterr().out) == help_examples.examples(TEXTS[command])
 
 
 def test_tables_name_nothing_that_no_help_shows() -> None:

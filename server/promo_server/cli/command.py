@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 
 from promo_server import __version__
 from promo_server.cli import help_definitions, help_texts, help_uses
+from promo_server.cli.help_page import HelpPage
 from promo_server.cli.misunderstanding import advice
 
 _GRPC_THREAD = "_poll_wrapper"
@@ -24,6 +25,7 @@ def build() -> App:
         name="promo",
         help=help_texts.PROMO,
         help_format="plaintext",
+        help_formatter=HelpPage(),
         version=__version__,
         result_action="return_value",
     )

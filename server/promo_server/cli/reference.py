@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from promo_server.cli.command import build
+from promo_server.cli.help_page import INDENTATION, is_bare_example
 
 _NOTE = """
 Generated from `server/promo_server/cli` by `python -m promo_server.cli.reference`; not edited.
@@ -24,9 +25,8 @@ def markdown() -> str:
     fenced = False
     for line in rest.splitlines():
         fenced ^= line.startswith("```")
-        # Texts of two paragraphs lose the indentation that makes their example one.
-        example = not fenced and line.startswith(("promo ", "PROMO_"))
-        lines.append(f"    {line}" if example else line.rstrip())
+        example = not fenced and is_bare_example(line)
+        lines.append(INDENTATION + line if example else line.rstrip())
     return "\n".join(lines).rstrip() + "\n"
 
 
