@@ -17,10 +17,18 @@ from markdown_it.token import Token
 Role = Literal["run", "background", "stop", "not run"]
 
 LANGUAGES = {"sh", "python"}
+FILE = re.compile(r"# (?P<path>/\S+)\n")
+"""How a file in TOML begins that a page shows: with its path."""
 ADDRESS = "127.0.0.1:50600"
 """The address that pages name, and the default of the server."""
 REST = "127.0.0.1:50680"
 """The same of the REST API."""
+NAME = "promo.internal:50600"
+"""A name that a certificate is for, and the port."""
+FOLDERS = ("/etc/promo", "/var/lib/promo")
+"""Of a whole machine; those of a test are below its home."""
+PRINTED = {"key_...": """$(promo keys list --json | sed -n '1s/.*"id": "\\([^"]*\\)".*/\\1/p')"""}
+"""What stands for an id that the command before has printed, and how a script gets it: the newest comes first."""
 
 _COMMENT = re.compile(r"<!--\s*(?P<role>background|stop|not run)(?::\s*(?P<reason>.+?))?\s*-->")
 
@@ -30,7 +38,7 @@ _ID = re.compile(r"\b([a-z]+_)[0-9a-z]{14,}\b")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Block:
-    """Commands of a page."""
+    """Commands of a page, or a file that they read."""
 
     line: int
     language: str
@@ -40,11 +48,12 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """Return the blocks of a page that are commands."""
+    """Return the blocks of a page that are commands, or files with a path."""
     found = []
     before: Token | None = None
     for token in MarkdownIt("commonmark").parse(page.read_text(encoding="utf-8")):
-        if token.type == "fence" and token.info.strip() in LANGUAGES:
+        is_file = token.info.strip() == "toml" and FILE.match(token.content)
+        if token.type == "fence" and (is_file or token.info.strip() in LANGUAGES):
             comment = _COMMENT.search(before.content) if before is not None and before.type == "html_block" else None
             role, reason = (comment["role"], comment["reason"] or "") if comment else ("run", "")
             assert token.map is not None
@@ -53,20 +62,23 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def script(page: Path, port: int, rest_port: int, *, from_nothing: bool) -> str:
+def script(page: Path, home: Path, port: int, rest_port: int, *, from_nothing: bool) -> str:
     """Return one shell script of everything that a reader of the page runs; the server has REST where the page has."""
-    ports = {ADDRESS: f"127.0.0.1:{port}", REST: f"127.0.0.1:{rest_port}"}
+    own = {ADDRESS: f"127.0.0.1:{port}", REST: f"127.0.0.1:{rest_port}", NAME: f"localhost:{port}"}
+    own |= {folder: f"{home}{folder}" for folder in FOLDERS} | PRINTED
     commands = [block for block in blocks(page) if block.role != "not run"]
-    rest = ports[REST] if any(REST in block.text for block in commands) else ""
+    rest = own[REST] if any(REST in block.text for block in commands) else ""
     parts = [_HEAD.format(port=port, rest=rest)]
     if not from_nothing:
         parts += [_background("promo serve\n"), "export PROMO_KEY=$(cat ~/.local/state/promo/admin.key)\n"]
     for block in commands:
         parts.append(f"echo '# {page.name}:{block.line}' >&2\n")
         text = block.text
-        for address, free in ports.items():
-            text = text.replace(address, free)
-        if block.role == "background":
+        for shown, typed in own.items():
+            text = text.replace(shown, typed)
+        if block.language == "toml":
+            parts.append(_file(text))
+        elif block.role == "background":
             parts.append(_background(text))
         elif block.language == "python":
             parts.append(f"python -c {shlex.quote(text)}\n")
@@ -98,6 +110,13 @@ ready() {{
 
 def _background(text: str) -> str:
     return f": >server.log\nsetsid bash -c {shlex.quote(text)} >>server.log 2>&1 &\nserver=$!\nready\n"
+
+
+def _file(text: str) -> str:
+    found = FILE.match(text)
+    assert found is not None
+    path = shlex.quote(found["path"])
+    return f"mkdir -p $(dirname {path})\nprintf %s {shlex.quote(text)} >{path}\n"
 
 
 def not_printed(page: Path, output: str) -> list[str]:
