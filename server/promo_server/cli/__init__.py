@@ -1,5 +1,16 @@
 """The `promo` command."""
 
-from promo_server.cli.command import main
+import sys
 
-__all__ = ["main"]
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line of this process, and leave with its status."""
+    try:
+        # Not above: Control-C while modules load is no traceback either.
+        from promo_server.cli import command  # noqa: PLC0415
+
+        command.main()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

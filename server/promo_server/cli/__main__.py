@@ -1,5 +1,5 @@
 """`python -m promo_server.cli` is `promo`."""
 
-from promo_server.cli.command import main
+from promo_server.cli import main
 
 main()

@@ -244,3 +244,30 @@ def test_no_thread_of_grpc_is_left_to_the_end_of_the_interpreter(monkeypatch: py
     done = subprocess.run([sys.executable, "-c", _THREADS_AT_THE_END], capture_output=True, text=True, check=False)
     assert done.stderr.startswith("promo: no server answers")
     assert (done.returncode, done.stdout) == (1, "['MainThread']\n")
+
+
+_INTERRUPTED_IMPORT = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt())
+sys.argv[1:] = ["campaigns", "list"]
+{start}
+"""
+
+
+@pytest.mark.parametrize("module", ["cyclopts", "promo_server.cli.help_texts", "promo_server.cli.campaigns"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "from promo_server.cli import main; main()",
+        "import runpy; runpy.run_module('promo_server.cli', run_name='__main__')",
+    ],
+)
+def test_interrupt_while_modules_load_ends_quietly(module: str, start: str) -> None:
+    script = _INTERRUPTED_IMPORT.format(module=module, start=start)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
