@@ -310,7 +310,11 @@ async def serve(settings: Settings, work: Callable[[Server], Coroutine[object, o
         await asyncio.wait((starting,))
         return None
     try:
-        await starting
+        await starting  # A start that fails has left nothing to stop, and what it says comes first.
+    except BaseException:
+        stopping.cancel()
+        raise
+    try:
         working = asyncio.create_task(work(server))
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
         if working.done():

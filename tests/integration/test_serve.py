@@ -124,10 +124,9 @@ def test_second_server_on_one_state_directory_is_refused_in_one_line(new_server:
     server = new_server()
     done = promo(server, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
     assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("promo: ")
-    assert f"in use by process {server.process.pid}" in last
-    assert "Traceback" not in done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith("promo: ")
+    assert f"in use by process {server.process.pid}" in line
     assert get(server, "/healthz")[0] == 200
 
 
@@ -146,9 +145,7 @@ def test_port_that_is_taken_is_refused_in_one_line_and_leaves_nothing(
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = promo(ServerProcess(tmp_path / "other", **{variable: address}), "serve")
     assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last == f"promo: {setting} {address}: Address already in use; choose another address with {option}"
-    assert "Traceback" not in done.stderr
+    assert done.stderr == f"promo: {setting} {address}: Address already in use; choose another address with {option}\n"
     assert not (tmp_path / "other").exists()
 
 
