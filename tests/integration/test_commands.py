@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -330,7 +331,8 @@ def test_store_that_does_not_answer_is_one_line(server: ServerProcess) -> None:
     assert "promo doctor" in done.stderr
 
 
-def test_reader_who_has_enough_is_no_failure(server: ServerProcess) -> None:
+def test_reader_who_has_enough_is_no_failure(new_server: Callable[[], ServerProcess]) -> None:
+    server = new_server()
     for number in range(3):
         create_campaign(server, f"cli-pipe-{number}")
     for arguments in (("campaigns", "list", "--json"), ("campaigns", "list"), ("codes", "export", "cli-pipe-0")):
@@ -341,5 +343,6 @@ def test_reader_who_has_enough_is_no_failure(server: ServerProcess) -> None:
         process.stdout.close()
         _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "")
-    # A stream whose caller has gone is nobody's failure.
+    # A stream whose caller has gone is nobody's failure. A server that has ended has written all that it has to say.
+    assert server.stop() == 0
     assert '"level": "error"' not in server.log.read_text()
