@@ -108,6 +108,31 @@ async def test_what_is_held_from_the_first_page_to_the_last_is_listed_once(shop:
     assert await keys(shop.sessions.list()) == []
 
 
+async def test_one_call_looks_at_some_thousands_of_holds_and_the_next_goes_on(shop: PromoClient) -> None:
+    # Two batches of a thousand for each campaign, and all holds of a batch end in one millisecond.
+    campaigns = [await new_campaign(shop, Limits(per_code=1), code_count=2_000) for _ in range(6)]
+    held = set()
+    for campaign in campaigns:
+        codes = await codes_of(shop, campaign, 2_000)
+        for begin in (0, 1_000):
+            requests = [
+                validate_request(codes=[code], order=CART, customer=campaign.id, session=timedelta(minutes=30))
+                for code in codes[begin : begin + 1_000]
+            ]
+            validations = await shop.batch_validate(requests, timeout=60.0)
+            held |= {one.session.key for one in validations if not isinstance(one, Exception)}
+    assert len(held) == 12_000
+    for order_by in ("", LATEST_FIRST):
+        pages = [page async for page in shop.sessions.list(customer="nobody", order_by=order_by).pages()]
+        assert len(pages) > 1
+        assert all(not page.items for page in pages)
+        last = campaigns[0 if order_by else -1].id
+        assert len(await keys(shop.sessions.list(customer=last, order_by=order_by))) == 2_000
+        listed = await keys(shop.sessions.list(order_by=order_by, page_size=999))
+        assert len(listed) == len(held)
+        assert set(listed) == held
+
+
 async def test_a_hold_is_listed_until_it_is_over(shop: PromoClient) -> None:
     [code, other] = await codes_of(shop, await new_campaign(shop, Limits(per_code=1)), 2)
     long = await hold(shop, code)
