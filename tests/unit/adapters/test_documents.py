@@ -70,3 +70,29 @@ def test_a_wrong_property_is_named_with_its_place() -> None:
         )
     assert refused.value.details.startswith("Property .redeemables[1]: ")
     assert "`id`" in refused.value.details
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"order": {"amount": "x"}}, ".order.amount: Expected whole number or null, got string"),
+        ({"order": {"amount": 12.5}}, ".order.amount: Expected whole number or null, got number"),
+        ({"order": {"amount": 2**70}}, ".order.amount: Expected whole number <= 9223372036854775807"),
+        ({"redeemables": {}}, ".redeemables: Expected array, got object"),
+        ({"redeemables": [1]}, ".redeemables[0]: Expected object, got number"),
+        ({"redeemables": [{"object": None}]}, ".redeemables[0].object: Expected string, got null"),
+        ({"customer": True}, ".customer: Expected string or object or null, got boolean"),
+        ({"session": {"ttl": "x"}}, ".session.ttl: Expected number or null, got string"),
+        ({"tracking_id": "x" * 70_000}, ".tracking_id: Expected string of length <= 65536"),
+    ],
+)
+def test_a_wrong_type_is_told_in_the_words_of_json(document: dict[str, object], said: str) -> None:
+    with pytest.raises(Problem) as refused:
+        convert({"redeemables": [], **document}, models.Use, "invalid_payload")
+    assert refused.value.details == f"Property {said}"
+
+
+def test_a_wrong_flag_is_told_in_the_words_of_json() -> None:
+    with pytest.raises(Problem) as refused:
+        convert({"join_once": "perhaps"}, models.Publication, "invalid_payload")
+    assert refused.value.details == "Property .join_once: Expected boolean or null, got string"

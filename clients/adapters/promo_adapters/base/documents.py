@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -16,6 +17,12 @@ Document = dict[str, Any]
 _MOST_FIELDS = 1_000
 _DEEPEST = 8
 _FORM = "application/x-www-form-urlencoded"
+
+_TYPES = re.compile(r"(?P<got>got )?`(?P<names>[^`]+)`")
+_WORDS = {"int": "number", "float": "number", "str": "string", "bool": "boolean"}
+"""What JSON calls the types of values; the others have one name."""
+_WHOLE = {"int": "whole number"}
+"""What is more than JSON can say of what it wants."""
 
 
 def decode_body(body: bytes, content_type: str) -> Document:
@@ -79,9 +86,16 @@ def convert(document: Document, model: type[Model], key: str) -> Model:
     try:
         return msgspec.convert(document, model, strict=False)
     except (msgspec.ValidationError, RecursionError) as error:
-        what, _, where = str(error).partition(" - at ")
+        said, _, where = str(error).partition(" - at ")
+        what = _TYPES.sub(_in_words, said) if said.startswith("Expected ") else said
         place = where.strip("`").removeprefix("$")
         raise Problem(400, key, f"Property {place}: {what}" if place else what) from None
+
+
+def _in_words(found: re.Match[str]) -> str:
+    """Return types as whoever sends JSON knows them: `int | null` is a whole number or null."""
+    got, words = found["got"] or "", _WORDS if found["got"] else _WORDS | _WHOLE
+    return got + " or ".join(words.get(name, name) for name in found["names"].split(" | "))
 
 
 def _path(name: str, key: str) -> list[str]:
