@@ -124,8 +124,8 @@ def test_code_is_named_in_a_campaign_or_stands_alone_and_never_both(server: Serv
         ((), "needs --currency, and --percent, --amount, --fixed-price or --free-units"),
         (("--currency", "GBP"), "needs --percent, --amount, --fixed-price or --free-units"),
         (("--amount", "5.00"), "--amount needs the currency"),
-        (("--currency", "XXQ", "--percent", "10"), "standalone.currency_code"),
-        ((*TEN_PERCENT, "--start", "2098-01-01T00:00:00Z", "--end", "2097-01-01T00:00:00Z"), "standalone.validity"),
+        (("--currency", "XXQ", "--percent", "10"), "promo: --currency: "),
+        ((*TEN_PERCENT, "--start", "2098-01-01T00:00:00Z", "--end", "2097-01-01T00:00:00Z"), "promo: --end: "),
     ):
         assert problem in failure(server, "vouchers", "create", free, *arguments), arguments
     for given, problem in (("", "is empty"), (" A", "begins or ends with a space"), ("é" * 65, "has 130 bytes")):
@@ -164,4 +164,4 @@ def test_vouchers_are_listed_by_the_beginning_of_their_codes(server: ServerProce
     assert lines(server, "vouchers", "list", name, "--code-prefix", "%") == []
     text(server, "campaigns", "create", f"{name}-large", *TEN_PERCENT, "--codes", "2000000")
     problem = failure(server, "vouchers", "list", f"{name}-large", "--code-prefix", first["code"][:2])
-    assert "filter.code_prefix: needs 4 more symbols" in problem
+    assert "promo: --code-prefix: needs 4 more symbols" in problem

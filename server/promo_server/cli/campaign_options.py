@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 from promo.v1.campaign_pb2 import Campaign
 from promo.v1.voucher_service_pb2 import StandaloneTerms
 from promo_server.cli import money
+from promo_server.cli.field_options import Sets
 
 _VALIDITY = Group("When", sort_key=0)
 _LIMITS = Group("How often and for how much (0: no limit)", sort_key=0)
@@ -34,11 +35,13 @@ Count = Annotated[int | None, Parameter(validator=Number(gte=0, lte=_MOST))]
 class ValidityOptions:
     """When codes may be used. Days, hours and recurring windows come from a file."""
 
-    start: Annotated[Moment, Parameter(help="First instant of use: 2026-12-01T00:00:00Z.")] = None
-    end: Annotated[Moment, Parameter(help="First instant at which use has ended.")] = None
-    after_publishing: Annotated[timedelta | None, Parameter(help="How long after a code was handed out: 30d, 12h.")] = (
-        None
-    )
+    start: Annotated[Moment, Sets("start_time"), Parameter(help="First instant of use: 2026-12-01T00:00:00Z.")] = None
+    end: Annotated[Moment, Sets("expire_time"), Parameter(help="First instant at which use has ended.")] = None
+    after_publishing: Annotated[
+        timedelta | None,
+        Sets("activity_after_publishing"),
+        Parameter(help="How long after a code was handed out: 30d, 12h."),
+    ] = None
 
     def apply(self, terms: Campaign | StandaloneTerms) -> bool:
         """Set what was given; return whether anything was."""

@@ -14,6 +14,7 @@ from promo_server.cli.campaign_options import Count, LayoutOptions, LimitOptions
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.discount_options import DiscountOptions
 from promo_server.cli.documents import to_document
+from promo_server.cli.field_options import Sets
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.message_file import fill
 from promo_server.cli.options import (
@@ -38,8 +39,8 @@ def create(  # noqa: PLR0913 - one parameter for each option
     /,
     *,
     file: File = None,
-    currency: str = "",
-    codes: Count = None,
+    currency: Annotated[str, Sets("currency_code")] = "",
+    codes: Annotated[Count, Sets("code_count")] = None,
     description: str = "",
     join_once: bool | None = None,
     auto_grow: bool | None = None,

@@ -16,6 +16,7 @@ from promo.v1.redemption_pb2 import Redemption
 from promo.v1.validation_service_pb2 import Validation
 from promo_server.cli import campaign_text, money
 from promo_server.cli.documents import to_document, word
+from promo_server.cli.field_options import Sets
 from promo_server.cli.options import (
     Metadata,
     RequestId,
@@ -28,18 +29,19 @@ from promo_server.cli.options import (
 from promo_server.cli.order_options import OrderOptions
 from promo_server.cli.output import Json, print_json, print_line, print_table, spell_time
 
-Customer = Annotated[str, Parameter(help="The shop's own id of the customer.")]
+Code = Annotated[str, Sets("redeemables")]
+Customer = Annotated[str, Sets("customer.source_id"), Parameter(help="The shop's own id of the customer.")]
 WhichMode = Annotated[Mode, Parameter(help="Whether every code must apply, or those that do are used.")]
 
 
 def validate(  # noqa: PLR0913 - one parameter for each option
-    code: str,
+    code: Code,
     /,
-    *codes: str,
+    *codes: Code,
     order: OrderOptions = OrderOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     customer: Customer = "",
     mode: WhichMode = "all",
-    hold: timedelta | None = None,
+    hold: Annotated[timedelta | None, Sets("session.ttl")] = None,
     request_id: RequestId = "",
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
@@ -78,13 +80,13 @@ def validate(  # noqa: PLR0913 - one parameter for each option
 
 
 def redeem(  # noqa: PLR0913 - one parameter for each option
-    code: str,
+    code: Code,
     /,
-    *codes: str,
+    *codes: Code,
     order: OrderOptions = OrderOptions(),  # noqa: B008
     customer: Customer = "",
     mode: WhichMode = "all",
-    session: str = "",
+    session: Annotated[str, Sets("session_key")] = "",
     metadata: Metadata = (),
     request_id: RequestId = "",
     validate_only: ValidateOnly = False,

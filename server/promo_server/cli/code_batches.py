@@ -13,6 +13,7 @@ from promo.client.exceptions import DeadlineExceededError
 from promo.v1.code_batch_pb2 import CodeBatch
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
+from promo_server.cli.field_options import Sets
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, call, connect
 from promo_server.cli.output import Json, print_json, print_line, spell_time
@@ -21,7 +22,7 @@ from promo_server.cli.progress import Progress
 
 def generate(
     campaign: str,
-    count: Annotated[int, Parameter(validator=Number(gte=1, lte=1_000_000_000))],
+    count: Annotated[int, Sets("code_count"), Parameter(validator=Number(gte=1, lte=1_000_000_000))],
     /,
     *,
     wait: Annotated[float, Parameter(validator=Number(gt=0))] = 600.0,

@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 
 from promo_server.cli.code_file import HEADER, CodeFile, Export, Format, rows
 from promo_server.cli.command_error import CommandError
+from promo_server.cli.field_options import Sets
 from promo_server.cli.local_export import export_locally
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import Json, print_hint, print_json, print_line
@@ -29,8 +30,8 @@ def export(  # noqa: PLR0913 - one parameter for each option
     key: Path | None = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     format: Format | None = None,  # noqa: A002 - the name of the option
-    first: Annotated[int, Parameter(validator=Number(gte=0, lte=2**62))] = 0,
-    count: Annotated[int, Parameter(validator=Number(gte=0, lte=2**62))] = 0,
+    first: Annotated[int, Sets("first_position"), Parameter(validator=Number(gte=0, lte=2**62))] = 0,
+    count: Annotated[int, Sets("code_count"), Parameter(validator=Number(gte=0, lte=2**62))] = 0,
     resume: Annotated[bool, Parameter(negative=())] = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008

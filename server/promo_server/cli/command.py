@@ -151,8 +151,9 @@ def _end_threads() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Return the exit status of a command line; a failure is one line on standard error, never a traceback."""
+    app = build()
     try:
-        result = build()(arguments, exit_on_error=False, print_error=False)
+        result = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         print(f"promo: {advice(error)}", file=sys.stderr)  # noqa: T201 - this is where a command speaks
         return 2
@@ -164,7 +165,9 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the border to the person at the terminal
         from promo_server.cli.failure import explain  # noqa: PLC0415 - knows the exceptions of everything
+        from promo_server.cli.field_options import option_of  # noqa: PLC0415 - needed by nothing else here
 
-        print(f"promo: {explain(error)}", file=sys.stderr)  # noqa: T201 - this is where a command speaks
+        said = explain(error, lambda field: option_of(field, app, arguments))
+        print(f"promo: {said}", file=sys.stderr)  # noqa: T201 - this is where a command speaks
         return 1
     return result if isinstance(result, int) else 0

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from promo.client import Customer
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
+from promo_server.cli.field_options import Sets
 from promo_server.cli.listing import FilterOptions, Table, show
 from promo_server.cli.options import (
     Metadata,
@@ -81,7 +82,7 @@ def list_customers(
 
 
 def upsert(  # noqa: PLR0913 - one parameter for each option
-    customer: str,
+    customer: Annotated[str, Sets("customer.source_id")],
     /,
     *,
     name: str | None = None,

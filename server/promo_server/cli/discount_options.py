@@ -19,6 +19,7 @@ from promo_server.cli import campaign_text, money
 from promo_server.cli.campaign_options import Count
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import word
+from promo_server.cli.field_options import Sets
 from promo_server.cli.output import print_hint
 
 _DISCOUNT = Group("What a code gives", sort_key=0)
@@ -45,21 +46,31 @@ def _percent(_: object, percent: Decimal | None) -> None:
 class DiscountOptions:
     """What a code gives: one of percent, amount, fixed price, free units."""
 
-    percent: Annotated[Decimal | None, Parameter(validator=_percent, help="Percent off: 20, or 12.5.")] = None
-    amount: Annotated[str | None, Parameter(help="A sum off: 5.00.")] = None
-    fixed_price: Annotated[str | None, Parameter(help="The price to pay: 9.99.")] = None
-    free_units: Annotated[Count, Parameter(help="Units of one --product or --sku for nothing.")] = None
-    max_discount: Annotated[str | None, Parameter(help="Of a percentage: the most that it takes off; 0: no cap.")] = (
-        None
-    )
-    unit_price: Annotated[str | None, Parameter(help="Of free units: price of one that the order lacks.")] = None
+    percent: Annotated[
+        Decimal | None, Sets("percent.basis_points"), Parameter(validator=_percent, help="Percent off: 20, or 12.5.")
+    ] = None
+    amount: Annotated[str | None, Sets("amount.amount_off"), Parameter(help="A sum off: 5.00.")] = None
+    fixed_price: Annotated[str | None, Sets("fixed.fixed_amount"), Parameter(help="The price to pay: 9.99.")] = None
+    free_units: Annotated[
+        Count, Sets("unit.unit_off"), Parameter(help="Units of one --product or --sku for nothing.")
+    ] = None
+    max_discount: Annotated[
+        str | None,
+        Sets("percent.amount_limit"),
+        Parameter(help="Of a percentage: the most that it takes off; 0: no cap."),
+    ] = None
+    unit_price: Annotated[
+        str | None, Sets("unit.price"), Parameter(help="Of free units: price of one that the order lacks.")
+    ] = None
     effect: Annotated[Effect | None, Parameter(help="Where it falls; on the order unless said.")] = None
     product: Annotated[
         tuple[str, ...],
+        Sets("applies_to.product_ids", "unit.product_id"),
         Parameter(negative=(), help='Only on this product; repeat for several; "" for any.'),
     ] = ()
     sku: Annotated[
         tuple[str, ...],
+        Sets("applies_to.sku_ids", "unit.sku_id"),
         Parameter(negative=(), help='Only on this variant; repeat for several; "" for any.'),
     ] = ()
 

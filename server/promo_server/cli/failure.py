@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import traceback
+from collections.abc import Callable
 
 from promo.client import PromoError
 from promo.client.reasons import Reason
@@ -17,12 +18,15 @@ _NO_TLS = "WRONG_VERSION_NUMBER"
 """What gRPC says of a port where TLS is not spoken."""
 
 
-def explain(error: Exception) -> str:
-    """Return one line for a failure; what nobody has foreseen goes into a file, for a report."""
+def explain(error: Exception, option_of: Callable[[str], str] = str) -> str:
+    """Return one line for a failure; what nobody has foreseen goes into a file, for a report.
+
+    `option_of` says which option set the field of a path.
+    """
     if isinstance(error, OperatorError):
         return _line(str(error))
     if isinstance(error, PromoError):
-        return _answer(error)
+        return _answer(error, option_of)
     if isinstance(error, DomainError):
         return _refusal(error)
     if isinstance(error, OSError):
@@ -35,7 +39,7 @@ def explain(error: Exception) -> str:
     return f"internal error ({type(error).__name__}: {_line(str(error))}); please report it with {file.name}"
 
 
-def _answer(error: PromoError) -> str:
+def _answer(error: PromoError, option_of: Callable[[str], str]) -> str:
     message = error.message.rstrip(".")
     match error.reason:
         case Reason.CREDENTIALS_MISSING | Reason.CREDENTIALS_INVALID:
@@ -49,10 +53,15 @@ def _answer(error: PromoError) -> str:
         case None if error.status == _UNAVAILABLE:
             return f"no server answers ({_line(message)}); start one with: promo serve"
         case _:
-            # The message has the first one already.
-            more = error.violations[1:] if error.reason is Reason.FIELD_INVALID else error.violations
-            details = "".join(f"; {violation.field} {violation.description}" for violation in more)
-            return _line(message + details)
+            return _line("; ".join(_problems(error, message, option_of)))
+
+
+def _problems(error: PromoError, message: str, option_of: Callable[[str], str]) -> list[str]:
+    """Return what is wrong, each in the words of the command line where one of its options is to blame."""
+    problems = [f"{option_of(each.field)}: {each.description}" for each in error.violations]
+    # The message of many a reason is the first of them, in the words of the contract.
+    told = bool(error.violations) and message.startswith(f"{error.violations[0].field}: ")
+    return problems if told else [message, *problems]
 
 
 def _refusal(error: DomainError) -> str:

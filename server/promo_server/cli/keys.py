@@ -9,15 +9,16 @@ from cyclopts import Parameter
 
 from promo.client.access import RoleName
 from promo.v1.project_pb2 import ApiKey, Role
+from promo_server.cli.field_options import Sets
 from promo_server.cli.options import ServerOptions, SettingsOptions, connect
 from promo_server.cli.output import Json, print_json, print_line, print_table, spell_time
 
-Project = Annotated[str, Parameter(help="Id of another project; needs an admin key.")]
+Project = Annotated[str, Sets("project_id"), Parameter(help="Id of another project; needs an admin key.")]
 
 
 def create(
     *,
-    role: Annotated[tuple[RoleName, ...], Parameter(negative=())] = ("checkout",),
+    role: Annotated[tuple[RoleName, ...], Sets("roles"), Parameter(negative=())] = ("checkout",),
     name: str = "",
     project: Project = "",
     server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
@@ -63,7 +64,7 @@ def list_keys(
 
 
 def revoke(
-    key_id: str,
+    key_id: Annotated[str, Sets("id")],
     /,
     *,
     server: ServerOptions = ServerOptions(),  # noqa: B008

@@ -13,6 +13,7 @@ from promo.client import order as build_order
 from promo.v1.order_pb2 import Order, OrderItem
 from promo_server.cli import money
 from promo_server.cli.command_error import CommandError
+from promo_server.cli.field_options import Sets
 from promo_server.cli.message_file import fill
 
 _ORDER = Group("Order", sort_key=0)
@@ -35,11 +36,12 @@ class OrderOptions:
 
     item: Annotated[
         tuple[Annotated[str, Parameter(validator=_line_form)], ...],
+        Sets("order.items"),
         Parameter(negative=(), help=f"{_FORM}, the price of one: mug:2:12.50. Repeat for each line."),
     ] = ()
     amount: Annotated[str | None, Parameter(help="Sum of an order without lines: 40.00.")] = None
-    currency: Annotated[str, Parameter(help="ISO 4217 code of the prices.")] = ""
-    order_id: Annotated[str, Parameter(help="The shop's own id of the order.")] = ""
+    currency: Annotated[str, Sets("currency_code"), Parameter(help="ISO 4217 code of the prices.")] = ""
+    order_id: Annotated[str, Sets("order.source_id"), Parameter(help="The shop's own id of the order.")] = ""
     order: Annotated[
         Path | None,
         Parameter(

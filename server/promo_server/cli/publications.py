@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 
 from promo.v1.publication_pb2 import Publication
 from promo_server.cli.documents import to_document
+from promo_server.cli.field_options import Sets
 from promo_server.cli.listing import FilterOptions, Table, show
 from promo_server.cli.options import (
     Metadata,
@@ -28,7 +29,7 @@ def publish(  # noqa: PLR0913 - one parameter for each option
     campaign: str,
     /,
     *,
-    customer: str,
+    customer: Annotated[str, Sets("customer.source_id")],
     count: Annotated[int, Parameter(validator=Number(gte=1, lte=50))] = 1,
     source_id: str = "",
     channel: str = "",
@@ -83,7 +84,7 @@ def publish(  # noqa: PLR0913 - one parameter for each option
 
 
 def get(
-    publication_id: str,
+    publication_id: Annotated[str, Sets("id")],
     /,
     *,
     server: ServerOptions = ServerOptions(),  # noqa: B008

@@ -12,6 +12,7 @@ from promo.v1.voucher_service_pb2 import StandaloneTerms
 from promo_server.cli.campaign_options import LimitOptions, ValidityOptions
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.discount_options import DiscountOptions
+from promo_server.cli.field_options import Sets
 from promo_server.cli.message_file import fill
 from promo_server.cli.options import (
     Metadata,
@@ -34,7 +35,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
     *,
     campaign: str = "",
     file: File = None,
-    currency: str = "",
+    currency: Annotated[str, Sets("currency_code")] = "",
     metadata: Metadata = (),
     discount: DiscountOptions = DiscountOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     validity: ValidityOptions = ValidityOptions(),  # noqa: B008

@@ -16,6 +16,7 @@ from promo_server.cli.campaign_options import Moment
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.discount_options import DiscountOptions
 from promo_server.cli.documents import to_document
+from promo_server.cli.field_options import Sets
 from promo_server.cli.listing import ListOptions, Table, show
 from promo_server.cli.options import (
     Etag,
@@ -67,7 +68,7 @@ def list_vouchers(  # noqa: PLR0913 - one parameter for each option
     campaign: str = "",
     /,
     *,
-    first: Annotated[int, Parameter(validator=Number(gte=0, lte=2**62))] = 0,
+    first: Annotated[int, Sets("first_position"), Parameter(validator=Number(gte=0, lte=2**62))] = 0,
     code_prefix: str = "",
     holder: str = "",
     published: bool | None = None,
@@ -141,9 +142,9 @@ def update(  # noqa: PLR0913 - one parameter for each option
     code: str,
     /,
     *,
-    start: Annotated[Moment, Parameter(help="First instant of use.")] = None,
-    end: Annotated[Moment, Parameter(help="First instant at which use has ended.")] = None,
-    uses: Annotated[int | None, Parameter(validator=Number(gte=0, lte=2**63 - 1))] = None,
+    start: Annotated[Moment, Sets("start_time"), Parameter(help="First instant of use.")] = None,
+    end: Annotated[Moment, Sets("expire_time"), Parameter(help="First instant at which use has ended.")] = None,
+    uses: Annotated[int | None, Sets("redemption_limit"), Parameter(validator=Number(gte=0, lte=2**63 - 1))] = None,
     metadata: Metadata = (),
     discount: DiscountOptions = DiscountOptions(),  # noqa: B008
     clear: Annotated[tuple[Own, ...], Parameter(negative=())] = (),
