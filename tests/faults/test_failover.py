@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from support.cli import document
-from support.outage import impatient, refusals_of, until_served
+from support.outage import impatient, refusals_of, until_answered, until_served
 from support.server_process import KEY, ServerProcess
-from support.shop import CART, OFF, OK, codes_of, new_campaign, race
+from support.shop import CART, OFF, OK, codes_of, ending, new_campaign, race
 from support.store_nodes import StoreNode, free_port, until
 from support.trimming import until_archived
 from support.truth import account_of, store_of
@@ -127,3 +127,32 @@ async def test_a_primary_that_has_become_a_replica_is_left_by_every_part_of_the_
     assert account_of(server, campaign).uses == 40
     await until_archived(server)
     assert document(server, "ledger", "verify")["agrees"]
+
+
+async def test_what_was_defined_is_in_force_again_after_a_failover_to_a_replica_that_lacked_it(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode, replica: StoreNode
+) -> None:
+    port = store_node.port
+    server = new_server(PROMO_STORE__URL=store_node.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        disabled = await new_campaign(client)
+        [code] = await codes_of(client, disabled)
+        deleted = await new_campaign(client)
+        [gone] = await codes_of(client, deleted)
+        revoked = await client.access.create_key(["checkout"])
+        replica.wait_for(store_node)
+        # It hears of nothing more.
+        promote(replica)
+        await client.campaigns.disable(disabled.id)
+        await client.campaigns.delete(deleted.id)
+        await client.access.revoke_key(revoked.id)
+        created = await new_campaign(client)
+        [fresh] = await codes_of(client, created)
+        store_node.kill()
+        replica.take_port(port)
+        async with impatient(server.target, key=f"{revoked.id}:{revoked.token}") as stranger:
+            await until_answered(stranger, fresh, "CREDENTIALS_INVALID")
+        assert await ending(client.redeem(codes=[code], order=CART)) == "CAMPAIGN_DISABLED"
+        assert await ending(client.redeem(codes=[gone], order=CART)) == "CODE_NOT_FOUND"
+        assert await ending(client.redeem(codes=[fresh], order=CART)) == OK
+    assert server.log.read_text().count('"store.went_back"') == 1

@@ -88,9 +88,13 @@ class BundlePublisher:
         if keys:
             await self._store.put_keys(keys, partial(self._key_documents, keys))
         if changes:
-            await self._store.announce()
+            epoch = await self._store.announce()
             async with self._database.write() as unit:
+                known = await unit.pending.epoch()
                 await unit.pending.remove(changes)
+                await unit.pending.note_epoch(epoch)
+            if epoch == known:
+                await self._store_went_back(epoch, known)
         for change, version in refused:
             await self._look_why(change, version)
         return len(changes), len(changes) < len(waiting) or len(waiting) == _AT_ONCE
@@ -164,6 +168,21 @@ class BundlePublisher:
                 )
             await self._store.put_stored_codes(change.project_id, number, start, codes)
 
+    async def look_for_loss(self) -> None:
+        """Let everything wait when the store is from before what it was told, as a replica that lagged and took over.
+
+        A store that has nothing at all is left alone: it may get its data again, or has to be rebuilt.
+        """
+        async with self._database.read() as unit:
+            known = await unit.pending.epoch()
+        epoch = await self._store.epoch()
+        if epoch is not None and epoch < known:
+            await self._store_went_back(epoch, known)
+
+    async def _store_went_back(self, epoch: int, known: int) -> None:
+        _LOG.error("store.went_back", epoch=epoch, known=known, next_step="none: definitions are published again")
+        await self.forget_store()
+
     async def forget_store(self) -> None:
         """Let everything wait that a store has to have, for one that has lost it."""
         async with self._database.write() as unit:
@@ -176,6 +195,8 @@ class BundlePublisher:
                 await unit.pending.add([pending.project(project_id)])
                 await unit.pending.add(change for kept in codes for change in self._everything_of(project_id, kept))
             await unit.imports.forget_store()
+            # Last, as who publishes does it: neither waits for the other then.
+            await unit.pending.forget_epoch()
 
     def _everything_of(self, project_id: str, kept: KeptCodes) -> Iterator[Pending]:
         yield pending.campaign(project_id, kept.number)

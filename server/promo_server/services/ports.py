@@ -157,8 +157,12 @@ class DefinitionStore(Protocol):
         """Put stored codes, each at its (campaign number, position)."""
         ...
 
-    async def announce(self) -> None:
-        """Tell every engine that definitions or keys have changed."""
+    async def announce(self) -> int:
+        """Tell every engine that definitions or keys have changed, and return the epoch that begins with that."""
+        ...
+
+    async def epoch(self) -> int | None:
+        """Return the epoch; None when nothing was ever announced."""
         ...
 
 

@@ -70,7 +70,7 @@ class ApiKeyRows(Protocol):
         ...
 
     async def all_ids(self) -> Sequence[tuple[str, str]]:
-        """Return (project, key id) of every key that was not revoked."""
+        """Return (project, key id) of every key, revoked ones included."""
         ...
 
 
@@ -344,4 +344,16 @@ class PendingRows(Protocol):
 
     async def count(self) -> int:
         """Return how many changes wait."""
+        ...
+
+    async def epoch(self) -> int:
+        """Return the highest epoch that the store is known to have had; 0 when none is."""
+        ...
+
+    async def note_epoch(self, epoch: int) -> None:
+        """Note that the store has had an epoch."""
+        ...
+
+    async def forget_epoch(self) -> None:
+        """Note nothing of the epochs that the store has had."""
         ...

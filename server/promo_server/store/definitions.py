@@ -122,7 +122,13 @@ class RedisDefinitionStore:
                 pipe.unlink(*group)
             await pipe.execute()
 
-    async def announce(self) -> None:
-        """Count the epoch up, which every engine looks at."""
+    async def announce(self) -> int:
+        """Count the epoch up, which every engine looks at, and return it."""
         async with store_errors():
-            await self._client.incr(keys.epoch())
+            return int(await self._client.incr(keys.epoch()))
+
+    async def epoch(self) -> int | None:
+        """Return the epoch; None when nothing was ever announced."""
+        async with store_errors():
+            found = await self._client.get(keys.epoch())
+        return None if found is None else int(found)

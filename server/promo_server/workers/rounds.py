@@ -124,7 +124,8 @@ class PublishRounds:
         self._metrics = metrics
 
     async def __call__(self) -> None:
-        """Publish what waits."""
+        """Publish what waits, which is everything when the store has lost some of it."""
+        await self._publisher.look_for_loss()
         async with self._database.read() as unit:
             waiting = await unit.pending.count()
         self._metrics.pending_definitions.set(waiting)

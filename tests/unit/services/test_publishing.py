@@ -195,3 +195,42 @@ async def test_a_database_from_before_what_the_store_has_is_reported(plane: Cont
     (told,) = [one for one in logs if one["event"] == "definitions.store_is_newer"]
     assert told["project"] == plane.project
     assert told["kind"] == ("project" if table is PROJECTS else "campaign")
+
+
+async def test_a_store_that_is_from_before_what_it_was_told_is_told_everything_again(plane: ControlPlane) -> None:
+    changed, created = await plane.campaign(), await plane.campaign()
+    publisher = plane.use_cases.publisher
+    old, epoch = await plane.client.hgetall(keys.auth()), int(await plane.client.get(keys.epoch()))  # type: ignore[misc]
+    issued = await plane.use_cases.access.create_key(plane.caller, NewKey("", "shop", (Role.CHECKOUT,)), Repeat("t"))
+    key = issued.key
+    names = [keys.bundle(plane.project, one.number, PARTITIONS) for one in (changed, created)]
+    whole = await plane.client.mget(names)
+    await publisher.look_for_loss()
+    async with plane.database.read() as unit:
+        assert await unit.pending.count() == 0, "nothing was lost"
+
+    async def go_back(by: int) -> None:
+        """Be as a replica that heard of neither campaign and not of the key."""
+        await plane.client.delete(keys.auth(), *names)
+        await plane.client.hset(keys.auth(), mapping=old)  # type: ignore[misc]
+        await plane.client.set(keys.epoch(), epoch - by)
+
+    await go_back(1)
+    await publisher.look_for_loss()
+    assert await publisher.publish() > 0
+    assert await plane.client.mget(names) == whole
+    assert await plane.client.hexists(keys.auth(), key.id)  # type: ignore[misc]
+    # One that has counted as far again meanwhile is found out by who counts.
+    await publisher.look_for_loss()
+    async with plane.database.read() as unit:
+        epoch = await unit.pending.epoch()
+    await go_back(1)
+    await plane.campaign()
+    await publisher.look_for_loss()
+    assert await publisher.publish() > 0
+    assert await plane.client.mget(names) == whole
+    # What has nothing at all may get its data again: it is told nothing.
+    await plane.client.flushall()
+    await publisher.look_for_loss()
+    async with plane.database.read() as unit:
+        assert await unit.pending.count() == 0

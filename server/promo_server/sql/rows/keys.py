@@ -64,6 +64,6 @@ class SqlApiKeys(Rows):
         return await self._page(query, API_KEYS.c.sequence, page, _key)
 
     async def all_ids(self) -> Sequence[tuple[str, str]]:
-        """Return (project, key id) of every key that works."""
-        query = select(API_KEYS.c.project_id, API_KEYS.c.id).where(API_KEYS.c.revoke_ms.is_(None))
+        """Return (project, key id) of every key, revoked ones included."""
+        query = select(API_KEYS.c.project_id, API_KEYS.c.id)
         return [(row[0], row[1]) for row in await self._connection.execute(query)]

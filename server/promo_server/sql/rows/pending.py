@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, tuple_
 from promo_server.services.pending import Pending, PendingKind
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.tables.definitions import PENDING_BUNDLES as PENDING
+from promo_server.sql.tables.definitions import STORE_EPOCH
 
 
 class SqlPending(Rows):
@@ -56,3 +57,21 @@ class SqlPending(Rows):
     async def count(self) -> int:
         """Return how many changes wait."""
         return int(await self._connection.scalar(select(func.count()).select_from(PENDING)) or 0)
+
+    async def epoch(self) -> int:
+        """Return the highest epoch that the store is known to have had; 0 when none is."""
+        return int(await self._connection.scalar(select(STORE_EPOCH.c.epoch)) or 0)
+
+    async def note_epoch(self, epoch: int) -> None:
+        """Note that the store has had an epoch."""
+        statement = self._upsert(STORE_EPOCH).values(id=1, epoch=epoch)
+        newer = statement.excluded.epoch
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[STORE_EPOCH.c.id], set_={"epoch": newer}, where=STORE_EPOCH.c.epoch < newer
+            )
+        )
+
+    async def forget_epoch(self) -> None:
+        """Note nothing of the epochs that the store has had."""
+        await self._connection.execute(delete(STORE_EPOCH))

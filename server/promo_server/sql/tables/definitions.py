@@ -233,3 +233,11 @@ PENDING_BUNDLES = Table(
     Column("revision", BigInteger, nullable=False),
     PrimaryKeyConstraint("kind", "project_id", "target"),
 )
+
+STORE_EPOCH = Table(
+    "store_epoch",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+"""One row: the highest epoch that the store is known to have had."""
