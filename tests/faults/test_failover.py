@@ -129,6 +129,31 @@ async def test_a_primary_that_has_become_a_replica_is_left_by_every_part_of_the_
     assert document(server, "ledger", "verify")["agrees"]
 
 
+async def test_a_primary_that_misses_its_replicas_takes_no_writes_until_they_are_there(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode, replica: StoreNode
+) -> None:
+    """With `min-replicas-to-write`, a primary that is cut off does not acknowledge what nobody else will ever have."""
+    server = new_server(PROMO_STORE__URL=store_node.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client, impatient(server.target) as hasty:
+        campaign = await new_campaign(client, Limits(per_campaign=10))
+        [code] = await codes_of(client, campaign)
+        request = {"codes": [code], "order": CART, "request_id": "alone-1"}
+        with store_node.client() as of_primary:
+            of_primary.config_set("min-replicas-to-write", 1)
+            assert await ending(client.redeem(codes=[code], order=CART)) == OK
+            replica.kill()
+            until(lambda: of_primary.info("replication")["connected_slaves"] == 0)
+            writes = [hasty.redeem(**request), hasty.publish(campaign=campaign.name, customer="a"), new_campaign(hasty)]
+            assert await race(writes) == {"STORE_UNAVAILABLE": 3}
+            assert await ending(hasty.validate(codes=[code], order=CART)) == OK
+            replica.start()
+            replica.follow(store_node)
+            until(lambda: of_primary.info("replication")["min_slaves_good_slaves"] == 1)
+        assert await ending(hasty.redeem(**request)) == OK
+    account = account_of(server, campaign)
+    assert (account.uses, account.request_ids["alone-1"]) == (2, 1)
+
+
 async def test_what_was_defined_is_in_force_again_after_a_failover_to_a_replica_that_lacked_it(
     new_server: Callable[..., ServerProcess], store_node: StoreNode, replica: StoreNode
 ) -> None:
@@ -137,6 +162,7 @@ async def test_what_was_defined_is_in_force_again_after_a_failover_to_a_replica_
     async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
         disabled = await new_campaign(client)
         [code] = await codes_of(client, disabled)
+        [lost] = await codes_of(client, await new_campaign(client, Limits(per_campaign=5)))
         deleted = await new_campaign(client)
         [gone] = await codes_of(client, deleted)
         revoked = await client.access.create_key(["checkout"])
@@ -148,6 +174,9 @@ async def test_what_was_defined_is_in_force_again_after_a_failover_to_a_replica_
         await client.access.revoke_key(revoked.id)
         created = await new_campaign(client)
         [fresh] = await codes_of(client, created)
+        # A use that the store loses and the archive keeps.
+        await client.redeem(codes=[lost], order=CART)
+        await until_archived(server)
         store_node.kill()
         replica.take_port(port)
         async with impatient(server.target, key=f"{revoked.id}:{revoked.token}") as stranger:
@@ -156,3 +185,6 @@ async def test_what_was_defined_is_in_force_again_after_a_failover_to_a_replica_
         assert await ending(client.redeem(codes=[gone], order=CART)) == "CODE_NOT_FOUND"
         assert await ending(client.redeem(codes=[fresh], order=CART)) == OK
     assert server.log.read_text().count('"store.went_back"') == 1
+    verified = document(server, "ledger", "verify", status=1)
+    [project] = verified["projects"]
+    assert [one["subject"][:2] for one in project["differences"]] == ["n:"], project
