@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ReadOnlyError
 from support.cli import document
 from support.outage import impatient, refusals_of, until_answered, until_served
 from support.server_process import KEY, ServerProcess
@@ -20,6 +21,8 @@ from support.truth import account_of, store_of
 from support.witness import Witness
 
 from promo.client import Limits, PromoClient
+from promo_server.domain.errors import DomainError
+from promo_server.store.client import connect, send_packed
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
 
@@ -127,6 +130,34 @@ async def test_a_primary_that_has_become_a_replica_is_left_by_every_part_of_the_
     assert account_of(server, campaign).uses == 40
     await until_archived(server)
     assert document(server, "ledger", "verify")["agrees"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_no_connection_of_a_pool_stays_with_a_server_that_has_become_a_replica(
+    store_node: StoreNode, replica: StoreNode, *, packed: bool
+) -> None:
+    client, port, at_once = connect(store_node.url), store_node.port, 8
+    try:
+        await asyncio.gather(*(client.get("k") for _ in range(at_once)))
+        promote(replica)
+        with store_node.client() as of_old, replica.client() as of_new:
+            # It was a connection of its own for each of those.
+            assert len(of_old.client_list()) > at_once
+            of_old.replicaof("127.0.0.1", port)
+            of_new.set("k", "new")
+        store_node.take_port(free_port())
+        replica.take_port(port)
+        if packed:
+            command = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\nlost\r\n"
+            with pytest.raises(DomainError):
+                await send_packed(client, command, 1)
+        else:
+            with pytest.raises(ReadOnlyError):
+                await client.set("k", "lost")
+        assert await asyncio.gather(*(client.get("k") for _ in range(at_once))) == [b"new"] * at_once
+        assert all(await asyncio.gather(*(client.set(f"k{number}", "v") for number in range(at_once))))
+    finally:
+        await client.aclose()
 
 
 async def test_a_primary_that_misses_its_replicas_takes_no_writes_until_they_are_there(

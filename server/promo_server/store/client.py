@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError, WatchError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
@@ -26,22 +26,32 @@ def connect(url: str, *, timeout_seconds: float = 2.0) -> Redis:
     """Return a client of `redis://`, `rediss://` or `unix://`.
 
     It never repeats a command on its own: a repeated write could happen twice. Waits end after `timeout_seconds`.
-    A connection to a server that has become a replica is given up: the address may lead to another one by now.
+    A server that has become a replica is given up, with every connection: the address may lead to another one by now.
     """
+    retry = _Once()
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=_CONNECTIONS,
         timeout=timeout_seconds,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
-        retry=_Once(NoBackoff(), 0),
+        retry=retry,
         decode_responses=False,
     )
+    retry.pool = pool
     return Redis.from_pool(pool)
 
 
 class _Once(Retry):
-    """Makes each attempt once."""
+    """Makes each attempt once; one for all connections of a pool."""
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 0)
+        self.pool: ConnectionPool | None = None
+
+    def __deepcopy__(self, _memo: object) -> _Once:
+        """Return the same: the library makes a copy for each connection."""
+        return self
 
     async def call_with_retry(
         self,
@@ -50,14 +60,19 @@ class _Once(Retry):
         is_retryable: Callable[[Exception], bool] | None = None,
         with_failure_count: bool = False,  # noqa: FBT001, FBT002 - as the library has it
     ) -> _Answer:
-        """Return the answer; close the connection, as after an outage, when the server has become a replica."""
+        """Return the answer; give the server up when it has become a replica."""
         try:
             return await super().call_with_retry(do, fail, is_retryable, with_failure_count)
-        except ReadOnlyError as error:
-            # To whoever watches a key the library would say that it has changed, and to begin again.
-            with suppress(WatchError):
-                await (fail(error, 1) if with_failure_count else fail(error))
+        except ReadOnlyError:
+            if self.pool is not None:
+                await _leave(self.pool)
             raise
+
+
+async def _leave(pool: ConnectionPool) -> None:
+    """Close every connection, those in use when they come back: also what only reads must not ask a replica."""
+    await pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+    await pool.disconnect(inuse_connections=False)
 
 
 @asynccontextmanager
@@ -89,7 +104,7 @@ async def send_packed(client: Redis, commands: bytes, count: int) -> Sequence[An
                 except ResponseError as error:
                     failed = error
             if isinstance(failed, ReadOnlyError):
-                await connection.disconnect()
+                await _leave(client.connection_pool)
             if failed is not None:
                 raise failed
             return answers
