@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from support.server_process import ServerProcess
 from support.shop import CART, codes_of, new_campaign
+from support.trimming import forget_ledger
 from support.truth import PARTITIONS, store_of
 
 from promo.client import PromoClient, PromoError, exceptions, redeem_request
+from promo_server.state import StateDir
 from promo_server.store import keys
 
 pytestmark = pytest.mark.asyncio
@@ -37,3 +41,21 @@ async def test_an_internal_error_has_a_name_that_the_log_has(own_server: ServerP
     log = [json.loads(line) for line in own_server.log.read_text().splitlines()]
     assert [line["call_id"] for line in log if line["event"] == "call.failed"] == names
     assert "store.unexpected" in [line["event"] for line in log]
+
+
+async def test_what_the_control_plane_fails_at_keeps_the_name_under_which_its_log_has_the_cause(
+    own_server: ServerProcess, client: PromoClient
+) -> None:
+    [code] = await codes_of(client, await new_campaign(client))
+    redeemed = await client.redeem(codes=[code], order=CART)
+    assert await forget_ledger(own_server)
+    with closing(sqlite3.connect(StateDir(own_server.state_dir).database)) as database, database:
+        # No ledger has such an entry: reading it is a fault of whoever wrote it.
+        database.execute("UPDATE redemptions SET entry = x'ffff'")
+    with pytest.raises(exceptions.Internal) as failed:
+        await client.redemptions.get(redeemed.id)
+    own_server.stop()
+    log = [json.loads(line) for line in own_server.log.read_text().splitlines()]
+    named = [line for line in log if line.get("call_id") == failed.value.metadata["request"]]
+    assert {line["logger"] for line in named} == {"promo_server.data_plane", "promo_server.rpc.interceptor"}
+    assert any("exception" in line for line in named)

@@ -25,10 +25,10 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], method: str, call_
         refusal = status.status_of(error)
     elif isinstance(error, DataRefusedError):
         # A check is missing where the value came in; it is the caller's all the same, and a repeat fails too.
-        _LOG.error("call.data_refused", method=method, call=call_id, error=str(error))
+        _LOG.error("call.data_refused", method=method, call_id=call_id, error=str(error))
         refusal = status.status_of(FieldsInvalidError((_REFUSED_DATA,)))
     else:
-        _LOG.error("call.failed", method=method, call=call_id, exc_info=error)
+        _LOG.error("call.failed", method=method, call_id=call_id, exc_info=error)
         refusal = status.build(Reason.INTERNAL, {"request": call_id})
     await context.abort_with_status(rpc_status.to_status(refusal))
 

@@ -20,13 +20,18 @@ pub fn next() -> String {
     format!("{:08x}-{count:x}", *PROCESS)
 }
 
-/// A refusal as the caller gets it: one that is our fault gets a name, under which
-/// the log has that `method` failed.
+/// A refusal as the caller gets it: one that is our fault has a name, under which the
+/// log has that `method` failed. What the control plane has failed at has one already,
+/// with the cause in its log.
 pub fn traceable(method: &str, refusal: Refusal) -> Refusal {
     if refusal.reason != Reason::Internal {
         return refusal;
     }
-    let call_id = next();
+    let given = refusal.metadata.iter().find(|(key, _)| *key == "request");
+    let call_id = match given {
+        Some((_, name)) if !name.is_empty() => name.clone(),
+        _ => next(),
+    };
     tracing::error!(call_id, method, "call.failed");
     Refusal::new(Reason::Internal).with("request", call_id)
 }
@@ -47,6 +52,8 @@ mod tests {
         let [first, second] = [0, 1].map(|_| traceable("Redeem", Refusal::new(Reason::Internal)));
         assert_eq!(first.metadata.len(), 1);
         assert_ne!(first.metadata, second.metadata);
+        let named = Refusal::new(Reason::Internal).with("request", "a-1");
+        assert_eq!(traceable("Redeem", named.clone()).metadata, named.metadata);
         let refusal = Refusal::new(Reason::CodeNotFound).with("code", "A");
         assert_eq!(
             traceable("Redeem", refusal.clone()).metadata,
