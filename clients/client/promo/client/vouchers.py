@@ -114,10 +114,11 @@ class Vouchers:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> Voucher:
         """Return the voucher, which can be used now as far as its campaign can."""
-        request = EnableVoucherRequest(code=code, etag=etag, request_id=request_id)
+        request = EnableVoucherRequest(code=code, etag=etag, request_id=request_id, validate_only=validate_only)
         return await self._caller.unary(methods.ENABLE_VOUCHER, request, timeout)
 
     async def disable(
@@ -126,10 +127,11 @@ class Vouchers:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> Voucher:
         """Return the voucher, which is refused from the next call on."""
-        request = DisableVoucherRequest(code=code, etag=etag, request_id=request_id)
+        request = DisableVoucherRequest(code=code, etag=etag, request_id=request_id, validate_only=validate_only)
         return await self._caller.unary(methods.DISABLE_VOUCHER, request, timeout)
 
     async def delete(
@@ -138,8 +140,9 @@ class Vouchers:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> None:
         """Delete the voucher; its code is unknown from the next call on."""
-        request = DeleteVoucherRequest(code=code, etag=etag, request_id=request_id)
+        request = DeleteVoucherRequest(code=code, etag=etag, request_id=request_id, validate_only=validate_only)
         await self._caller.unary(methods.DELETE_VOUCHER, request, timeout)

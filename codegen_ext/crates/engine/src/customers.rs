@@ -7,8 +7,9 @@ use prost::Message as _;
 use crate::{
     call::Call,
     convert,
+    definitions::Project,
     ids::{self, LedgerId},
-    keys::{self, Keys},
+    keys::{self, Keys, Partition},
     ledger::{self, Found},
     once::{self, Once},
     plan::{Outcome, Plan},
@@ -65,8 +66,7 @@ pub async fn upsert(
         change_time: Some(convert::timestamp(call.now_ms)),
     };
     let change = if request.validate_only {
-        call.project().await?;
-        change
+        checked(call, change, once).await?
     } else {
         record(call, change, once, &request.request_id).await?
     };
@@ -93,11 +93,32 @@ pub async fn erase(call: &Call<'_>, request: pb::EraseCustomerRequest) -> Result
         change_time: Some(convert::timestamp(call.now_ms)),
     };
     if request.validate_only {
-        return call.project().await.map(drop);
+        checked(call, change, once).await.map(drop)
+    } else {
+        record(call, change, once, &request.request_id)
+            .await
+            .map(drop)
     }
-    record(call, change, once, &request.request_id)
-        .await
-        .map(drop)
+}
+
+/// Returns what `record` would, and writes nothing.
+async fn checked(
+    call: &Call<'_>,
+    change: pb::CustomerChange,
+    once: Option<Once<'_>>,
+) -> Result<pb::CustomerChange, Refusal> {
+    let project = call.project().await?;
+    let keys = Keys::new(&project.id, home(&project, &change));
+    match once::kept(call, once, &[keys]).await? {
+        Some(kept) => first_answer(call, ledger::id(kept.home, &kept.answer)?, change).await,
+        None => Ok(change),
+    }
+}
+
+/// The partition that has what a change says.
+fn home(project: &Project, change: &pb::CustomerChange) -> Partition {
+    let source_id = change.customer.as_ref().map_or("", |one| &one.source_id);
+    keys::partition_of_text(source_id, project.partitions)
 }
 
 /// Writes a change to the ledger of the customer's partition, once. Returns the
@@ -109,8 +130,7 @@ async fn record(
     request_id: &str,
 ) -> Result<pb::CustomerChange, Refusal> {
     let mut project = call.project().await?;
-    let source_id = change.customer.as_ref().map_or("", |one| &one.source_id);
-    let home = keys::partition_of_text(source_id, project.partitions);
+    let home = home(&project, &change);
     let keys = Keys::new(&project.id, home);
     let entry = pb::LedgerEntry {
         fact: Some(pb::ledger_entry::Fact::CustomerChange(change.clone())),

@@ -13,40 +13,45 @@ use crate::{
 };
 
 /// A request that has an id.
-pub trait Repeatable: Message + Clone {
+pub trait Repeatable: Message {
     /// The id; empty when the caller gave none.
     fn request_id(&self) -> &str;
 
-    /// Takes the id out.
-    fn clear_request_id(&mut self);
+    /// The request without its id, and as if it were not only tried: a call that
+    /// only checks finds what the real one would.
+    fn body(&self) -> Self;
 }
 
 macro_rules! repeatable {
-    ($($request:ident),+ $(,)?) => {$(
+    ($($request:ident { $($only_tried:ident)? }),+ $(,)?) => {$(
         impl Repeatable for pb::$request {
             fn request_id(&self) -> &str {
                 &self.request_id
             }
 
-            fn clear_request_id(&mut self) {
-                self.request_id.clear();
+            fn body(&self) -> Self {
+                Self {
+                    request_id: String::new(),
+                    $($only_tried: false,)?
+                    ..self.clone()
+                }
             }
         }
     )+};
 }
 
 repeatable!(
-    DeleteVoucherRequest,
-    DisableVoucherRequest,
-    EnableVoucherRequest,
-    EraseCustomerRequest,
-    PublishRequest,
-    RedeemRequest,
-    ReleaseSessionRequest,
-    RollbackRequest,
-    UpdateVoucherRequest,
-    UpsertCustomerRequest,
-    ValidateRequest,
+    DeleteVoucherRequest { validate_only },
+    DisableVoucherRequest { validate_only },
+    EnableVoucherRequest { validate_only },
+    EraseCustomerRequest { validate_only },
+    PublishRequest { validate_only },
+    RedeemRequest { validate_only },
+    ReleaseSessionRequest { validate_only },
+    RollbackRequest { validate_only },
+    UpdateVoucherRequest { validate_only },
+    UpsertCustomerRequest { validate_only },
+    ValidateRequest {},
 );
 
 /// Makes a call repeatable.
@@ -63,9 +68,7 @@ impl<'a> Once<'a> {
     /// None when the caller gave no id.
     pub fn of<Request: Repeatable>(method: char, request: &'a Request) -> Option<Self> {
         let request_id = present(request.request_id())?;
-        let mut body = request.clone();
-        body.clear_request_id();
-        let digest = Sha256::digest(body.encode_to_vec());
+        let digest = Sha256::digest(request.body().encode_to_vec());
         let mut fingerprint = [0; FINGERPRINT_BYTES];
         fingerprint.copy_from_slice(&digest[..FINGERPRINT_BYTES]);
         Some(Self {
@@ -81,25 +84,33 @@ impl<'a> Once<'a> {
         let key = keys.request(self.method, self.request_id);
         plan.once(key, self.fingerprint, home, ttl_ms);
     }
+}
 
-    /// What is kept in some partitions of an earlier call with the same id.
-    pub async fn kept(self, call: &Call<'_>, places: &[Keys]) -> Result<Option<Kept>, Refusal> {
-        let mut pipeline = redis::pipe();
-        for keys in places {
-            let key = keys.request(self.method, self.request_id);
-            pipeline.cmd("GET").arg(key);
+/// What is kept in some partitions of an earlier call with the same id; refuses an id
+/// that belongs to another request with `RequestIdReused`.
+pub async fn kept(
+    call: &Call<'_>,
+    once: Option<Once<'_>>,
+    places: &[Keys],
+) -> Result<Option<Kept>, Refusal> {
+    let Some(asked) = once.filter(|_| !places.is_empty()) else {
+        return Ok(None);
+    };
+    let mut pipeline = redis::pipe();
+    for keys in places {
+        let key = keys.request(asked.method, asked.request_id);
+        pipeline.cmd("GET").arg(key);
+    }
+    let found: Vec<Option<Vec<u8>>> = call.engine.store.query_pipeline(&pipeline).await?;
+    let Some(found) = found.into_iter().flatten().next() else {
+        return Ok(None);
+    };
+    match found.split_at_checked(FINGERPRINT_BYTES) {
+        Some((fingerprint, kept)) if fingerprint == asked.fingerprint => {
+            let kept = Kept::parse(kept).ok_or_else(|| Refusal::new(Reason::Internal))?;
+            Ok(Some(kept))
         }
-        let found: Vec<Option<Vec<u8>>> = call.engine.store.query_pipeline(&pipeline).await?;
-        let Some(found) = found.into_iter().flatten().next() else {
-            return Ok(None);
-        };
-        match found.split_at_checked(FINGERPRINT_BYTES) {
-            Some((fingerprint, kept)) if fingerprint == self.fingerprint => {
-                let kept = Kept::parse(kept).ok_or_else(|| Refusal::new(Reason::Internal))?;
-                Ok(Some(kept))
-            }
-            _ => Err(reused(Some(self))),
-        }
+        _ => Err(reused(once)),
     }
 }
 

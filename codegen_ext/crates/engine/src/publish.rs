@@ -99,7 +99,7 @@ async fn hand_out(
             expired_ms: end.filter(|end| *end <= call.now_ms),
         };
         if request.validate_only {
-            return attempt.preview().await.map(done);
+            return attempt.preview(once).await.map(done);
         }
         let plan = attempt.plan(&project, once);
         match call.engine.store.commit(plan).await? {
@@ -201,18 +201,13 @@ impl Attempt<'_> {
         }
         plan.expect_version(keys.bundle_version(number), self.campaign.campaign.version);
         plan.expect_version(keys.project_version(), project.version);
-        let source = present(&self.request.source_id).map(|id| keys.source(number, id));
-        let customer = keys.customer_publication(number, self.customer());
-        if let Some(source) = &source {
-            plan.reuse(source.clone());
-        }
-        if self.join_once() {
-            plan.reuse(customer.clone());
+        for key in self.earlier_keys() {
+            plan.reuse(key);
         }
         plan.issue(self.issue());
         let further = keys.further_publications(number, self.customer());
-        plan.note_publication(customer, further);
-        if let Some(source) = source {
+        plan.note_publication(self.customer_key(), further);
+        if let Some(source) = self.source_key() {
             plan.keep(source, Vec::new(), config.source_id_ttl_ms);
         }
         let record = pb::Publication {
@@ -228,6 +223,23 @@ impl Attempt<'_> {
         };
         plan.record(keys.ledger(), keys.outbox(), entry.encode_to_vec());
         plan
+    }
+
+    fn source_key(&self) -> Option<String> {
+        let id = present(&self.request.source_id)?;
+        Some(self.campaign.keys.source(self.number(), id))
+    }
+
+    fn customer_key(&self) -> String {
+        let keys = &self.campaign.keys;
+        keys.customer_publication(self.number(), self.customer())
+    }
+
+    /// Where an earlier publication is noted that answers this call in place of a new
+    /// one.
+    fn earlier_keys(&self) -> impl Iterator<Item = String> {
+        let joined = self.join_once().then(|| self.customer_key());
+        self.source_key().into_iter().chain(joined)
     }
 
     fn issue(&self) -> Issue {
@@ -341,7 +353,21 @@ impl Attempt<'_> {
         publication.ok_or_else(|| Refusal::new(Reason::Internal))
     }
 
-    async fn preview(&self) -> Result<pb::Publication, Refusal> {
+    async fn preview(&self, once: Option<Once<'_>>) -> Result<pb::Publication, Refusal> {
+        let place = std::slice::from_ref(&self.campaign.keys);
+        if let Some(kept) = once::kept(self.call, once, place).await? {
+            return self.first_answer(&kept).await;
+        }
+        let mut noted = redis::pipe();
+        for key in self.earlier_keys() {
+            noted.cmd("GET").arg(key);
+        }
+        if !noted.is_empty() {
+            let found: Vec<Option<String>> = self.call.engine.store.query_pipeline(&noted).await?;
+            if let Some(positions) = found.into_iter().flatten().next() {
+                return self.earlier(&positions, None).await;
+            }
+        }
         let counts = crate::lookup::counts(self.call, self.campaign).await?;
         let left = u64::try_from(counts.unpublished_count).unwrap_or_default();
         let is_short = left < self.count && !self.campaign.campaign.auto_grow;

@@ -58,7 +58,10 @@ pub async fn redeem(
             Err(refusal) => return Err(refusal),
         };
         if request.validate_only {
-            return preview(call, &request, &checkout, &mut prepared).await;
+            return match settle::kept(call, &prepared, once).await? {
+                Some(kept) => first_answer(call, &kept).await,
+                None => preview(call, &request, &checkout, &mut prepared).await,
+            };
         }
         let mut attempted = attempt(call, &request, &checkout, &prepared, once).await?;
         if matches!(attempted, Attempt::Changed) && prepared.look(call).await? {

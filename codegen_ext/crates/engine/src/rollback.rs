@@ -120,7 +120,7 @@ async fn undo(
         };
         let rollback = undoing.rollback(&request, &undone);
         if request.validate_only {
-            return Ok(rollback);
+            return Ok(kept(call, id, once).await?.unwrap_or(rollback));
         }
         let plan = undoing.plan(&rollback, &request, once);
         match call.engine.store.commit(plan).await? {
@@ -311,13 +311,19 @@ async fn replayed(
     once: Option<Once<'_>>,
     refusal: Refusal,
 ) -> Result<pb::Rollback, Refusal> {
-    let Some(once) = once else {
-        return Err(refusal);
-    };
+    kept(call, id, once).await?.ok_or(refusal)
+}
+
+/// The rollback that this very call has made before.
+async fn kept(
+    call: &Call<'_>,
+    id: LedgerId,
+    once: Option<Once<'_>>,
+) -> Result<Option<pb::Rollback>, Refusal> {
     let keys = Keys::new(&call.identity.project, id.partition);
-    match once.kept(call, &[keys]).await? {
-        Some(kept) => first_answer(call, &kept).await,
-        None => Err(refusal),
+    match once::kept(call, once, &[keys]).await? {
+        Some(kept) => first_answer(call, &kept).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -54,7 +54,7 @@ impl<'a> Wanted<'a> {
         let first_ms = from.as_ref().map_or(i64::MIN, rounded_up);
         let last_ms = before
             .as_ref()
-            .map_or(i64::MAX, |time| rounded_up(time) - 1);
+            .map_or(i64::MAX, |time| rounded_up(time).saturating_sub(1));
         if let (Some(from), Some(before)) = (from, before)
             && (before.seconds, before.nanos) <= (from.seconds, from.nanos)
         {

@@ -33,21 +33,13 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     // its key alone tells.
     let home = project.partition_of(&request.key);
     let keys = Keys::new(&project.id, home);
-    let real = pb::ReleaseSessionRequest {
-        validate_only: false,
-        ..request
-    };
-    let once = Once::of(METHOD, &real);
-    let holds = live(call, &project, &real.key).await?;
+    let once = Once::of(METHOD, &request);
+    let holds = live(call, &project, &request.key).await?;
     if holds.is_empty() {
-        return released_before(call, keys, once, &real.key).await;
+        return released_before(call, keys, once, &request.key).await;
     }
     if request.validate_only {
-        // The id may belong to another request, which the commit would refuse.
-        return match once {
-            None => Ok(()),
-            Some(once) => once.kept(call, &[keys]).await.map(drop),
-        };
+        return once::kept(call, once, &[keys]).await.map(drop);
     }
     let mut plan = Plan::new();
     if let Some(once) = once {
@@ -63,7 +55,7 @@ pub async fn release(call: &Call<'_>, request: pb::ReleaseSessionRequest) -> Res
     match call.engine.store.commit(plan).await? {
         Outcome::Done { .. } | Outcome::Replayed(_) => Ok(()),
         Outcome::Reused => Err(once::reused(once)),
-        _ => released_before(call, keys, once, &real.key).await,
+        _ => released_before(call, keys, once, &request.key).await,
     }
 }
 
@@ -74,10 +66,7 @@ async fn released_before(
     once: Option<Once<'_>>,
     key: &str,
 ) -> Result<(), Refusal> {
-    let kept = match once {
-        None => None,
-        Some(once) => once.kept(call, &[keys]).await?,
-    };
+    let kept = once::kept(call, once, &[keys]).await?;
     kept.map(drop).ok_or_else(|| unknown(key))
 }
 

@@ -205,14 +205,11 @@ pub async fn kept(
     prepared: &Prepared,
     once: Option<Once<'_>>,
 ) -> Result<Option<Kept>, Refusal> {
-    let Some(once) = once.filter(|_| !prepared.homes.is_empty()) else {
-        return Ok(None);
-    };
     let homes = prepared.homes.iter();
     let places: Vec<Keys> = homes
         .map(|home| Keys::new(&prepared.project.id, *home))
         .collect();
-    once.kept(call, &places).await
+    once::kept(call, once, &places).await
 }
 
 /// Why nothing was used: the first code's reason, with the others beside it.

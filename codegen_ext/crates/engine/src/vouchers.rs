@@ -166,7 +166,7 @@ impl Edit<'_> {
             // A definition that changed meanwhile must not hide what was changed.
             let voucher = describe(call, &located, Some(record.clone())).await?;
             if self.validate_only {
-                return Ok(voucher);
+                return Ok(kept(call, &located, once).await?.unwrap_or(voucher));
             }
             let plan = self.plan(call, &project, &located, once, edited, record, &voucher);
             match call.engine.store.commit(plan).await? {
@@ -268,9 +268,8 @@ async fn kept(
     located: &Located,
     once: Option<Once<'_>>,
 ) -> Result<Option<pb::Voucher>, Refusal> {
-    let Some(once) = once else { return Ok(None) };
     let place = std::slice::from_ref(&located.campaign.keys);
-    let kept = once.kept(call, place).await?;
+    let kept = once::kept(call, once, place).await?;
     let answer = kept.map(|kept| crate::checkout::decode(&kept.answer));
     Ok(answer.transpose()?)
 }

@@ -44,6 +44,7 @@ class Codes:
         code_count: int,
         *,
         request_id: str = "",
+        validate_only: bool = False,
         on_progress: Callable[[CodeBatchProgress], None] | None = None,
         timeout: float = BATCH_SECONDS,
     ) -> CodeBatch:
@@ -51,11 +52,16 @@ class Codes:
 
         Raises CodeSpaceTooSmall, and DeadlineExceededError when it is not done
         in time: the server goes on, and the same call with the same
-        `request_id` waits for it again.
+        `request_id` waits for it again. With `validate_only` no code is made,
+        and the batch that is returned has no id.
         """
         deadline = time.monotonic() + timeout
-        request = CreateCodeBatchRequest(campaign=campaign, code_count=code_count, request_id=request_id)
+        request = CreateCodeBatchRequest(
+            campaign=campaign, code_count=code_count, request_id=request_id, validate_only=validate_only
+        )
         operation = self._caller.unary(methods.CREATE_CODE_BATCH, request, self._within(deadline))
+        if validate_only:
+            return CodeBatch(code_count=code_count)
         delay = FIRST_POLL_SECONDS
         while not operation.done:
             report(operation, on_progress)

@@ -115,10 +115,11 @@ class Vouchers:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> Voucher:
         """Return the voucher, which can be used now as far as its campaign can."""
-        request = EnableVoucherRequest(code=code, etag=etag, request_id=request_id)
+        request = EnableVoucherRequest(code=code, etag=etag, request_id=request_id, validate_only=validate_only)
         return self._caller.unary(methods.ENABLE_VOUCHER, request, timeout)
 
     def disable(
@@ -127,10 +128,11 @@ class Vouchers:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> Voucher:
         """Return the voucher, which is refused from the next call on."""
-        request = DisableVoucherRequest(code=code, etag=etag, request_id=request_id)
+        request = DisableVoucherRequest(code=code, etag=etag, request_id=request_id, validate_only=validate_only)
         return self._caller.unary(methods.DISABLE_VOUCHER, request, timeout)
 
     def delete(
@@ -139,8 +141,9 @@ class Vouchers:
         *,
         etag: str = "",
         request_id: str = "",
+        validate_only: bool = False,
         timeout: float | None = None,
     ) -> None:
         """Delete the voucher; its code is unknown from the next call on."""
-        request = DeleteVoucherRequest(code=code, etag=etag, request_id=request_id)
+        request = DeleteVoucherRequest(code=code, etag=etag, request_id=request_id, validate_only=validate_only)
         self._caller.unary(methods.DELETE_VOUCHER, request, timeout)
