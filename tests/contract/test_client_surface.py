@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import types
 
+import pytest
 from google.longrunning import operations_proto_pb2 as operations
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 import promo.client
 import promo.v1
-from promo.client import methods
+from promo.client import PromoClient, methods
 
 EXPORTED = {
     "Campaign",
@@ -125,6 +127,20 @@ def test_every_mutation_can_be_repeated_and_tried_dry() -> None:
         if name.startswith(reads) or method is methods.VALIDATE or service == "google.longrunning.Operations":
             continue
         assert {"request_id", "validate_only"} <= set(method.request.DESCRIPTOR.fields_by_name), path
+
+
+@pytest.mark.asyncio
+async def test_every_call_of_the_client_that_can_be_repeated_can_be_tried_dry() -> None:
+    client = PromoClient.connect("127.0.0.1:1")
+    parts = [client, *(getattr(client, name) for name in vars(type(client)) | vars(client) if not name.startswith("_"))]
+    calls = {call for part in parts for _, call in inspect.getmembers(part, inspect.iscoroutinefunction)}
+    parameters = {call.__qualname__: inspect.signature(call).parameters for call in calls}
+    repeatable = {name for name, named in parameters.items() if "request_id" in named}
+    assert len(repeatable) > 20
+    # Validate changes nothing but by a session.
+    assert {name for name, named in parameters.items() if "validate_only" in named} == repeatable - {
+        "PromoClient.validate"
+    }
 
 
 def test_only_the_creation_of_a_key_cannot_be_repeated() -> None:

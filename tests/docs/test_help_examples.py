@@ -1,4 +1,4 @@
-"""Every example that `--help` shows does what it says, on a real server."""
+"""Every example that `--help` shows can be typed as it stands, and succeeds on a real server."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from support.help_world import World
 from support.server_process import KEY, ServerProcess
 
 from promo.client import SyncPromoClient
+from promo_server.cli import INTERRUPTED
 from promo_server.cli.command import build, run
 from promo_server.embedded import EmbeddedStore
 from promo_server.state import StateDir
@@ -37,7 +38,6 @@ WATCHED = {
 }
 """Those that go on until Control-C."""
 
-INTERRUPTED = 130
 
 OF_A_MACHINE = ("promo doctor", "promo ledger", "promo store")
 """How commands begin that read what the server of this machine has, of all its projects: theirs has one project."""

@@ -218,7 +218,7 @@ def test_holds_are_listed_by_their_end_of_what_options_name(server: ServerProces
     assert listed("--campaign", "cli-holds", "--expire-time-from", end) == keys[1:]
     assert listed("--campaign", "cli-holds", "--expire-time-before", end) == keys[:1]
     refused = promo(server, "sessions", "list", "--order-by", "customer")
-    assert (refused.returncode, "order_by: must be one of expire_time" in refused.stderr) == (1, True)
+    assert (refused.returncode, "--order-by: must be one of expire_time" in refused.stderr) == (1, True)
     unknown = promo(server, "sessions", "list", "--campaign", "cli-no-such")
     assert (unknown.returncode, "no campaign cli-no-such" in unknown.stderr) == (0, True)
     assert promo(server, "sessions", "list", "--expire-time-from", "2026-12-01T00:00:00").returncode == 2
@@ -346,3 +346,30 @@ def test_reader_who_has_enough_is_no_failure(new_server: Callable[[], ServerProc
     # A stream whose caller has gone is nobody's failure. A server that has ended has written all that it has to say.
     assert server.stop() == 0
     assert '"level": "error"' not in server.log.read_text()
+
+
+def test_changes_can_be_tried_and_repeated(server: ServerProcess) -> None:
+    campaign = "cli-dry"
+    before = create_campaign(server, campaign)["code_count"]
+    [code] = text(server, "codes", "export", campaign, "--count", "1", "--format", "txt").split()
+    for change in (
+        ("campaigns", "disable", campaign),
+        ("campaigns", "delete", campaign),
+        ("vouchers", "disable", code),
+        ("vouchers", "delete", code),
+        ("codes", "generate", campaign, "5"),
+        ("customers", "erase", "somebody"),
+        ("keys", "create", "--name", campaign),
+    ):
+        # Nobody is asked whether nothing is to be done.
+        assert "Nothing was changed." in text(server, *change, "--validate-only"), change
+    assert document(server, "campaigns", "get", campaign)["code_count"] == before
+    assert document(server, "vouchers", "get", code)["enabled"]
+    assert campaign not in text(server, "keys", "list")
+
+    repeated = ("keys", "create", "--name", campaign, "--request-id", campaign)
+    made = document(server, *repeated)
+    assert text(server, *repeated).startswith(f"{made['id']} was created before;")
+    assert "token" not in document(server, *repeated)
+    assert "can be revoked" in text(server, "keys", "revoke", str(made["id"]), "--validate-only")
+    assert text(server, "keys", "revoke", str(made["id"])) == f"Revoked {made['id']}.\n"

@@ -2,7 +2,8 @@
 
 import sys
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""Status of a command that Control-C ended, as shells have it."""
 
 
 def main() -> None:
@@ -13,4 +14,4 @@ def main() -> None:
 
         command.main()
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)

@@ -208,6 +208,7 @@ def enable(
     *,
     etag: Etag = "",
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -220,8 +221,12 @@ def enable(
         Id or name.
 
     """
-    changed = call(settings, server, lambda client: client.campaigns.enable(campaign, etag=etag, request_id=request_id))
-    _tell(changed, "Enabled", validate_only=False, json=json)
+    changed = call(
+        settings,
+        server,
+        lambda client: client.campaigns.enable(campaign, etag=etag, request_id=request_id, validate_only=validate_only),
+    )
+    _tell(changed, "Enabled", validate_only=validate_only, json=json)
 
 
 def disable(
@@ -230,6 +235,7 @@ def disable(
     *,
     etag: Etag = "",
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -243,9 +249,13 @@ def disable(
 
     """
     changed = call(
-        settings, server, lambda client: client.campaigns.disable(campaign, etag=etag, request_id=request_id)
+        settings,
+        server,
+        lambda client: client.campaigns.disable(
+            campaign, etag=etag, request_id=request_id, validate_only=validate_only
+        ),
     )
-    _tell(changed, "Disabled", validate_only=False, json=json)
+    _tell(changed, "Disabled", validate_only=validate_only, json=json)
 
 
 def delete(
@@ -255,6 +265,7 @@ def delete(
     yes: Yes = False,
     etag: Etag = "",
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -267,10 +278,16 @@ def delete(
         Id or name.
 
     """
-    confirm(f"Deleting campaign {campaign}", yes=yes)
-    call(settings, server, lambda client: client.campaigns.delete(campaign, etag=etag, request_id=request_id))
+    confirm(f"Deleting campaign {campaign}", yes=yes or validate_only)
+    call(
+        settings,
+        server,
+        lambda client: client.campaigns.delete(campaign, etag=etag, request_id=request_id, validate_only=validate_only),
+    )
     if json:
-        print_json({"campaign": campaign, "deleted": True})
+        print_json({"campaign": campaign, "deleted": not validate_only})
+    elif validate_only:
+        print_line(f"{campaign} can be deleted. Nothing was changed.")
     else:
         print_line(f"Deleted {campaign}.")
 

@@ -15,7 +15,7 @@ from promo_server.cli.command_error import CommandError
 from promo_server.cli.documents import to_document
 from promo_server.cli.field_options import Sets
 from promo_server.cli.listing import ListOptions, Table, show
-from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, call, connect
+from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, ValidateOnly, call, connect
 from promo_server.cli.output import Json, print_json, print_line, spell_time
 from promo_server.cli.progress import Progress
 
@@ -27,6 +27,7 @@ def generate(
     *,
     wait: Annotated[float, Parameter(validator=Number(gt=0))] = 600.0,
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -43,9 +44,18 @@ def generate(
         Seconds to wait for them.
 
     """
-    batch = uvloop.run(_generate(server, settings, campaign, count, request_id or str(uuid4()), wait))
+    if validate_only:
+        batch = call(
+            settings,
+            server,
+            lambda client: client.codes.create_batch(campaign, count, request_id=request_id, validate_only=True),
+        )
+    else:
+        batch = uvloop.run(_generate(server, settings, campaign, count, request_id or str(uuid4()), wait))
     if json:
         print_json(to_document(batch))
+    elif validate_only:
+        print_line(f"{campaign} can get {count:,} more codes. Nothing was changed.")
     else:
         print_line(f"Added {batch.code_count:,} codes to {campaign}, from position {batch.first_position:,} on.")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from promo_server import __version__
-from promo_server.cli import help_definitions, help_texts, help_uses
+from promo_server.cli import INTERRUPTED, help_definitions, help_texts, help_uses
 from promo_server.cli.help_page import HelpPage
 from promo_server.cli.misunderstanding import advice
 
@@ -158,7 +158,7 @@ def run(arguments: Sequence[str]) -> int:
         print(f"promo: {advice(error)}", file=sys.stderr)  # noqa: T201 - this is where a command speaks
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has enough (`| head`). What is still in the buffer must not fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -146,6 +146,7 @@ def erase(
     *,
     yes: Yes = False,
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -158,9 +159,15 @@ def erase(
         The caller's own id of the customer.
 
     """
-    confirm(f"Erasing customer {customer}", yes=yes)
-    call(settings, server, lambda client: client.customers.erase(customer, request_id=request_id))
+    confirm(f"Erasing customer {customer}", yes=yes or validate_only)
+    call(
+        settings,
+        server,
+        lambda client: client.customers.erase(customer, request_id=request_id, validate_only=validate_only),
+    )
     if json:
-        print_json({"customer": customer, "erased": True})
+        print_json({"customer": customer, "erased": not validate_only})
+    elif validate_only:
+        print_line(f"{customer} can be erased. Nothing was changed.")
     else:
         print_line(f"Erased {customer}.")

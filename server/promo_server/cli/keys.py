@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from promo.client.access import RoleName
 from promo.v1.project_pb2 import ApiKey, Role
 from promo_server.cli.field_options import Sets
-from promo_server.cli.options import ServerOptions, SettingsOptions, connect
+from promo_server.cli.options import RequestId, ServerOptions, SettingsOptions, ValidateOnly, call, connect
 from promo_server.cli.output import Json, print_json, print_line, print_table, spell_time
 
 Project = Annotated[str, Sets("project_id"), Parameter(help="Id of another project; needs an admin key.")]
@@ -21,11 +21,13 @@ def create(
     role: Annotated[tuple[RoleName, ...], Sets("roles"), Parameter(negative=())] = ("checkout",),
     name: str = "",
     project: Project = "",
+    request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008 - frozen, and the form that cyclopts reads
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
 ) -> None:
-    """Create a key and show its token.
+    """Create a key and show its token; a repeat with the same request id shows the key alone.
 
     Parameters
     ----------
@@ -35,9 +37,22 @@ def create(
         For people: which program uses it.
 
     """
-    key = uvloop.run(_create(server, settings, role, name, project))
+    key = call(
+        settings,
+        server,
+        lambda client: client.access.create_key(
+            role, name=name, project_id=project, request_id=request_id, validate_only=validate_only
+        ),
+    )
     if json:
-        print_json({**_document(key), "token": key.token, "key": f"{key.id}:{key.token}"})
+        token = {"token": key.token, "key": f"{key.id}:{key.token}"} if key.token else {}
+        print_json({**_document(key), **token})
+        return
+    if validate_only:
+        print_line(f"A key can be made ({', '.join(_roles(key))}). Nothing was changed.")
+        return
+    if not key.token:
+        print_line(f"{key.id} was created before; its token is not shown again. If lost: promo keys revoke {key.id}")
         return
     print_line(f"Created {key.id} ({', '.join(_roles(key))}). Its token is shown this once:")
     print_line(f"\n    PROMO_KEY={key.id}:{key.token}\n")
@@ -67,6 +82,8 @@ def revoke(
     key_id: Annotated[str, Sets("id")],
     /,
     *,
+    request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -79,32 +96,22 @@ def revoke(
         The part before the colon; `promo keys list` shows it.
 
     """
-    key = uvloop.run(_revoke(server, settings, key_id))
+    key = call(
+        settings,
+        server,
+        lambda client: client.access.revoke_key(key_id, request_id=request_id, validate_only=validate_only),
+    )
     if json:
         print_json(_document(key))
-        return
-    print_line(f"Revoked {key.id}.")
-
-
-async def _create(
-    server: ServerOptions,
-    settings: SettingsOptions,
-    roles: tuple[RoleName, ...],
-    name: str,
-    project: str,
-) -> ApiKey:
-    async with connect(settings, server) as client:
-        return await client.access.create_key(roles, name=name, project_id=project)
+    elif validate_only:
+        print_line(f"{key.id} can be revoked. Nothing was changed.")
+    else:
+        print_line(f"Revoked {key.id}.")
 
 
 async def _list(server: ServerOptions, settings: SettingsOptions, project: str) -> list[ApiKey]:
     async with connect(settings, server) as client:
         return [key async for key in client.access.list_keys(project_id=project)]
-
-
-async def _revoke(server: ServerOptions, settings: SettingsOptions, key_id: str) -> ApiKey:
-    async with connect(settings, server) as client:
-        return await client.access.revoke_key(key_id)
 
 
 def _roles(key: ApiKey) -> list[str]:

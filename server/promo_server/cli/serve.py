@@ -11,6 +11,7 @@ import uvloop
 from cyclopts import Parameter
 
 from promo_server import app
+from promo_server.cli import INTERRUPTED
 from promo_server.cli.command_error import CommandError
 from promo_server.cli.demo.run import DemoOptions, load_settings, run
 from promo_server.cli.options import SettingsOptions
@@ -20,8 +21,6 @@ from promo_server.cli.replay.invoices import read_invoices
 from promo_server.settings import GrpcSettings, LoadedSettings, default_state_dir
 from promo_server.store_url import EMBEDDED
 from promo_server.telemetry.logs import configure_logs
-
-_INTERRUPTED = 130
 
 
 def serve(
@@ -74,7 +73,7 @@ def serve(
 
     status = uvloop.run(app.serve(loaded.settings, work))
     # A demonstration that was to end by itself and did not has shown nothing.
-    return _INTERRUPTED if once and status is None else status
+    return INTERRUPTED if once and status is None else status
 
 
 def _document(server: app.Server) -> dict[str, object]:

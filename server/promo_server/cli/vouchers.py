@@ -198,6 +198,7 @@ def enable(
     *,
     etag: Etag = "",
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -210,8 +211,12 @@ def enable(
         As a person would type it.
 
     """
-    changed = call(settings, server, lambda client: client.vouchers.enable(code, etag=etag, request_id=request_id))
-    tell(changed, "Enabled", validate_only=False, json=json)
+    changed = call(
+        settings,
+        server,
+        lambda client: client.vouchers.enable(code, etag=etag, request_id=request_id, validate_only=validate_only),
+    )
+    tell(changed, "Enabled", validate_only=validate_only, json=json)
 
 
 def disable(
@@ -220,6 +225,7 @@ def disable(
     *,
     etag: Etag = "",
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -232,8 +238,12 @@ def disable(
         As a person would type it.
 
     """
-    changed = call(settings, server, lambda client: client.vouchers.disable(code, etag=etag, request_id=request_id))
-    tell(changed, "Disabled", validate_only=False, json=json)
+    changed = call(
+        settings,
+        server,
+        lambda client: client.vouchers.disable(code, etag=etag, request_id=request_id, validate_only=validate_only),
+    )
+    tell(changed, "Disabled", validate_only=validate_only, json=json)
 
 
 def delete(
@@ -243,6 +253,7 @@ def delete(
     yes: Yes = False,
     etag: Etag = "",
     request_id: RequestId = "",
+    validate_only: ValidateOnly = False,
     server: ServerOptions = ServerOptions(),  # noqa: B008
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008
     json: Json = False,
@@ -255,9 +266,15 @@ def delete(
         As a person would type it.
 
     """
-    confirm(f"Deleting code {code}", yes=yes)
-    call(settings, server, lambda client: client.vouchers.delete(code, etag=etag, request_id=request_id))
+    confirm(f"Deleting code {code}", yes=yes or validate_only)
+    call(
+        settings,
+        server,
+        lambda client: client.vouchers.delete(code, etag=etag, request_id=request_id, validate_only=validate_only),
+    )
     if json:
-        print_json({"code": code, "deleted": True})
+        print_json({"code": code, "deleted": not validate_only})
+    elif validate_only:
+        print_line(f"{code} can be deleted. Nothing was changed.")
     else:
         print_line(f"Deleted {code}.")
