@@ -39,6 +39,8 @@ async def kill_and_compare(server: ServerProcess, database_url: str, rounds: int
                 await asyncio.sleep(moments.uniform(0, 0.5))
                 assert not shopping.done(), await shopping
                 process.kill()
+                # Else the next look could find this one again.
+                await asyncio.to_thread(process.wait, 60)
         finally:
             witness.stop()
             await shopping

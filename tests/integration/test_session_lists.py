@@ -136,8 +136,11 @@ async def test_one_call_looks_at_some_thousands_of_holds_and_the_next_goes_on(sh
 async def test_a_hold_is_listed_until_it_is_over(shop: PromoClient) -> None:
     [code, other] = await codes_of(shop, await new_campaign(shop, Limits(per_code=1)), 2)
     long = await hold(shop, code)
-    short = (await shop.validate(codes=[other], order=CART, session=timedelta(seconds=1))).session
-    assert short.key in {short.key, *await keys(shop.sessions.list())}
+    short = (await shop.validate(codes=[other], order=CART, session=timedelta(seconds=3))).session
+    listed = await keys(shop.sessions.list())
+    if listed != [short.key, long.key]:
+        # A machine that stood still for so long has missed it.
+        assert datetime.now(UTC) >= short.expire_time.ToDatetime(tzinfo=UTC)
     end = short.expire_time.ToDatetime(tzinfo=UTC)
     await asyncio.sleep(max((end - datetime.now(UTC)).total_seconds(), 0) + 0.05)
     assert await keys(shop.sessions.list()) == [long.key]
@@ -275,14 +278,16 @@ async def test_a_release_that_only_checks_ends_as_the_real_one_would(shop: Promo
 
 
 async def test_a_release_that_only_checks_refuses_a_request_id_of_another_request(shop: PromoClient) -> None:
-    """A request id is kept where the session key tells, so among many keys some share their place."""
-    codes = await codes_of(shop, await new_campaign(shop, Limits(per_code=1)), 300)
+    """A request id is kept in the one of 64 places that the session key tells: of a thousand keys some share one."""
+    codes = await codes_of(shop, await new_campaign(shop, Limits(per_code=1)), 1_000)
     requests = [validate_request(codes=[code], order=CART, session=timedelta(minutes=5)) for code in codes]
     held = [one.session.key for one in await shop.batch_validate(requests) if not isinstance(one, Exception)]
     first, *others = held
     used = uuid.uuid4().hex
     await shop.sessions.release(first, request_id=used)
-    checked = {key: await ending(shop.sessions.release(key, request_id=used, validate_only=True)) for key in others}
+    release = shop.sessions.release
+    endings = await asyncio.gather(*(ending(release(key, request_id=used, validate_only=True)) for key in others))
+    checked = dict(zip(others, endings, strict=True))
     assert set(checked.values()) == {OK, "REQUEST_ID_REUSED"}
     refused = next(key for key, how in checked.items() if how == "REQUEST_ID_REUSED")
     assert await ending(shop.sessions.release(refused, request_id=used)) == "REQUEST_ID_REUSED"

@@ -75,7 +75,8 @@ def _add(events: Events, partition: int, place: StreamId, fields: dict[bytes, by
         case "publication":
             events.publications[partition, place.sortable, entry.publication.customer] += 1
             return
-    for movement, result in zip(entry.movements, fields[b"o"].decode().split(","), strict=False):
+    results = fields[b"o"].decode()
+    for movement, result in zip(entry.movements, results.split(",") if results else (), strict=True):
         taken = tuple(map(int, result.split(":")))
         events.movements[partition, place.sortable, movement.limit, movement.amount, *taken] += 1
 
