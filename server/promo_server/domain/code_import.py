@@ -37,6 +37,7 @@ class CodeImport:
     accepted_count: int = 0
     refused_count: int = 0
     stored_count: int = 0
+    end_ms: int | None = None
 
     @property
     def is_open(self) -> bool:

@@ -20,7 +20,7 @@ class OperationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One request for codes. `batch` is there once it succeeded, `failure` once it failed."""
+    """One request for codes. `batch` is there once it succeeded, `failure` once it failed, `end_ms` once it ended."""
 
     id: str
     project_id: str
@@ -29,6 +29,7 @@ class Operation:
     total_count: int
     done_count: int
     create_ms: int
+    end_ms: int | None = None
     batch: CodeBatch | None = None
     failure_reason: str = ""
     failure_metadata: tuple[tuple[str, str], ...] = ()

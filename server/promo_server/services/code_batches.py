@@ -66,7 +66,9 @@ class CodeBatches:
             )
             if campaign.code_mode is CodeMode.ARITHMETIC:
                 batch = await self._grow(unit, project, campaign, count, now_ms)
-                operation = replace(operation, state=OperationState.SUCCEEDED, done_count=count, batch=batch)
+                operation = replace(
+                    operation, state=OperationState.SUCCEEDED, end_ms=now_ms, done_count=count, batch=batch
+                )
             else:
                 self._codes.require_stored_room(campaign, count)
             await unit.operations.insert(operation)

@@ -276,7 +276,7 @@ class ImportCodes:
             # Rows came in after the last look: the caller finishes while it appends.
             raise DomainError(Reason.CONFLICT)
         campaign = await _campaign_of(unit, current)
-        finished = replace(current, state=ImportState.FINISHED, stored_count=count)
+        finished = replace(current, state=ImportState.FINISHED, stored_count=count, end_ms=now_ms)
         await unit.imports.update(finished)
         if count:
             batch = CodeBatch(
@@ -314,6 +314,8 @@ class ImportCodes:
                 if current.state is not ImportState.ABORTED:
                     current = replace(current, state=ImportState.ABORTING)
                     await unit.imports.update(current)
+                # From here on the request id is this call's, whatever becomes of it.
+                await keep_answer(unit, caller.project, repeat, CODE_IMPORT.dump_json(current), self._clock())
             while current.state is ImportState.ABORTING:
                 current = await self._forget(current)
                 await asyncio.sleep(0)
@@ -331,8 +333,12 @@ class ImportCodes:
         repeat: Repeat,
     ) -> CodeImport:
         """Return the import that the request was answered with before, or else the import as it stands."""
-        answer = await first_answer(unit, caller.project, repeat, self._clock())
-        return await _find(unit, caller.project, import_id) if answer is None else CODE_IMPORT.validate_json(answer)
+        kept = await first_answer(unit, caller.project, repeat, self._clock())
+        answer = None if kept is None else CODE_IMPORT.validate_json(kept)
+        # One that is still ending is ended by whoever asks.
+        if answer is None or answer.is_open:
+            return await _find(unit, caller.project, import_id)
+        return answer
 
     async def _forget(self, aborting: CodeImport) -> CodeImport:
         """Take the last codes of an import out of the store and then out of SQL."""
@@ -354,8 +360,9 @@ class ImportCodes:
             late = LateCodes(current, current.first_position + known, codes[known - start :])
             await keep_late(unit, late, self._clock())
             await unit.stored_codes.delete_from(current.campaign_id, first)
-            state = ImportState.ABORTED if start == 0 else ImportState.ABORTING
-            current = replace(current, state=state, accepted_count=start)
+            current = replace(current, accepted_count=start)
+            if start == 0:
+                current = replace(current, state=ImportState.ABORTED, end_ms=self._clock())
             await unit.imports.update(current)
         return current
 

@@ -147,7 +147,8 @@ class OperationRunner:
             count = operation.total_count
             note = partial(self._progress, operation.id)
             batch = await self._grow(unit, project, campaign, count, self._clock(), note)
-            ended = replace(operation, state=OperationState.SUCCEEDED, done_count=count, batch=batch)
+            now_ms = self._clock()
+            ended = replace(operation, state=OperationState.SUCCEEDED, end_ms=now_ms, done_count=count, batch=batch)
             await unit.operations.update(ended)
             return batch
 
@@ -156,6 +157,7 @@ class OperationRunner:
         failed = replace(
             operation,
             state=OperationState.FAILED,
+            end_ms=self._clock(),
             failure_reason=reason,
             failure_metadata=metadata,
         )
@@ -171,10 +173,11 @@ class OperationRunner:
 class Operations:
     """Looks at, waits for, cancels and forgets operations of the caller's project."""
 
-    def __init__(self, database: Database, runner: OperationRunner) -> None:
+    def __init__(self, database: Database, runner: OperationRunner, clock: Clock) -> None:
         """Keep what operations need."""
         self._database = database
         self._runner = runner
+        self._clock = clock
 
     async def get(self, caller: Caller, operation_id: str) -> Operation:
         """Return an operation."""
@@ -208,7 +211,8 @@ class Operations:
             await unit.projects.lock(caller.project)
             operation = await _find(unit, caller, operation_id)
             if not operation.done:
-                await unit.operations.update(replace(operation, state=OperationState.CANCELLED))
+                cancelled = replace(operation, state=OperationState.CANCELLED, end_ms=self._clock())
+                await unit.operations.update(cancelled)
 
     async def delete(self, caller: Caller, operation_id: str) -> None:
         """Forget an operation; a running one is cancelled."""

@@ -275,7 +275,7 @@ class ImportRows(Protocol):
         ...
 
     async def forget_refused(self, before_ms: int, limit: int) -> int:
-        """Forget up to `limit` refused rows of ended imports that began before a time, and return how many."""
+        """Forget up to `limit` refused rows of imports that ended before a time, and return how many."""
         ...
 
 
@@ -307,7 +307,7 @@ class OperationRows(Protocol):
         ...
 
     async def delete_ended(self, before_ms: int, limit: int) -> int:
-        """Forget up to `limit` ended operations that began before a time, and return how many."""
+        """Forget up to `limit` operations that ended before a time, and return how many."""
         ...
 
 

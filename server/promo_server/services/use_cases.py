@@ -109,7 +109,7 @@ def wire(ports: Ports) -> UseCases:
         code_batches=CodeBatches(ports.database, changes, grow, codes, runner, ports.entropy),
         export_codes=ExportCodes(ports.database, ports.code_kernel),
         runner=runner,
-        operations=Operations(ports.database, runner),
+        operations=Operations(ports.database, runner, ports.clock),
         archive=ReadArchive(ports.database),
         history=ReadHistory(
             ports.database,

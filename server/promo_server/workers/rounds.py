@@ -15,7 +15,7 @@ from promo_server.workers.set_aside import SetAsideEntries
 
 _FORGOTTEN_AT_ONCE = 10_000
 _DONE_WORK_KEPT_FOR_MS = 30 * 24 * 3_600_000
-"""How long operations, and the refused rows of imports, can be looked at; the contract says it too."""
+"""How long operations, and the refused rows of imports, can be looked at after their end; the contract says it too."""
 
 _BLOCK_MS = 500
 """How long a round waits in the store for a new entry; a project that is made meanwhile waits as long."""
@@ -124,14 +124,14 @@ class PublishRounds:
         self._metrics = metrics
 
     async def __call__(self) -> None:
-        """Publish what waits, which is everything when the store has lost some of it."""
-        await self._publisher.look_for_loss()
+        """Publish what waits; when the store has lost some of it, everything waits for the next round."""
         async with self._database.read() as unit:
             waiting = await unit.pending.count()
         self._metrics.pending_definitions.set(waiting)
         if waiting:
             await self._publisher.publish()
         await self._runner.resume()
+        await self._publisher.look_for_loss()
 
 
 class CleanRounds:

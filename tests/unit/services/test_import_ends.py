@@ -133,3 +133,39 @@ async def test_an_import_is_aborted_once_and_a_dry_run_aborts_nothing(plane: Con
         with pytest.raises(DomainError) as refused:
             await imports.finish(plane.caller, current.id, Repeat("t"), validate_only=validate_only)
         assert refused.value.reason is Reason.IMPORT_ENDED
+
+
+async def test_of_two_imports_a_request_id_aborts_one(plane: ControlPlane) -> None:
+    imports = plane.use_cases.import_codes
+    both = [await begin(plane, (await plane.campaign(code_count=0)).id) for _ in range(2)]
+    for number, one in enumerate(both):
+        await imports.append(plane.caller, NewRows(one.id, 0, [f"A-{number}"]), Repeat("t"))
+    endings = await asyncio.gather(
+        *(imports.abort(plane.caller, one.id, Repeat("AbortImport", "same", one.id.encode())) for one in both),
+        return_exceptions=True,
+    )
+    (refused,) = [one for one in endings if isinstance(one, DomainError)]
+    assert refused.reason is Reason.REQUEST_ID_REUSED
+    states = {(await imports.get(plane.caller, one.id)).state for one in both}
+    assert states == {ImportState.ABORTED, ImportState.RUNNING}
+
+
+async def test_a_repeat_ends_an_abort_that_was_interrupted(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imports, repeat = plane.use_cases.import_codes, Repeat("AbortImport", "r", b"body")
+    current = await begin(plane, (await plane.campaign(code_count=0)).id)
+    await imports.append(plane.caller, NewRows(current.id, 0, CODES), Repeat("t"))
+
+    async def away(_aborting: CodeImport) -> CodeImport:
+        raise DomainError(Reason.STORE_UNAVAILABLE)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(imports, "_forget", away)
+        with pytest.raises(DomainError):
+            await imports.abort(plane.caller, current.id, repeat)
+    assert (await imports.get(plane.caller, current.id)).state is ImportState.ABORTING
+    aborted = await imports.abort(plane.caller, current.id, repeat)
+    assert (aborted.state, aborted.accepted_count) == (ImportState.ABORTED, 0)
+    assert await imports.abort(plane.caller, current.id, repeat) == aborted
+    assert await codes_in_store(plane) == []

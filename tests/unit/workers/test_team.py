@@ -95,29 +95,38 @@ async def test_expired_answers_are_forgotten(plane: ControlPlane) -> None:
     assert await count(plane, definitions.KEPT_ANSWERS) == 0
 
 
-async def test_old_work_that_is_done_is_forgotten_and_nothing_else(plane: ControlPlane) -> None:
-    imports, clean = plane.use_cases.import_codes, CleanRounds(plane.database, plane.clock)
+async def test_work_that_is_done_is_forgotten_a_month_after_its_end_and_nothing_else(plane: ControlPlane) -> None:
+    imports, clean, month_ms = (
+        plane.use_cases.import_codes,
+        CleanRounds(plane.database, plane.clock),
+        30 * 24 * 3_600_000,
+    )
     ids = []
-    for _ in range(2):
+    for _ in range(3):
         campaign = await plane.campaign(code_count=0)
         current = await imports.start(plane.caller, campaign.id, "f", Repeat("t"))
         await imports.append(plane.caller, NewRows(current.id, 0, ["", ""]), Repeat("t"))
         ids.append(current.id)
-    await imports.finish(plane.caller, ids[0], Repeat("t"))
     running = Operation("op_running", plane.project, campaign.id, OperationState.RUNNING, 1, 0, plane.clock.now_ms)
     async with plane.database.write() as unit:
         await unit.operations.insert(running)
-        await unit.operations.insert(replace(running, id="op_ended", state=OperationState.CANCELLED))
-    month_ms = 30 * 24 * 3_600_000
-    for passed_ms, kept in ((month_ms, ({"op_running", "op_ended"}, 2)), (1, ({"op_running"}, 0))):
+        await unit.operations.insert(replace(running, id="op_cancelled"))
+    # What takes long is kept as long as anything.
+    plane.clock.now_ms += 2 * month_ms
+    await plane.use_cases.operations.cancel(plane.caller, "op_cancelled")
+    finished = await imports.finish(plane.caller, ids[0], Repeat("t"))
+    aborted = await imports.abort(plane.caller, ids[1], Repeat("t"))
+    assert (finished.end_ms, aborted.end_ms) == (plane.clock.now_ms, plane.clock.now_ms)
+    for passed_ms, operations, rows in (
+        (month_ms, {"op_running", "op_cancelled"}, [2, 2, 2]),
+        (1, {"op_running"}, [0, 0, 2]),
+    ):
         plane.clock.now_ms += passed_ms
         await clean()
         async with plane.database.read() as unit:
-            operations = await unit.operations.page(plane.project, Page(10, None))
-        rows = [(await imports.refused(plane.caller, one, Page(10, None))).rows for one in ids]
-        assert ({one.id for one in operations.rows}, len(rows[0])) == kept
-        # Of an import that goes on, everything stays.
-        assert len(rows[1]) == 2
+            page = await unit.operations.page(plane.project, Page(10, None))
+        assert {one.id for one in page.rows} == operations
+        assert [len((await imports.refused(plane.caller, one, Page(10, None))).rows) for one in ids] == rows
     assert (await imports.get(plane.caller, ids[0])).refused_count == 2
 
 

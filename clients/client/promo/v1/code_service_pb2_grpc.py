@@ -98,8 +98,9 @@ class CodeServiceServicer:
 
     def CreateCodeBatch(self, request, context):
         """Adds codes to a campaign. The operation's response is a CodeBatch and its
-        metadata a CodeBatchProgress; it can be looked at for 30 days. Fails with
-        CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
+        metadata a CodeBatchProgress; it can be looked at until 30 days after its
+        end. Fails with CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED.
+        Scope: campaigns.write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,7 +180,7 @@ class CodeServiceServicer:
 
     def ListRefusedRows(self, request, context):
         """Lists the rows of an import that were refused, by row; of one that ended,
-        until 30 days after it began. Fails with IMPORT_NOT_FOUND or
+        until 30 days after that. Fails with IMPORT_NOT_FOUND or
         PAGE_TOKEN_INVALID. Scope: campaigns.read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -39,8 +39,9 @@ class CodeServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CodeServiceAsyncStub: ...
     CreateCodeBatch: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.CreateCodeBatchRequest, _operations_pb2.Operation]
     """Adds codes to a campaign. The operation's response is a CodeBatch and its
-    metadata a CodeBatchProgress; it can be looked at for 30 days. Fails with
-    CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
+    metadata a CodeBatchProgress; it can be looked at until 30 days after its
+    end. Fails with CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED.
+    Scope: campaigns.write.
     """
     ListCodeBatches: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.ListCodeBatchesRequest, _code_service_pb2.ListCodeBatchesResponse]
     """Lists the batches of a campaign, oldest first. Fails with
@@ -83,7 +84,7 @@ class CodeServiceStub:
     """
     ListRefusedRows: _grpc.UnaryUnaryMultiCallable[_code_service_pb2.ListRefusedRowsRequest, _code_service_pb2.ListRefusedRowsResponse]
     """Lists the rows of an import that were refused, by row; of one that ended,
-    until 30 days after it began. Fails with IMPORT_NOT_FOUND or
+    until 30 days after that. Fails with IMPORT_NOT_FOUND or
     PAGE_TOKEN_INVALID. Scope: campaigns.read.
     """
 
@@ -97,8 +98,9 @@ class CodeServiceAsyncStub(CodeServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCodeBatch: _aio.UnaryUnaryMultiCallable[_code_service_pb2.CreateCodeBatchRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Adds codes to a campaign. The operation's response is a CodeBatch and its
-    metadata a CodeBatchProgress; it can be looked at for 30 days. Fails with
-    CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
+    metadata a CodeBatchProgress; it can be looked at until 30 days after its
+    end. Fails with CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED.
+    Scope: campaigns.write.
     """
     ListCodeBatches: _aio.UnaryUnaryMultiCallable[_code_service_pb2.ListCodeBatchesRequest, _code_service_pb2.ListCodeBatchesResponse]  # type: ignore[assignment]
     """Lists the batches of a campaign, oldest first. Fails with
@@ -141,7 +143,7 @@ class CodeServiceAsyncStub(CodeServiceStub):
     """
     ListRefusedRows: _aio.UnaryUnaryMultiCallable[_code_service_pb2.ListRefusedRowsRequest, _code_service_pb2.ListRefusedRowsResponse]  # type: ignore[assignment]
     """Lists the rows of an import that were refused, by row; of one that ended,
-    until 30 days after it began. Fails with IMPORT_NOT_FOUND or
+    until 30 days after that. Fails with IMPORT_NOT_FOUND or
     PAGE_TOKEN_INVALID. Scope: campaigns.read.
     """
 
@@ -158,8 +160,9 @@ class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Adds codes to a campaign. The operation's response is a CodeBatch and its
-        metadata a CodeBatchProgress; it can be looked at for 30 days. Fails with
-        CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED. Scope: campaigns.write.
+        metadata a CodeBatchProgress; it can be looked at until 30 days after its
+        end. Fails with CODE_SPACE_TOO_SMALL or REQUEST_ID_REUSED.
+        Scope: campaigns.write.
         """
 
     @_abc_1.abstractmethod
@@ -256,7 +259,7 @@ class CodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_code_service_pb2.ListRefusedRowsResponse, _abc.Awaitable[_code_service_pb2.ListRefusedRowsResponse]]:
         """Lists the rows of an import that were refused, by row; of one that ended,
-        until 30 days after it began. Fails with IMPORT_NOT_FOUND or
+        until 30 days after that. Fails with IMPORT_NOT_FOUND or
         PAGE_TOKEN_INVALID. Scope: campaigns.read.
         """
 

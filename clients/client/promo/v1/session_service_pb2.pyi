@@ -106,8 +106,8 @@ class ListSessionsRequest(_message.Message):
     nothing through.
     """
     order_by: _builtins.str
-    """Optional. `expire_time`, followed by `desc` or not; `expire_time` when absent:
-    what ends first comes first. Holds that end in the same millisecond have an
+    """Optional. `expire_time`, followed by `asc`, `desc` or nothing;
+    `expire_time asc` when absent: what ends first comes first. Holds that end in the same millisecond have an
     order, too.
     """
     @_builtins.property

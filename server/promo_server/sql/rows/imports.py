@@ -28,6 +28,7 @@ def _import(row: RowMapping) -> CodeImport:
         accepted_count=row["accepted_count"],
         refused_count=row["refused_count"],
         stored_count=row["stored_count"],
+        end_ms=row["end_ms"],
     )
 
 
@@ -68,6 +69,7 @@ class SqlImports(Rows):
                 accepted_count=current.accepted_count,
                 refused_count=current.refused_count,
                 stored_count=current.stored_count,
+                end_ms=current.end_ms,
             ),
         )
 
@@ -158,11 +160,11 @@ class SqlImports(Rows):
         return await self._page(query, REFUSED_ROWS.c.row, page, _refused, newest_first=False)
 
     async def forget_refused(self, before_ms: int, limit: int) -> int:
-        """Forget up to `limit` refused rows of ended imports that began before a time, and return how many."""
+        """Forget up to `limit` refused rows of imports that ended before a time, and return how many."""
         old = (
             select(REFUSED_ROWS.c.import_id, REFUSED_ROWS.c.row)
             .join(CODE_IMPORTS, CODE_IMPORTS.c.id == REFUSED_ROWS.c.import_id)
-            .where(CODE_IMPORTS.c.create_ms < before_ms, CODE_IMPORTS.c.state.not_in(_OPEN))
+            .where(CODE_IMPORTS.c.end_ms < before_ms)
             .limit(limit)
         )
         key = tuple_(REFUSED_ROWS.c.import_id, REFUSED_ROWS.c.row)

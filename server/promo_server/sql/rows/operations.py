@@ -23,6 +23,7 @@ def _operation(row: RowMapping) -> Operation:
         total_count=row["total_count"],
         done_count=row["done_count"],
         create_ms=row["create_ms"],
+        end_ms=row["end_ms"],
         batch=None if row["batch"] is None else BATCH.validate_python(row["batch"]),
         failure_reason=row["failure_reason"],
         failure_metadata=tuple(sorted(row["failure_metadata"].items())),
@@ -33,6 +34,7 @@ def _values(operation: Operation) -> dict[str, Any]:
     return {
         "state": operation.state.value,
         "done_count": operation.done_count,
+        "end_ms": operation.end_ms,
         "batch": None if operation.batch is None else document_of(BATCH, operation.batch),
         "failure_reason": operation.failure_reason,
         "failure_metadata": dict(operation.failure_metadata),
@@ -85,10 +87,6 @@ class SqlOperations(Rows):
         return [_operation(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def delete_ended(self, before_ms: int, limit: int) -> int:
-        """Forget up to `limit` ended operations that began before a time, and return how many."""
-        old = (
-            select(OPERATIONS.c.sequence)
-            .where(OPERATIONS.c.create_ms < before_ms, OPERATIONS.c.state != OperationState.RUNNING.value)
-            .limit(limit)
-        )
+        """Forget up to `limit` operations that ended before a time, and return how many."""
+        old = select(OPERATIONS.c.sequence).where(OPERATIONS.c.end_ms < before_ms).limit(limit)
         return (await self._connection.execute(delete(OPERATIONS).where(OPERATIONS.c.sequence.in_(old)))).rowcount

@@ -171,6 +171,8 @@ CODE_IMPORTS = Table(
     Column("refused_count", BigInteger, nullable=False),
     Column("stored_count", BigInteger, nullable=False),
     Column("create_ms", BigInteger, nullable=False),
+    # Null while it is open.
+    Column("end_ms", BigInteger),
 )
 
 REFUSED_ROWS = Table(
@@ -206,6 +208,8 @@ OPERATIONS = Table(
     Column("total_count", BigInteger, nullable=False),
     Column("done_count", BigInteger, nullable=False),
     Column("create_ms", BigInteger, nullable=False),
+    # Null while it runs.
+    Column("end_ms", BigInteger, index=True),
     Column("batch", DOCUMENT),
     Column("failure_reason", Text, nullable=False),
     Column("failure_metadata", DOCUMENT, nullable=False),
