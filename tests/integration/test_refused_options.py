@@ -38,6 +38,10 @@ def code(sqlite_server: ServerProcess) -> str:
         (("vouchers", "create", "OWN", *TERMS, *WINDOW), "--end: must be after start_time"),
         (("vouchers", "update", "CODE", *WINDOW), "--end: must be after start_time"),
         (("vouchers", "update", "CODE", "--metadata", f"a={LONG}"), "--metadata a: has more than 1024 bytes"),
+        (
+            ("redeem", "CODE", *PRICE, "--metadata", "a=1", "--metadata", f"0={LONG}"),
+            "--metadata 0: has more than 1024 bytes",
+        ),
         (("projects", "create", "refused", "--time-zone", "Mars"), "--time-zone: is not the name of an IANA time zone"),
         (("keys", "revoke", ""), "KEY_ID: is required"),
         (

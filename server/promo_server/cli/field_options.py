@@ -51,15 +51,18 @@ def _spell(path: str, given: Mapping[str, _Given]) -> str:
         return path
     if part is None:
         return option.name
-    named = " ".join(filter(None, (option.name, _entry(option, part["entry"] or part["key"]))))
+    # Keys of a map can be digits too, and are no places then.
+    is_key = names[-1] == "metadata"
+    named = " ".join(filter(None, (option.name, _entry(option, part["entry"] or part["key"], is_key=is_key))))
     rest = part["rest"]
     # The code of a CODE is all that it has.
     return named if not rest or rest.upper() == option.name else f"{named}, {rest}"
 
 
-def _entry(option: _Given, entry: str) -> str:
+def _entry(option: _Given, entry: str, *, is_key: bool) -> str:
     """Return which of an option's values is meant: it itself, unless it is too long to be repeated."""
-    value = str(option.values[int(entry)]) if entry.isdecimal() and int(entry) < len(option.values) else entry
+    is_place = not is_key and entry.isdecimal() and int(entry) < len(option.values)
+    value = str(option.values[int(entry)]) if is_place else entry
     return value if len(value) <= _LONGEST_SHOWN else ""
 
 

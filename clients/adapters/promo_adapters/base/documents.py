@@ -18,7 +18,8 @@ _MOST_FIELDS = 1_000
 _DEEPEST = 8
 _FORM = "application/x-www-form-urlencoded"
 
-_TYPES = re.compile(r"(?P<got>got )?`(?P<names>[^`]+)`")
+_TYPES = re.compile(r"(?:^Expected |(?P<got>, got ))`(?P<names>[^`]+)`")
+"""Where a message names types; other quotes in it are the schema's."""
 _WORDS = {"int": "number", "float": "number", "str": "string", "bool": "boolean"}
 """What JSON calls the types of values; the others have one name."""
 _WHOLE = {"int": "whole number"}
@@ -87,15 +88,15 @@ def convert(document: Document, model: type[Model], key: str) -> Model:
         return msgspec.convert(document, model, strict=False)
     except (msgspec.ValidationError, RecursionError) as error:
         said, _, where = str(error).partition(" - at ")
-        what = _TYPES.sub(_in_words, said) if said.startswith("Expected ") else said
+        what = _TYPES.sub(_in_words, said)
         place = where.strip("`").removeprefix("$")
         raise Problem(400, key, f"Property {place}: {what}" if place else what) from None
 
 
 def _in_words(found: re.Match[str]) -> str:
     """Return types as whoever sends JSON knows them: `int | null` is a whole number or null."""
-    got, words = found["got"] or "", _WORDS if found["got"] else _WORDS | _WHOLE
-    return got + " or ".join(words.get(name, name) for name in found["names"].split(" | "))
+    before, words = (found["got"], _WORDS) if found["got"] else ("Expected ", _WORDS | _WHOLE)
+    return before + " or ".join(words.get(name, name) for name in found["names"].split(" | "))
 
 
 def _path(name: str, key: str) -> list[str]:

@@ -107,8 +107,8 @@ class ListSessionsRequest(_message.Message):
     """
     order_by: _builtins.str
     """Optional. `expire_time`, followed by `asc`, `desc` or nothing;
-    `expire_time asc` when absent: what ends first comes first. Holds that end in the same millisecond have an
-    order, too.
+    `expire_time asc` when absent: what ends first comes first. Holds that end in
+    the same millisecond have an order, too.
     """
     @_builtins.property
     def expire_time_from(self) -> _timestamp_pb2.Timestamp:
