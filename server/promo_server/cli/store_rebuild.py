@@ -24,7 +24,6 @@ from promo_server.settings import Settings
 from promo_server.sql.database import SqlDatabase
 from promo_server.sql.migrate import migrate
 from promo_server.state import StateDir
-from promo_server.store import keys
 from promo_server.store.client import connect
 from promo_server.store.counters import RedisCounters
 from promo_server.store.definitions import RedisDefinitionStore
@@ -109,7 +108,7 @@ async def _rebuild(settings: Settings, *, without_set_aside: bool) -> tuple[Rebu
         with Progress("restored", None) as progress:
             run = StoreRebuild(
                 database,
-                BundlePublisher(database, RedisDefinitionStore(store, partitions), partitions, keys.named_from()),
+                BundlePublisher(database, RedisDefinitionStore(store, partitions), partitions),
                 RedisCounters(store, partitions),
                 RedisRestore(store, partitions),
                 RedisLedger(store, partitions),

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import structlog
 
 from promo_server.domain.bundle import campaign_bundle, key_document, project_bundle
-from promo_server.domain.campaign import CodeMode, KeptCodes
+from promo_server.domain.campaign import CodeMode
 from promo_server.domain.errors import DomainError
 from promo_server.domain.layout import IndexRange
 from promo_server.domain.reasons import Reason
-from promo_server.services import pending
 from promo_server.services.documents import DEFINITION, document_of
 from promo_server.services.lost_store import has_lost_everything
 from promo_server.services.pending import Pending, PendingKind
 from promo_server.services.ports import Database, DefinitionStore, UnitOfWork
+from promo_server.services.store_history import Telling
 
 _LOG = structlog.get_logger(__name__)
 
@@ -32,12 +32,8 @@ class BundlePublisher:
     when it is put, and a change is forgotten only when it is there and has not changed again.
     """
 
-    def __init__(self, database: Database, store: DefinitionStore, partitions: int, named_from: int) -> None:
-        """Keep what publishing needs; `partitions` is fixed at the store's first use.
-
-        Named codes of campaigns with computed ones have positions from `named_from`.
-        """
-        self._named_from = named_from
+    def __init__(self, database: Database, store: DefinitionStore, partitions: int) -> None:
+        """Keep what publishing needs; `partitions` is fixed at the store's first use."""
         self._database = database
         self._store = store
         self._partitions = partitions
@@ -51,7 +47,7 @@ class BundlePublisher:
         published = 0
         if project_id is not None:
             # Nearly always that is all there is: the caller's own change.
-            published, more = await self._publish_of(project_id, (), rebuilding=rebuilding)
+            published, more = await self._publish_of(project_id, (), None, rebuilding=rebuilding)
             if not more:
                 return published
         while True:
@@ -59,26 +55,36 @@ class BundlePublisher:
                 waiting = await unit.pending.all(project_id, _AT_ONCE)
             if not waiting:
                 return published
+            telling = await Telling.begin(self._database, self._store)
             # First, and a part at a time: there may be a million of them. They never change once they are drawn.
             codes = [change for change in waiting if change.kind is PendingKind.STORED_CODES]
             for change in codes:
                 await self._put_stored_codes(change)
             for owner in {change.project_id for change in waiting}:
-                count, _ = await self._publish_of(owner, codes, rebuilding=rebuilding)
+                count, _ = await self._publish_of(owner, codes, telling, rebuilding=rebuilding)
                 published += count
 
-    async def _publish_of(self, project_id: str, codes: Sequence[Pending], *, rebuilding: bool) -> tuple[int, bool]:
+    async def _publish_of(
+        self,
+        project_id: str,
+        codes: Sequence[Pending],
+        telling: Telling | None,
+        *,
+        rebuilding: bool,
+    ) -> tuple[int, bool]:
         """Publish what waits of a project and may be; tell how many changes that were, and whether more waits.
 
-        `codes` are the changes of stored codes that are in the store by now.
+        `codes` are the changes of stored codes that are in the store by now, put since `telling` began.
         """
         async with self._database.read() as unit:
             waiting = await unit.pending.all(project_id, _AT_ONCE)
             changes = _publishable(waiting, codes)
             documents = [(change, *await self._document(unit, change)) for change in changes if change.kind in _BUNDLES]
         # No transaction is open while the store is waited for: others read and write meanwhile.
-        if changes and not rebuilding:
-            await self._require_memory(project_id)
+        if changes:
+            if not rebuilding:
+                await self._require_memory(project_id)
+            telling = telling or await Telling.begin(self._database, self._store)
         refused = [
             (change, version)
             for change, version, document in documents
@@ -87,14 +93,11 @@ class BundlePublisher:
         keys = [change.target for change in changes if change.kind is PendingKind.API_KEY]
         if keys:
             await self._store.put_keys(keys, partial(self._key_documents, keys))
-        if changes:
-            epoch = await self._store.announce()
+        if telling is not None and changes:
+            after = await self._store.announce()
             async with self._database.write() as unit:
-                known = await unit.pending.epoch()
                 await unit.pending.remove(changes)
-                await unit.pending.note_epoch(epoch)
-            if epoch == known:
-                await self._store_went_back(epoch, known)
+                await telling.end(unit, after)
         for change, version in refused:
             await self._look_why(change, version)
         return len(changes), len(changes) < len(waiting) or len(waiting) == _AT_ONCE
@@ -167,43 +170,6 @@ class BundlePublisher:
                     () if campaign is None else await unit.stored_codes.slice(campaign.id, start, size)
                 )
             await self._store.put_stored_codes(change.project_id, number, start, codes)
-
-    async def look_for_loss(self) -> None:
-        """Let everything wait when the store is from before what it was told, as a replica that lagged and took over.
-
-        A store that has nothing at all is left alone: it may get its data again, or has to be rebuilt.
-        """
-        async with self._database.read() as unit:
-            known = await unit.pending.epoch()
-        epoch = await self._store.epoch()
-        if epoch is not None and epoch < known:
-            await self._store_went_back(epoch, known)
-
-    async def _store_went_back(self, epoch: int, known: int) -> None:
-        _LOG.error("store.went_back", epoch=epoch, known=known, next_step="none: definitions are published again")
-        await self.forget_store()
-
-    async def forget_store(self) -> None:
-        """Let everything wait that a store has to have, for one that has lost it."""
-        async with self._database.write() as unit:
-            projects = await unit.projects.all_ids()
-            for project_id in projects:
-                await unit.projects.lock(project_id)
-            await unit.pending.add(pending.api_key(project, key) for project, key in await unit.keys.all_ids())
-            for project_id in projects:
-                codes = await unit.campaigns.kept_codes(project_id)
-                await unit.pending.add([pending.project(project_id)])
-                await unit.pending.add(change for kept in codes for change in self._everything_of(project_id, kept))
-            await unit.imports.forget_store()
-            # Last, as who publishes does it: neither waits for the other then.
-            await unit.pending.forget_epoch()
-
-    def _everything_of(self, project_id: str, kept: KeptCodes) -> Iterator[Pending]:
-        yield pending.campaign(project_id, kept.number)
-        if kept.stored:
-            yield pending.stored_codes(project_id, kept.number, 0, kept.stored)
-        if kept.named:
-            yield pending.stored_codes(project_id, kept.number, self._named_from, kept.named)
 
 
 def _publishable(waiting: Sequence[Pending], codes: Sequence[Pending]) -> Sequence[Pending]:

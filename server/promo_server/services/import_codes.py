@@ -248,7 +248,7 @@ class ImportCodes:
                 return replace(current, state=ImportState.FINISHED)
             if current.state is not ImportState.FINISHED:
                 await self._settle(import_id)
-                await self._put_rest(current)
+                await self._put_rest(current, await self._stored_of(current))
             async with self._database.write() as unit:
                 project = await unit.projects.lock(caller.project)
                 current = await self._answered_or_found(unit, caller, import_id, repeat)
@@ -261,9 +261,22 @@ class ImportCodes:
         await self._publisher.publish(caller.project)
         return current
 
-    async def _put_rest(self, current: CodeImport) -> None:
-        known = max(current.stored_count, self._stored.get(current.id, 0))
-        for start in range(known, current.accepted_count, _AT_ONCE):
+    async def _stored_of(self, current: CodeImport) -> int:
+        """Return how many accepted codes the store has.
+
+        A store from before the last one that it was given, as a replica that lagged and took over, gets all again.
+        """
+        given = max(current.stored_count, self._stored.get(current.id, 0))
+        if given:
+            async with self._database.read() as unit:
+                last = await unit.stored_codes.slice(current.campaign_id, current.first_position + given - 1, 1)
+            if not await self._store.has_stored_code(current.project_id, last[0]):
+                given = 0
+        self._stored[current.id] = given
+        return given
+
+    async def _put_rest(self, current: CodeImport, stored: int) -> None:
+        for start in range(stored, current.accepted_count, _AT_ONCE):
             size = min(_AT_ONCE, current.accepted_count - start)
             first = current.first_position + start
             async with self._database.read() as unit:
@@ -272,7 +285,7 @@ class ImportCodes:
 
     async def _finish(self, unit: UnitOfWork, project: Project, current: CodeImport) -> CodeImport:
         now_ms, count = self._clock(), current.accepted_count
-        if self._stored.get(current.id, current.stored_count) < count:
+        if self._stored.get(current.id, 0) < count:
             # Rows came in after the last look: the caller finishes while it appends.
             raise DomainError(Reason.CONFLICT)
         campaign = await _campaign_of(unit, current)
@@ -355,10 +368,8 @@ class ImportCodes:
             codes = await unit.stored_codes.slice(current.campaign_id, first, left - start)
             positions = range(first, first + len(codes))
             await self._store.delete_stored_codes(current.project_id, current.campaign_number, positions, codes)
-            # What is not known to be there may yet arrive.
-            known = max(start, current.stored_count, self._stored.get(current.id, 0))
-            late = LateCodes(current, current.first_position + known, codes[known - start :])
-            await keep_late(unit, late, self._clock())
+            # Some may yet arrive, or be back when a replica that has not heard of this takes over.
+            await keep_late(unit, LateCodes(current, first, codes), self._clock())
             await unit.stored_codes.delete_from(current.campaign_id, first)
             current = replace(current, accepted_count=start)
             if start == 0:

@@ -14,6 +14,7 @@ from promo_server.domain.code_space import Shortage
 from promo_server.domain.layout import CodeLayout, RegisteredLayout
 from promo_server.services.archive_ports import ArchiveRows, SetAsideRows
 from promo_server.services.history_ports import ErasureRows, HistoryRows
+from promo_server.services.moments import StoreMoment
 from promo_server.services.row_ports import (
     ApiKeyRows,
     CampaignRows,
@@ -157,12 +158,20 @@ class DefinitionStore(Protocol):
         """Put stored codes, each at its (campaign number, position)."""
         ...
 
-    async def announce(self) -> int:
-        """Tell every engine that definitions or keys have changed, and return the epoch that begins with that."""
+    async def has_stored_code(self, project_id: str, code: str) -> bool:
+        """Return whether a stored code leads anywhere."""
         ...
 
-    async def epoch(self) -> int | None:
-        """Return the epoch; None when nothing was ever announced."""
+    async def announce(self) -> StoreMoment:
+        """Tell every engine that definitions or keys have changed, and return the moment after that."""
+        ...
+
+    async def moment(self) -> StoreMoment:
+        """Return where the store's history is."""
+        ...
+
+    async def raise_epoch(self, by: int) -> int:
+        """Count the epoch up by some steps, as if that much had been announced, and return it."""
         ...
 
 

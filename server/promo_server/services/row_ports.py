@@ -12,6 +12,7 @@ from promo_server.domain.layout import CodeLayout, RegisteredLayout, TakenRange
 from promo_server.domain.operation import Operation
 from promo_server.domain.paging import Page, PageOf
 from promo_server.domain.requests import Repeat
+from promo_server.services.moments import KnownEpoch
 from promo_server.services.pending import Pending
 
 
@@ -346,14 +347,18 @@ class PendingRows(Protocol):
         """Return how many changes wait."""
         ...
 
-    async def epoch(self) -> int:
-        """Return the highest epoch that the store is known to have had; 0 when none is."""
+    async def known_epoch(self) -> KnownEpoch:
+        """Return what is known of the store's epochs."""
         ...
 
     async def note_epoch(self, epoch: int) -> None:
         """Note that the store has had an epoch."""
         ...
 
-    async def forget_epoch(self) -> None:
-        """Note nothing of the epochs that the store has had."""
+    async def note_loss(self, epoch: int) -> bool:
+        """Note that the store has lost something, while an epoch is the highest known; return whether it still was."""
+        ...
+
+    async def begin_again(self, epoch: int) -> None:
+        """Note that the store has this epoch, and that what it lost is dealt with."""
         ...

@@ -39,6 +39,7 @@ from promo_server.services.position_codes import PositionCodes
 from promo_server.services.read_campaigns import ReadCampaigns
 from promo_server.services.read_history import LedgerEntries, ReadHistory
 from promo_server.services.spoken_conditions import SpokenConditions, VoucherIds
+from promo_server.services.store_history import StoreHistory
 from promo_server.services.verification_keys import VerificationKeys
 
 
@@ -69,6 +70,7 @@ class UseCases:
     """Everything that the control plane can do."""
 
     publisher: BundlePublisher
+    store_history: StoreHistory
     bootstrap: Bootstrap
     access: Access
     create_campaign: CreateCampaign
@@ -91,7 +93,7 @@ class UseCases:
 
 def wire(ports: Ports) -> UseCases:
     """Return the use cases over these ports."""
-    publisher = BundlePublisher(ports.database, ports.store, ports.partitions, ports.named_from)
+    publisher = BundlePublisher(ports.database, ports.store, ports.partitions)
     changes = Changes(ports.database, publisher, ports.clock)
     codes = CodeIssue(ports.code_kernel, ports.entropy)
     grow = GrowCampaign(codes)
@@ -101,6 +103,7 @@ def wire(ports: Ports) -> UseCases:
     runner = OperationRunner(ports.database, publisher, grow, ports.clock, ports.operation_failed)
     return UseCases(
         publisher=publisher,
+        store_history=StoreHistory(ports.database, ports.store, ports.named_from),
         bootstrap=Bootstrap(ports.database, publisher, ports.clock, ports.entropy),
         access=Access(ports.database, changes, publisher, ports.entropy),
         create_campaign=CreateCampaign(changes, codes, ports.definition_kernel, ports.entropy),

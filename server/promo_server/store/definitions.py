@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
+from promo_server.services.moments import StoreMoment
 from promo_server.store import keys
 from promo_server.store.client import send_packed, store_errors
 from promo_server.store.ledger import nothing_happened
@@ -122,13 +124,31 @@ class RedisDefinitionStore:
                 pipe.unlink(*group)
             await pipe.execute()
 
-    async def announce(self) -> int:
-        """Count the epoch up, which every engine looks at, and return it."""
+    async def has_stored_code(self, project_id: str, code: str) -> bool:
+        """Return whether a stored code leads anywhere."""
         async with store_errors():
-            return int(await self._client.incr(keys.epoch()))
+            return bool(await self._client.exists(keys.stored_code(project_id, code, self._partitions)))
 
-    async def epoch(self) -> int | None:
-        """Return the epoch; None when nothing was ever announced."""
+    async def announce(self) -> StoreMoment:
+        """Count the epoch up, which every engine looks at, and return the moment that begins with that."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.incr(keys.epoch())
+            return await _moment(pipe)
+
+    async def moment(self) -> StoreMoment:
+        """Return where the store's history is."""
+        async with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.get(keys.epoch())
+            return await _moment(pipe)
+
+    async def raise_epoch(self, by: int) -> int:
+        """Count the epoch up by more than one step, and return it."""
         async with store_errors():
-            found = await self._client.get(keys.epoch())
-        return None if found is None else int(found)
+            return int(await self._client.incrby(keys.epoch(), by))
+
+
+async def _moment(pipe: Pipeline) -> StoreMoment:
+    """Return the moment after a command that answers with the epoch."""
+    pipe.info("replication")
+    epoch, replication = await pipe.execute()
+    return StoreMoment(str(replication["master_replid"]), None if epoch is None else int(epoch))

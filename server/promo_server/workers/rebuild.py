@@ -14,6 +14,8 @@ from promo.v1 import event_pb2
 from promo_server.services.archive_ports import ArchivedPublication, LimitUse, SetAsideEntry
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.ports import Clock, Database
+from promo_server.services.store_history import forget_store
+from promo_server.store import keys
 from promo_server.store.counters import Limit, RedisCounters, RestoredCounter
 from promo_server.store.ledger import RedisLedger
 from promo_server.store.restore import RedisRestore, RestoredPublication, RestoredVoucher
@@ -113,7 +115,7 @@ class StoreRebuild:
             await self._vouchers(project_id, rebuilt)
         # In this order: until the streams are there a rebuild can begin again, and with them every server publishes
         # what waits. Definitions come last, since without them no call can touch what is still being written.
-        await self._publisher.forget_store()
+        await forget_store(self._database, keys.named_from())
         for project_id in projects:
             await self._streams(project_id, rebuilt)
         rebuilt.definitions = await self._publisher.publish(rebuilding=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from promo_server.services.bundles import BundlePublisher
 from promo_server.services.operations import OperationRunner
 from promo_server.services.ports import Clock, Database, UnitOfWork
+from promo_server.services.store_history import StoreHistory
 from promo_server.store.ledger import RedisLedger
 from promo_server.workers.metrics import ArchiveMetrics, WorkerMetrics
 from promo_server.workers.projection import Projection
@@ -115,11 +116,17 @@ class PublishRounds:
     """Publishes definitions that the store did not take at once, and resumes operations that a server left."""
 
     def __init__(
-        self, database: Database, publisher: BundlePublisher, runner: OperationRunner, metrics: WorkerMetrics
+        self,
+        database: Database,
+        publisher: BundlePublisher,
+        history: StoreHistory,
+        runner: OperationRunner,
+        metrics: WorkerMetrics,
     ) -> None:
         """Keep what the rounds need."""
         self._database = database
         self._publisher = publisher
+        self._history = history
         self._runner = runner
         self._metrics = metrics
 
@@ -131,7 +138,7 @@ class PublishRounds:
         if waiting:
             await self._publisher.publish()
         await self._runner.resume()
-        await self._publisher.look_for_loss()
+        await self._history.look()
 
 
 class CleanRounds:

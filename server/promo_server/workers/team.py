@@ -38,7 +38,7 @@ class Workers:
     ) -> None:
         """Prepare; nothing runs before `start`."""
         metrics = WorkerMetrics(registry)
-        publish = PublishRounds(database, use_cases.publisher, use_cases.runner, metrics)
+        publish = PublishRounds(database, use_cases.publisher, use_cases.store_history, use_cases.runner, metrics)
         erase = ErasureRounds(database, Freshness(database, ledger), publications, clock)
         self._loops = (
             WorkerLoop("publish", publish, 1.0, metrics.failures),

@@ -16,6 +16,7 @@ from promo_server.domain.paging import Page
 from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import KEPT_FOR_MS, Repeat
 from promo_server.services.change_campaign import CampaignTarget, CampaignUpdate
+from promo_server.services.store_history import forget_store
 from promo_server.store import keys
 
 pytestmark = pytest.mark.asyncio
@@ -250,7 +251,7 @@ async def test_an_empty_store_gets_every_definition_again(plane: ControlPlane) -
     stored = await plane.campaign(layout=CodeLayout(length=4, prefix="X"), code_count=50)
     before = {name: await plane.client.dump(name) for name in await plane.client.keys() if name != b"promo:epoch"}
     await plane.client.flushall()
-    await plane.use_cases.publisher.forget_store()
+    await forget_store(plane.database, keys.named_from())
     await plane.use_cases.publisher.publish(rebuilding=True)
     after = {name: await plane.client.dump(name) for name in await plane.client.keys() if name != b"promo:epoch"}
     assert before.keys() == after.keys()
@@ -268,7 +269,7 @@ async def test_a_store_that_has_lost_everything_gets_no_definition_before_it_is_
     # As with a store that is away, what a server that starts has changed waits.
     await plane.use_cases.bootstrap("another project", [("another", "secret")])
     assert await plane.client.dbsize() == 0
-    await plane.use_cases.publisher.forget_store()
+    await forget_store(plane.database, keys.named_from())
     await plane.use_cases.publisher.publish(rebuilding=True)
     assert (await bundle_of(plane, campaign.number))["enabled"] is False
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 from support.control_plane import PARTITIONS, ControlPlane
 
 from promo_server.domain.access import Role
+from promo_server.domain.code_import import NewRows
 from promo_server.domain.errors import DomainError
 from promo_server.domain.layout import CodeLayout
 from promo_server.domain.reasons import Reason
@@ -21,6 +23,7 @@ from promo_server.domain.requests import Repeat
 from promo_server.services import pending
 from promo_server.services.access import NewKey
 from promo_server.services.change_campaign import CampaignTarget
+from promo_server.services.moments import StoreMoment
 from promo_server.sql.tables.definitions import CAMPAIGNS, PROJECTS
 from promo_server.sql.unit import Unit
 from promo_server.store import keys
@@ -197,40 +200,172 @@ async def test_a_database_from_before_what_the_store_has_is_reported(plane: Cont
     assert told["kind"] == ("project" if table is PROJECTS else "campaign")
 
 
-async def test_a_store_that_is_from_before_what_it_was_told_is_told_everything_again(plane: ControlPlane) -> None:
-    changed, created = await plane.campaign(), await plane.campaign()
-    publisher = plane.use_cases.publisher
-    old, epoch = await plane.client.hgetall(keys.auth()), int(await plane.client.get(keys.epoch()))  # type: ignore[misc]
+class Replica:
+    """A store that is led back to a moment, as by a replica that had not heard of more and took over."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._client = plane.client
+        self._then: dict[bytes, bytes] = {}
+
+    async def hears(self) -> None:
+        self._then = {name: await self._client.dump(name) for name in await self._client.keys()}
+
+    async def takes_over(self) -> None:
+        await self._client.flushall()
+        for name, value in self._then.items():
+            await self._client.restore(name, 0, value)
+
+
+async def waiting(plane: ControlPlane) -> int:
+    async with plane.database.read() as unit:
+        return await unit.pending.count()
+
+
+async def whole(plane: ControlPlane) -> dict[bytes, bytes]:
+    """Return what the store has, but for the epoch."""
+    names = set(await plane.client.keys()) - {keys.epoch().encode()}
+    return {name: await plane.client.dump(name) for name in names}
+
+
+async def tell_again(plane: ControlPlane) -> None:
+    """Be the worker of a server for some rounds."""
+    for _ in range(3):
+        await plane.use_cases.store_history.look()
+        await plane.use_cases.publisher.publish()
+
+
+async def test_a_store_from_before_what_it_was_told_is_told_everything_again(plane: ControlPlane) -> None:
+    replica = Replica(plane)
+    changed = await plane.campaign()
     issued = await plane.use_cases.access.create_key(plane.caller, NewKey("", "shop", (Role.CHECKOUT,)), Repeat("t"))
-    key = issued.key
-    names = [keys.bundle(plane.project, one.number, PARTITIONS) for one in (changed, created)]
-    whole = await plane.client.mget(names)
-    await publisher.look_for_loss()
-    async with plane.database.read() as unit:
-        assert await unit.pending.count() == 0, "nothing was lost"
-
-    async def go_back(by: int) -> None:
-        """Be as a replica that heard of neither campaign and not of the key."""
-        await plane.client.delete(keys.auth(), *names)
-        await plane.client.hset(keys.auth(), mapping=old)  # type: ignore[misc]
-        await plane.client.set(keys.epoch(), epoch - by)
-
-    await go_back(1)
-    await publisher.look_for_loss()
-    assert await publisher.publish() > 0
-    assert await plane.client.mget(names) == whole
-    assert await plane.client.hexists(keys.auth(), key.id)  # type: ignore[misc]
-    # One that has counted as far again meanwhile is found out by who counts.
-    await publisher.look_for_loss()
-    async with plane.database.read() as unit:
-        epoch = await unit.pending.epoch()
-    await go_back(1)
+    await replica.hears()
     await plane.campaign()
-    await publisher.look_for_loss()
-    assert await publisher.publish() > 0
-    assert await plane.client.mget(names) == whole
-    # What has nothing at all may get its data again: it is told nothing.
+    await plane.campaign(code_count=1_000, layout=STORED)
+    await plane.use_cases.change_campaign.switch(plane.caller, CampaignTarget(changed.id), Repeat("t"), enabled=False)
+    await plane.use_cases.access.revoke_key(plane.caller, issued.key.id, Repeat("t"))
+    before, epoch = await whole(plane), int(await plane.client.get(keys.epoch()))
+    await plane.use_cases.store_history.look()
+    assert await waiting(plane) == 0, "nothing was lost"
+    await replica.takes_over()
+    assert await whole(plane) != before
+    with capture_logs() as logs:
+        await tell_again(plane)
+    assert await whole(plane) == before
+    # No engine takes it for a state that it knows.
+    assert int(await plane.client.get(keys.epoch())) > epoch
+    assert [one["event"] for one in logs].count("store.went_back") == 1
+    await plane.use_cases.store_history.look()
+    assert await waiting(plane) == 0
+
+
+async def test_a_loss_is_found_by_those_who_tell_the_store_more_at_the_same_moment(plane: ControlPlane) -> None:
+    for at_once in (1, 2, 5):
+        replica = Replica(plane)
+        await replica.hears()
+        lost = await plane.campaign()
+        await replica.takes_over()
+        # They count up to, and beyond, the number that the store had.
+        await asyncio.gather(*(plane.campaign() for _ in range(at_once)))
+        assert not await plane.client.exists(keys.bundle(plane.project, lost.number, PARTITIONS))
+        await tell_again(plane)
+        assert await plane.client.exists(keys.bundle(plane.project, lost.number, PARTITIONS))
+
+
+async def test_a_loss_stays_noted_until_everything_waits(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    replica = Replica(plane)
+    await replica.hears()
+    lost = await plane.campaign()
+    await replica.takes_over()
+
+    async def busy(_self: object) -> None:
+        raise DomainError(Reason.DATABASE_UNAVAILABLE)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("promo_server.sql.rows.imports.SqlImports.forget_store", busy)
+        # Who publishes hears nothing of it.
+        await plane.campaign()
+        for _ in range(2):
+            with pytest.raises(DomainError):
+                await plane.use_cases.store_history.look()
+            await plane.use_cases.publisher.publish()
+    await tell_again(plane)
+    assert await plane.client.exists(keys.bundle(plane.project, lost.number, PARTITIONS))
+
+
+async def test_who_announced_and_heard_no_answer_hides_no_loss(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica, announce = Replica(plane), RedisDefinitionStore.announce
+    await replica.hears()
+    lost = await plane.campaign()
+    await replica.takes_over()
+
+    async def unanswered(store: RedisDefinitionStore) -> StoreMoment:
+        await announce(store)
+        raise DomainError(Reason.STORE_UNAVAILABLE)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(RedisDefinitionStore, "announce", unanswered)
+        with pytest.raises(DomainError):
+            await plane.campaign()
+    await tell_again(plane)
+    assert await plane.client.exists(keys.bundle(plane.project, lost.number, PARTITIONS))
+
+
+async def test_what_was_put_into_another_node_than_the_one_it_is_announced_to_is_put_again(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica, put = Replica(plane), RedisDefinitionStore.put_campaign
+    await replica.hears()
+
+    async def put_and_lost(store: RedisDefinitionStore, *about: Any) -> bool:
+        is_put = await put(store, *about)
+        await replica.takes_over()
+        monkeypatch.setattr(RedisDefinitionStore, "announce", announce_to_another)
+        return is_put
+
+    async def announce_to_another(store: RedisDefinitionStore) -> StoreMoment:
+        return replace(await announce(store), node="another")
+
+    announce = RedisDefinitionStore.announce
+    with monkeypatch.context() as broken:
+        broken.setattr(RedisDefinitionStore, "put_campaign", put_and_lost)
+        lost = await plane.campaign()
+    monkeypatch.undo()
+    assert not await plane.client.exists(keys.bundle(plane.project, lost.number, PARTITIONS))
+    await tell_again(plane)
+    assert await plane.client.exists(keys.bundle(plane.project, lost.number, PARTITIONS))
+
+
+async def test_servers_that_see_a_loss_at_the_same_moment_tell_the_store_once(plane: ControlPlane) -> None:
+    replica = Replica(plane)
+    await replica.hears()
+    await plane.campaign()
+    await replica.takes_over()
+    with capture_logs() as logs:
+        await asyncio.gather(*(plane.use_cases.store_history.look() for _ in range(4)))
+        await tell_again(plane)
+    assert [one["event"] for one in logs].count("store.went_back") == 1
+
+
+async def test_a_store_that_has_nothing_at_all_is_told_nothing(plane: ControlPlane) -> None:
+    await plane.campaign()
     await plane.client.flushall()
-    await publisher.look_for_loss()
-    async with plane.database.read() as unit:
-        assert await unit.pending.count() == 0
+    await plane.use_cases.store_history.look()
+    assert await waiting(plane) == 0
+
+
+async def test_codes_of_an_import_that_a_store_has_lost_are_there_when_it_is_finished(plane: ControlPlane) -> None:
+    replica, imports = Replica(plane), plane.use_cases.import_codes
+    campaign = await plane.campaign(code_count=0)
+    current = await imports.start(plane.caller, campaign.id, "f", Repeat("t"))
+    codes = [f"SHOP-{number}" for number in range(300)]
+    await imports.append(plane.caller, NewRows(current.id, 0, codes[:100]), Repeat("t"))
+    await imports.append(plane.caller, NewRows(current.id, 100, codes[100:200]), Repeat("t"))
+    await replica.hears()
+    await imports.append(plane.caller, NewRows(current.id, 200, codes[200:]), Repeat("t"))
+    await imports._settle(current.id)
+    await replica.takes_over()
+    await imports.finish(plane.caller, current.id, Repeat("t"))
+    names = [keys.stored_code(plane.project, code, PARTITIONS) for code in codes]
+    assert await plane.client.exists(*names) == len(codes)

@@ -24,6 +24,7 @@ from promo_server.domain.reasons import Reason
 from promo_server.domain.requests import Repeat
 from promo_server.embedded import EmbeddedStore
 from promo_server.services.change_campaign import CampaignTarget
+from promo_server.services.store_history import forget_store
 from promo_server.sql.rows.keys import SqlApiKeys
 from promo_server.sql.tables.definitions import CODE_RANGES
 from promo_server.store import keys
@@ -308,16 +309,18 @@ async def late_codes(plane: ControlPlane) -> list[int]:
     return numbers
 
 
-async def test_codes_that_the_store_is_known_to_have_are_not_looked_after_once_they_are_taken_out(
-    plane: ControlPlane,
-) -> None:
+async def test_codes_that_are_back_after_they_were_taken_out_are_taken_out_again(plane: ControlPlane) -> None:
+    """As when a replica takes over that has not heard of the abort."""
     campaign = await plane.campaign(code_count=0)
     imports = plane.use_cases.import_codes
     first = await imports.start(plane.caller, campaign.id, "a.csv", Repeat("t"))
     await imports.append(plane.caller, NewRows(first.id, 0, OLD), Repeat("t"))
+    await imports._settle(first.id)
     await imports.abort(plane.caller, first.id, Repeat("t"))
-    async with plane.database.read() as unit:
-        assert await unit.imports.due_late(plane.clock() + 3_600_000) is None
+    await imports._store.put_stored_codes(plane.project, campaign.number, 0, OLD)
+    plane.clock.now_ms += 3_600_000
+    await plane.use_cases.take_late_codes_back()
+    assert not [code for code in OLD if await imports._store.has_stored_code(plane.project, code)]
 
 
 async def test_servers_that_start_at_once_make_one_project_and_each_key_once(
@@ -364,7 +367,7 @@ async def test_definitions_that_both_publish_at_once_leave_nothing_waiting(
     await plane.campaign(layout=STORED, code_count=50)
 
     async def publish_all(by: ControlPlane) -> None:
-        await by.use_cases.publisher.forget_store()
+        await forget_store(by.database, keys.named_from())
         await by.use_cases.publisher.publish(rebuilding=True)
 
     await asyncio.gather(*(publish_all(by) for _ in range(3) for by in (plane, other)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, select, true, tuple_
 
+from promo_server.services.moments import KnownEpoch
 from promo_server.services.pending import Pending, PendingKind
 from promo_server.sql.rows.base import Rows
 from promo_server.sql.tables.definitions import PENDING_BUNDLES as PENDING
@@ -58,20 +60,26 @@ class SqlPending(Rows):
         """Return how many changes wait."""
         return int(await self._connection.scalar(select(func.count()).select_from(PENDING)) or 0)
 
-    async def epoch(self) -> int:
-        """Return the highest epoch that the store is known to have had; 0 when none is."""
-        return int(await self._connection.scalar(select(STORE_EPOCH.c.epoch)) or 0)
+    async def known_epoch(self) -> KnownEpoch:
+        """Return what is known of the store's epochs."""
+        row = await self._one(select(STORE_EPOCH))
+        return KnownEpoch() if row is None else KnownEpoch(row["epoch"], row["lost"])
 
     async def note_epoch(self, epoch: int) -> None:
         """Note that the store has had an epoch."""
-        statement = self._upsert(STORE_EPOCH).values(id=1, epoch=epoch)
-        newer = statement.excluded.epoch
-        await self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[STORE_EPOCH.c.id], set_={"epoch": newer}, where=STORE_EPOCH.c.epoch < newer
-            )
-        )
+        new = self._upsert(STORE_EPOCH).values(id=1, epoch=epoch, lost=False)
+        await self._note(new, {"epoch": epoch}, STORE_EPOCH.c.epoch < epoch)
 
-    async def forget_epoch(self) -> None:
-        """Note nothing of the epochs that the store has had."""
-        await self._connection.execute(delete(STORE_EPOCH))
+    async def note_loss(self, epoch: int) -> bool:
+        """Note that the store has lost something, while an epoch is the highest known; return whether it still was."""
+        new = self._upsert(STORE_EPOCH).values(id=1, epoch=epoch, lost=True)
+        return await self._note(new, {"lost": True}, STORE_EPOCH.c.epoch == epoch)
+
+    async def begin_again(self, epoch: int) -> None:
+        """Note that the store has this epoch, and that what it lost is dealt with."""
+        new = self._upsert(STORE_EPOCH).values(id=1, epoch=epoch, lost=False)
+        await self._note(new, {"epoch": epoch, "lost": False}, true())
+
+    async def _note(self, new: Any, changes: dict[str, Any], where: ColumnElement[bool]) -> bool:  # noqa: ANN401 - an insert of either dialect
+        statement = new.on_conflict_do_update(index_elements=[STORE_EPOCH.c.id], set_=changes, where=where)
+        return (await self._connection.execute(statement)).rowcount > 0

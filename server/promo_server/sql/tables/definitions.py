@@ -243,5 +243,6 @@ STORE_EPOCH = Table(
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("epoch", BigInteger, nullable=False),
+    Column("lost", Boolean, nullable=False),
 )
-"""One row: the highest epoch that the store is known to have had."""
+"""One row: the highest epoch that the store is known to have had, and whether it has lost something since."""

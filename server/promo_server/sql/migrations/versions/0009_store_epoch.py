@@ -16,5 +16,6 @@ def upgrade() -> None:
         "store_epoch",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("lost", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_store_epoch")),
     )
