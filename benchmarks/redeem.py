@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     """Runs the bench."""
     parser = output.parser(__doc__)
     parser.add_argument("--only", action="append", metavar="NAME", help="measure only this contestant (repeatable)")
-    parser.add_argument("--in-flight", type=int, default=128, help="calls in flight (default: 128)")
+    parser.add_argument("--in-flight", type=int, default=256, help="calls in flight (default: 256)")
     parser.add_argument("--repetitions", type=int, help="measurements of each contestant (default: 3)")
     options = parser.parse_args(arguments)
     plan = Plan(
