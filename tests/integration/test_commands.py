@@ -277,8 +277,9 @@ def test_ledger_is_followed_live_and_shows_nothing_twice(server: ServerProcess) 
     seen = [json.loads(process.stdout.readline()) for _ in range(len(codes) + 1)]
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=60)
-    assert [one["id"] for one in seen] == [*redeemed, undone]
-    assert [one["kind"] for one in seen] == ["redemption"] * len(codes) + ["rollback"]
+    # Each kind is read on its own, so between two reads a rollback can overtake a redemption.
+    assert [one["id"] for one in seen if one["kind"] == "redemption"] == redeemed
+    assert [one["id"] for one in seen if one["kind"] == "rollback"] == [undone]
     assert rest == ""
     assert process.returncode == 130
 
