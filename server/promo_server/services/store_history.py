@@ -30,10 +30,7 @@ class Telling:
     @classmethod
     async def begin(cls, database: Database, store: DefinitionStore) -> Telling:
         """Begin to tell. A loss is noted first: by the announcement the store counts on, and nothing gives it away."""
-        async with database.read() as unit:
-            known = await unit.pending.known_epoch()
-        before = await store.moment()
-        await _note_loss(database, known, before)
+        known, before, _ = await _compare(database, store)
         return cls(known, before)
 
     async def end(self, unit: UnitOfWork, after: StoreMoment) -> None:
@@ -47,20 +44,20 @@ class Telling:
             await unit.pending.note_loss(newest.epoch)
 
 
-async def _note_loss(database: Database, known: KnownEpoch, now: StoreMoment) -> bool:
-    """Note it when the store is behind what it is known to have had; return whether that is noted, and not dealt with.
+async def _compare(database: Database, store: DefinitionStore) -> tuple[KnownEpoch, StoreMoment, bool]:
+    """Return what is known, where the store is, and whether a loss is noted that is not dealt with.
 
-    It stays noted, whatever becomes of this server. A store that has nothing at all is left alone: it may get its data
-    again, or has to be rebuilt.
+    A store that is behind what it is known to have had has lost something. That stays noted, whatever becomes of this
+    server. A store that has nothing at all is left alone: it may get its data again, or has to be rebuilt.
     """
-    if now.epoch is None:
-        return False
-    if known.lost:
-        return True
-    if now.epoch >= known.epoch:
-        return False
-    async with database.write() as unit:
-        return await unit.pending.note_loss(known.epoch)
+    async with database.read() as unit:
+        known = await unit.pending.known_epoch()
+    now = await store.moment()
+    lost = now.epoch is not None and known.lost
+    if now.epoch is not None and not known.lost and now.epoch < known.epoch:
+        async with database.write() as unit:
+            lost = await unit.pending.note_loss(known.epoch)
+    return known, now, lost
 
 
 class StoreHistory:
@@ -74,10 +71,8 @@ class StoreHistory:
 
     async def look(self) -> None:
         """Let everything wait to be published when the store is from before what it was told."""
-        async with self._database.read() as unit:
-            known = await unit.pending.known_epoch()
-        now = await self._store.moment()
-        if not await _note_loss(self._database, known, now):
+        known, now, lost = await _compare(self._database, self._store)
+        if not lost:
             return
         # Not a number that it had before: an engine that has not looked since would take it for the same state.
         epoch = await self._store.raise_epoch(max(known.epoch - (now.epoch or 0), 0) + 1)
