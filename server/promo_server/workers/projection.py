@@ -1,8 +1,8 @@
 """The projection: what happened in the store becomes rows of the archive, each exactly once.
 
 A round reads the outboxes of a project, writes the entries they name together with how far it got in one
-transaction, and only then trims the outboxes. Whatever dies in between, the next round begins where the last
-transaction ended.
+transaction, and only then trims the outboxes. Whatever dies in between, the next round trims what is left and begins
+where the last transaction ended.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ class Projection:
                 if len(some) < len(read[partition]) or len(some) >= share
             }
             written = await self._write_one_by_one(project_id, progress, unread)
-        outboxes = {partition: checkpoint.outbox for partition, checkpoint in written.items()}
-        await self._ledger.trim_outbox(project_id, outboxes)
+        await self._trim(project_id, written)
         count = sum(len(some) for some in progress.values())
         self._metrics.projected.inc(count)
         return count
@@ -82,8 +81,19 @@ class Projection:
         if known is None:
             async with self._database.read() as unit:
                 known = dict(await unit.archive.checkpoints(project_id))
+            # What a round has left that ended before it had trimmed: no news may ever come there again.
+            if known:
+                await self._trim(project_id, known)
             self._checkpoints[project_id] = known
         return known
+
+    async def _trim(self, project_id: str, written: Mapping[int, Checkpoint]) -> None:
+        """Trim the outboxes of what is in the archive; what fails is done again before the next round."""
+        try:
+            await self._ledger.trim_outbox(project_id, {number: done.outbox for number, done in written.items()})
+        except BaseException:
+            self._checkpoints.pop(project_id, None)
+            raise
 
     async def _facts(
         self,
