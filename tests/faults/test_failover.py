@@ -132,6 +132,31 @@ async def test_a_primary_that_has_become_a_replica_is_left_by_every_part_of_the_
     assert document(server, "ledger", "verify")["agrees"]
 
 
+async def test_a_primary_that_was_cut_off_is_left_by_every_connection_though_nobody_calls(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode, replica: StoreNode
+) -> None:
+    """It would go on answering what only reads, with what was true then."""
+    port = store_node.port
+    server = new_server(PROMO_STORE__URL=store_node.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        campaign, *_ = await asyncio.gather(*(new_campaign(client) for _ in range(8)))
+        [code] = await codes_of(client, campaign)
+        await until_archived(server)
+        replica.wait_for(store_node)
+        promote(replica)
+        with store_node.client() as of_old:
+            of_old.replicaof("127.0.0.1", free_port())
+            store_node.take_port(free_port())
+            replica.take_port(port)
+            until(lambda: [one["cmd"] for one in of_old.client_list()] == ["client|list"])
+        await until_served(client, code)
+        assert await ending(client.redeem(codes=[code], order=CART)) == OK
+        await client.campaigns.disable(campaign.id)
+        assert await ending(client.redeem(codes=[code], order=CART)) == "CAMPAIGN_DISABLED"
+    await until_archived(server)
+    assert document(server, "ledger", "verify")["agrees"]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 async def test_no_connection_of_a_pool_stays_with_a_server_that_has_become_a_replica(
     store_node: StoreNode, replica: StoreNode, *, packed: bool

@@ -9,10 +9,12 @@ import pytest
 from support.cli import document
 from support.server_process import KEY, ServerProcess
 from support.shop import CART, OFF, OK, codes_of, new_campaign, race
-from support.store_nodes import StoreNode
+from support.store_nodes import StoreNode, free_port
 from support.truth import account_of
 
 from promo.client import Limits, PromoClient
+from promo_server.cli.checks.store import check_store
+from promo_server.settings import Settings, StoreSettings
 from promo_server.state import StateDir
 
 pytestmark = pytest.mark.asyncio
@@ -45,3 +47,24 @@ async def test_a_store_by_url_is_used_left_alone_and_keeps_what_counts(
             OK: 1,
             "CAMPAIGN_LIMIT_REACHED": 4,
         }
+
+
+async def test_doctor_tells_what_is_wrong_with_a_store(store_node: StoreNode) -> None:
+    settings = Settings(store=StoreSettings(url=store_node.url))
+
+    async def told() -> dict[str, tuple[str, str]]:
+        return {one.check: (one.severity, one.next_step) for one in await check_store(settings)}
+
+    assert await told() == {"store": ("ok", "")}
+    with store_node.client() as client:
+        client.config_set("appendonly", "no")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        assert await told() == {
+            "store": ("ok", ""),
+            "store durability": ("note", "CONFIG SET appendonly yes"),
+            "store memory": ("failed", "CONFIG SET maxmemory-policy noeviction"),
+        }
+        client.replicaof("127.0.0.1", free_port())
+    assert await told() == {"store": ("failed", "let PROMO_STORE__URL lead to the primary")}
+    store_node.kill()
+    assert await told() == {"store": ("failed", "start it, or correct PROMO_STORE__URL")}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
@@ -18,6 +21,9 @@ from promo_server.domain.reasons import Reason
 _LOG = structlog.get_logger(__name__)
 
 _CONNECTIONS = 16
+
+_LOOK_SECONDS = 1.0
+"""Between two looks at the role of the server at the other end of a connection."""
 
 _Answer = TypeVar("_Answer")
 
@@ -29,7 +35,7 @@ def connect(url: str, *, timeout_seconds: float = 2.0) -> Redis:
     A server that has become a replica is given up, with every connection: the address may lead to another one by now.
     """
     retry = _Once()
-    pool = BlockingConnectionPool.from_url(
+    pool = _PrimaryPool.from_url(
         url,
         max_connections=_CONNECTIONS,
         timeout=timeout_seconds,
@@ -40,6 +46,34 @@ def connect(url: str, *, timeout_seconds: float = 2.0) -> Redis:
     )
     retry.pool = pool
     return Redis.from_pool(pool)
+
+
+class _PrimaryPool(BlockingConnectionPool):
+    """Gives out connections to a primary only.
+
+    A replica answers what only reads, and one that was cut off goes on telling what was true then.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as the library has it
+        super().__init__(**options)
+        self._next_look: WeakKeyDictionary[AbstractConnection, float] = WeakKeyDictionary()
+
+    async def ensure_connection(self, connection: AbstractConnection) -> None:
+        """Connect it, and look who is there now and then; fails with `ReadOnlyError` when that is a replica."""
+        await super().ensure_connection(connection)
+        now = asyncio.get_running_loop().time()
+        if now < self._next_look.get(connection, 0.0):
+            return
+        await connection.send_command("ROLE")
+        try:
+            role = await connection.read_response()
+        except NoPermissionError:
+            # Not every user may ask; then the first write tells.
+            role = [b"master"]
+        if role[0] == b"slave":
+            await _leave(self)
+            raise ReadOnlyError("the server is a replica")
+        self._next_look[connection] = now + _LOOK_SECONDS
 
 
 class _Once(Retry):
@@ -70,7 +104,7 @@ class _Once(Retry):
 
 
 async def _leave(pool: ConnectionPool) -> None:
-    """Close every connection, those in use when they come back: also what only reads must not ask a replica."""
+    """Close every connection, those in use when they come back."""
     await pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
     await pool.disconnect(inuse_connections=False)
 

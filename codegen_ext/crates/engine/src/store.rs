@@ -5,7 +5,9 @@
 //! same request id. A task of its own reconnects, and sees to the function library
 //! before anybody uses the new connection, so a restarted or replaced server is
 //! ready when it is seen. It also pings: while a server is silent calls fail at
-//! once, and a connection on which it stays silent is given up.
+//! once, and a connection on which it stays silent is given up. So is one to a
+//! server that has become a replica: it may have been cut off, and would go on
+//! telling what was true then.
 
 use std::{
     sync::{
@@ -176,6 +178,9 @@ impl Shared {
             }
             Err(_) => true,
         };
+        if !is_silent && let Err(error) = refuse_replica(&mut handle).await {
+            self.failed(connection, &error);
+        }
         if is_silent {
             tracing::warn!(pings = silent + 1, "store.silent");
             self.silent_pings.store(silent + 1, Relaxed);
@@ -193,8 +198,26 @@ impl Shared {
             .client
             .get_multiplexed_async_connection_with_config(&self.config)
             .await?;
+        refuse_replica(&mut connection).await?;
         load_functions(&mut connection).await?;
         Ok(connection)
+    }
+}
+
+/// Fails when the server says that it is a replica.
+async fn refuse_replica(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    let role: Vec<Value> = match redis::cmd("ROLE").query_async(connection).await {
+        Ok(role) => role,
+        // Not every user may ask; then the first write tells.
+        Err(error) if error.code() == Some("NOPERM") => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    match role.first() {
+        Some(Value::BulkString(name)) if name == b"slave" => {
+            let kind = ErrorKind::Server(ServerErrorKind::ReadOnly);
+            Err((kind, "the server is a replica").into())
+        }
+        _ => Ok(()),
     }
 }
 

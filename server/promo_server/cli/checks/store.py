@@ -68,6 +68,8 @@ async def _check_server(url: str, name: str) -> list[Finding]:
     version = str(info.get(f"{product}_version", info["redis_version"]))
     if int(str(info["redis_version"]).partition(".")[0]) < _LEAST_VERSION:
         return [failed("store", f"{name}: {product} {version}", f"Valkey or Redis {_LEAST_VERSION}+ is needed")]
+    if info.get("role", "master") != "master":
+        return [failed("store", f"{name}: is a replica", "let PROMO_STORE__URL lead to the primary")]
     used = int(info["used_memory"]) / 1_048_576
     findings = [ok("store", f"{name}: {product} {version}, {used:.1f} MiB used, {len(libraries)} function libraries")]
     if not info.get("aof_enabled"):
