@@ -154,7 +154,7 @@ async def test_what_happened_with_a_code_is_found_by_the_code_as_typed(client: P
     assert await redeemed(f'code = "{second}" AND {mine}') == await redeemed(mine)
     assert await redeemed(f'{mine} AND campaign = "{stored.name}"') == []
     pages = client.redemptions.list(f"code = {alone}", page_size=1, order_by="redeem_time")
-    in_order = sorted(used[alone], key=lambda one: (one.redeem_time, one.id))
+    in_order = sorted(used[alone], key=lambda one: (one.redeem_time.ToNanoseconds(), one.id))
     assert [[one.id for one in page.items] async for page in pages.pages()] == [[one.id] for one in in_order]
     for code in published.codes:
         voucher = await client.vouchers.get(code)
