@@ -157,10 +157,35 @@ async def test_a_primary_that_was_cut_off_is_left_by_every_connection_though_nob
     assert document(server, "ledger", "verify")["agrees"]
 
 
+async def test_a_store_that_became_a_replica_where_it_is_answers_nobody_until_it_is_the_primary_again(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode, replica: StoreNode
+) -> None:
+    server = new_server(PROMO_STORE__URL=store_node.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client, impatient(server.target) as hasty:
+        campaign = await new_campaign(client)
+        [code] = await codes_of(client, campaign)
+        promote(replica)
+        with store_node.client() as of_node:
+            of_node.replicaof("127.0.0.1", replica.port)
+            # The first to notice may be one that only looks.
+            await until_answered(hasty, code, "STORE_UNAVAILABLE")
+            assert await refusals_of(hasty, campaign, code) == {"STORE_UNAVAILABLE"}
+            with pytest.raises(ReadOnlyError):
+                async with connect(store_node.url) as stranger:
+                    await stranger.get("k")
+            of_node.replicaof("NO", "ONE")
+        await until_served(hasty, code)
+        assert await ending(client.redeem(codes=[code], order=CART)) == OK
+    await until_archived(server)
+    assert document(server, "ledger", "verify")["agrees"]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 async def test_no_connection_of_a_pool_stays_with_a_server_that_has_become_a_replica(
-    store_node: StoreNode, replica: StoreNode, *, packed: bool
+    store_node: StoreNode, replica: StoreNode, monkeypatch: pytest.MonkeyPatch, *, packed: bool
 ) -> None:
+    # It is the write that notices, however slow the machine.
+    monkeypatch.setattr("promo_server.store.client._LOOK_SECONDS", 3_600.0)
     client, port, at_once = connect(store_node.url), store_node.port, 8
     try:
         await asyncio.gather(*(client.get("k") for _ in range(at_once)))

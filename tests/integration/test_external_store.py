@@ -49,6 +49,22 @@ async def test_a_store_by_url_is_used_left_alone_and_keeps_what_counts(
         }
 
 
+async def test_a_user_of_the_store_who_may_not_ask_whether_it_is_the_primary_is_served(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode
+) -> None:
+    with store_node.client() as admin:
+        rights = {"keys": ["*"], "channels": ["*"], "commands": ["+@all", "-role"]}
+        admin.acl_setuser("shop", enabled=True, passwords=["+secret"], **rights)
+    server = new_server(PROMO_STORE__URL=f"redis://shop:secret@127.0.0.1:{store_node.port}/0")
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        [code] = await codes_of(client, await new_campaign(client))
+        assert await race([client.redeem(codes=[code], order=CART)]) == {OK: 1}
+    assert document(server, "ledger", "verify")["agrees"]
+    settings = Settings(store=StoreSettings(url=server.environment["PROMO_STORE__URL"]))
+    told = {one.check: (one.severity, one.next_step) for one in await check_store(settings)}
+    assert told == {"store": ("ok", ""), "store failover": ("note", "ACL SETUSER ... +role")}
+
+
 async def test_doctor_tells_what_is_wrong_with_a_store(store_node: StoreNode) -> None:
     settings = Settings(store=StoreSettings(url=store_node.url))
 

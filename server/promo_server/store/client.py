@@ -13,7 +13,7 @@ from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from promo_server.domain.errors import DomainError
 from promo_server.domain.reasons import Reason
@@ -42,6 +42,7 @@ def connect(url: str, *, timeout_seconds: float = 2.0) -> Redis:
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         retry=retry,
+        redis_connect_func=_greet,
         decode_responses=False,
     )
     retry.pool = pool
@@ -64,15 +65,11 @@ class _PrimaryPool(BlockingConnectionPool):
         now = asyncio.get_running_loop().time()
         if now < self._next_look.get(connection, 0.0):
             return
-        await connection.send_command("ROLE")
         try:
-            role = await connection.read_response()
-        except NoPermissionError:
-            # Not every user may ask; then the first write tells.
-            role = [b"master"]
-        if role[0] == b"slave":
+            await _refuse_replica(connection)
+        except ReadOnlyError:
             await _leave(self)
-            raise ReadOnlyError("the server is a replica")
+            raise
         self._next_look[connection] = now + _LOOK_SECONDS
 
 
@@ -101,6 +98,24 @@ class _Once(Retry):
             if self.pool is not None:
                 await _leave(self.pool)
             raise
+
+
+async def _greet(connection: AbstractConnection) -> None:
+    """Begin a connection, unless it leads to a replica."""
+    await connection.on_connect()
+    await _refuse_replica(connection)
+
+
+async def _refuse_replica(connection: AbstractConnection) -> None:
+    """Fail with `ReadOnlyError` when the server says that it is a replica."""
+    await connection.send_command("ROLE")
+    try:
+        role = await connection.read_response()
+    except ResponseError:
+        # Not every user may ask, and a busy server does not answer; then the first write tells.
+        return
+    if role[0] == b"slave":
+        raise ReadOnlyError("the server is a replica")
 
 
 async def _leave(pool: ConnectionPool) -> None:

@@ -8,6 +8,7 @@ where the last transaction ended.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -42,14 +43,25 @@ class Projection:
         self._checkpoints: dict[str, dict[int, Checkpoint]] = {}
         self._numbers: dict[str, dict[str, int]] = {}
         self._busy: dict[str, int] = {}
+        self._trimmed: set[str] = set()
+        """Projects whose outboxes have nothing that is in the archive."""
 
     async def wait(self, project_ids: Sequence[str], block_ms: int) -> Collection[str]:
         """Return the projects that have something waiting, once one has, or none after `block_ms` at the latest."""
         known = {project_id: await self._known(project_id) for project_id in project_ids}
+        await self._trim_what_is_left(known)
         return await self._ledger.wait(known, block_ms)
 
     async def run_round(self, project_id: str) -> int:
         """Project what waits in a project's outboxes, and return how many entries that was."""
+        try:
+            return await self._run_round(project_id)
+        except BaseException:
+            self._checkpoints.pop(project_id, None)
+            self._trimmed.discard(project_id)
+            raise
+
+    async def _run_round(self, project_id: str) -> int:
         known = await self._known(project_id)
         share = max(1, _AT_ONCE // self._busy.get(project_id, self._ledger.partitions))
         read = await self._ledger.notices(project_id, known, share)
@@ -81,19 +93,22 @@ class Projection:
         if known is None:
             async with self._database.read() as unit:
                 known = dict(await unit.archive.checkpoints(project_id))
-            # What a round has left that ended before it had trimmed: no news may ever come there again.
-            if known:
-                await self._trim(project_id, known)
             self._checkpoints[project_id] = known
         return known
 
     async def _trim(self, project_id: str, written: Mapping[int, Checkpoint]) -> None:
-        """Trim the outboxes of what is in the archive; what fails is done again before the next round."""
-        try:
-            await self._ledger.trim_outbox(project_id, {number: done.outbox for number, done in written.items()})
-        except BaseException:
-            self._checkpoints.pop(project_id, None)
-            raise
+        """Trim the outboxes of what is in the archive."""
+        await self._ledger.trim_outbox(project_id, {number: done.outbox for number, done in written.items()})
+
+    async def _trim_what_is_left(self, known: Mapping[str, Mapping[int, Checkpoint]]) -> None:
+        """Trim what rounds have left that ended before they had trimmed: no news may ever come there again.
+
+        A store that takes no writes for the time being is no reason not to archive what it has.
+        """
+        with suppress(DomainError):
+            for project_id in known.keys() - self._trimmed:
+                await self._trim(project_id, known[project_id])
+                self._trimmed.add(project_id)
 
     async def _facts(
         self,

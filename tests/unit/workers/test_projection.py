@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import Table, delete, select
@@ -116,6 +117,53 @@ async def test_what_was_not_trimmed_is_projected_once_and_trimmed_though_no_news
     assert await projection.wait([plane.project], 0) == {plane.project}
     assert await projection.run_round(plane.project) == 1
     assert len(await rows(plane, archive.REDEMPTIONS)) == 3
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+
+
+async def test_what_was_written_before_the_database_went_away_is_trimmed_though_no_news_come(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redeem(plane, 0, 1)
+    await redeem(plane, 1, 2)
+    projection = plane.projection()
+    write, problems = projection._write, iter([Reason.CONFLICT, None, Reason.DATABASE_UNAVAILABLE])
+
+    async def write_or_fail(*what: Any) -> Mapping[int, Checkpoint]:
+        problem = next(problems, None)
+        if problem is not None:
+            raise DomainError(problem)
+        return await write(*what)
+
+    monkeypatch.setattr(projection, "_write", write_or_fail)
+    with pytest.raises(DomainError) as failure:
+        await projection.run_round(plane.project)
+    assert failure.value.reason is Reason.DATABASE_UNAVAILABLE
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 1
+    assert await outbox_lengths(plane) == [1, 1, 0, 0]
+    assert await projection.wait([plane.project], 0) == {plane.project}
+    assert await outbox_lengths(plane) == [0, 1, 0, 0]
+    assert await projection.run_round(plane.project) == 1
+    assert len(await rows(plane, archive.REDEMPTIONS)) == 2
+    assert await outbox_lengths(plane) == [0, 0, 0, 0]
+
+
+async def test_a_store_that_takes_no_writes_is_archived_all_the_same(plane: ControlPlane) -> None:
+    await redeem(plane, 0, 1)
+    await plane.projection().run_round(plane.project)
+    await redeem(plane, 0, 2)
+    await redeem(plane, 1, 3)
+    projection = plane.projection()
+    await plane.client.config_set("min-replicas-to-write", 1)
+    try:
+        assert await projection.wait([plane.project], 0) == {plane.project}
+        with pytest.raises(DomainError):
+            await projection.run_round(plane.project)
+        assert len(await rows(plane, archive.REDEMPTIONS)) == 3
+        assert await projection.wait([plane.project], 0) == set()
+        assert await outbox_lengths(plane) == [1, 1, 0, 0]
+    finally:
+        await plane.client.config_set("min-replicas-to-write", 0)
+    assert await projection.wait([plane.project], 0) == set()
     assert await outbox_lengths(plane) == [0, 0, 0, 0]
 
 

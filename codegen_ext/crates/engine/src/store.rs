@@ -167,20 +167,19 @@ impl Shared {
         if silent == 0 && time::timeout(PING_EVERY, broken).await.is_ok() {
             return;
         }
-        let ping = redis::cmd("PING");
         let mut handle = MultiplexedConnection::clone(connection);
-        let answer = time::timeout(self.ping_timeout, ping.query_async::<Value>(&mut handle)).await;
-        let is_silent = match answer {
-            Ok(Ok(_)) => false,
+        let answer = time::timeout(self.ping_timeout, async {
+            redis::cmd("PING").exec_async(&mut handle).await?;
+            refuse_replica(&mut handle).await
+        });
+        let is_silent = match answer.await {
+            Ok(Ok(())) => false,
             Ok(Err(error)) => {
                 self.failed(connection, &error);
                 error.is_timeout()
             }
             Err(_) => true,
         };
-        if !is_silent && let Err(error) = refuse_replica(&mut handle).await {
-            self.failed(connection, &error);
-        }
         if is_silent {
             tracing::warn!(pings = silent + 1, "store.silent");
             self.silent_pings.store(silent + 1, Relaxed);
@@ -208,9 +207,10 @@ impl Shared {
 async fn refuse_replica(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
     let role: Vec<Value> = match redis::cmd("ROLE").query_async(connection).await {
         Ok(role) => role,
-        // Not every user may ask; then the first write tells.
-        Err(error) if error.code() == Some("NOPERM") => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) if is_outage(&error) || error.is_timeout() => return Err(error),
+        // Not every user may ask, and a busy server does not answer; then the
+        // first write tells.
+        Err(_) => return Ok(()),
     };
     match role.first() {
         Some(Value::BulkString(name)) if name == b"slave" => {

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from promo_server.cli.checks.finding import Finding, failed, note, ok
 from promo_server.embedded import EmbeddedStoreError
@@ -55,11 +55,20 @@ async def _check_binary(settings: Settings) -> Finding:
     return ok("store", f"embedded, not running; {text.partition(' sha=')[0]}")
 
 
+async def _may_ask_role(client: Redis) -> bool:
+    try:
+        await client.role()
+    except NoPermissionError:
+        return False
+    return True
+
+
 async def _check_server(url: str, name: str) -> list[Finding]:
     client = Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=Retry(NoBackoff(), 0))
     try:
         info: dict[str, Any] = await client.info()
         libraries = await client.function_list()
+        may_ask_role = await _may_ask_role(client)
     except (RedisError, OSError, ValueError) as error:
         return [failed("store", f"{name}: {error}", "start it, or correct PROMO_STORE__URL")]
     finally:
@@ -72,6 +81,10 @@ async def _check_server(url: str, name: str) -> list[Finding]:
         return [failed("store", f"{name}: is a replica", "let PROMO_STORE__URL lead to the primary")]
     used = int(info["used_memory"]) / 1_048_576
     findings = [ok("store", f"{name}: {product} {version}, {used:.1f} MiB used, {len(libraries)} function libraries")]
+    if not may_ask_role:
+        findings.append(
+            note("store failover", "a replica is noticed late: no right to ask for the role", "ACL SETUSER ... +role")
+        )
     if not info.get("aof_enabled"):
         findings.append(
             note("store durability", "no append-only file: a crash loses redemptions", "CONFIG SET appendonly yes"),

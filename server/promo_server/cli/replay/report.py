@@ -63,7 +63,7 @@ def stepper(progress: Progress, tally: Tally, currency: str) -> Callable[[], Non
 
 def _note(tally: Tally, currency: str) -> str:
     return (
-        f"{tally.redeemed:,} redeemed, {spell(tally.given, currency)} given, {tally.rolled_back:,} rolled back, "
+        f"{tally.redeemed:,} redeemed, {tally.rolled_back:,} rolled back, {spell(tally.given, currency)} given, "
         f"{tally.refused.total():,} refused, {tally.calls / max(tally.elapsed, 0.001):,.0f} calls/s"
     )
 
@@ -75,6 +75,9 @@ def show(tally: Tally, currency: str) -> None:
     if reasons:
         rows = [(reason, f"{tally.declined[reason]:,}", f"{tally.refused[reason]:,}") for reason in reasons]
         _section("Refusals by reason", ("reason", "validations", "redemptions"), rows)
+        print_line(
+            "An order with a code is validated, then redeemed whatever that has said: one that is refused is in both.",
+        )
     if tally.skipped or tally.unpublished:
         _section("Left out", ("count", "what"), _left_out(tally))
     for one in tally.examples:
