@@ -164,9 +164,10 @@ async def test_a_store_that_became_a_replica_where_it_is_answers_nobody_until_it
     async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client, impatient(server.target) as hasty:
         campaign = await new_campaign(client)
         [code] = await codes_of(client, campaign)
+        replica.wait_for(store_node)
         promote(replica)
         with store_node.client() as of_node:
-            of_node.replicaof("127.0.0.1", replica.port)
+            store_node.follow(replica)
             # The first to notice may be one that only looks.
             await until_answered(hasty, code, "STORE_UNAVAILABLE")
             assert await refusals_of(hasty, campaign, code) == {"STORE_UNAVAILABLE"}
@@ -178,6 +179,7 @@ async def test_a_store_that_became_a_replica_where_it_is_answers_nobody_until_it
         assert await ending(client.redeem(codes=[code], order=CART)) == OK
     await until_archived(server)
     assert document(server, "ledger", "verify")["agrees"]
+    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -7,7 +7,11 @@ import json
 import time
 from collections.abc import Callable, Mapping
 
+from google.rpc import error_details_pb2, status_pb2
+
 from promo_server import _native
+from promo_server.domain.errors import DomainError
+from promo_server.domain.reasons import Reason
 from promo_server.runtime import events
 
 _POLL_SECONDS = 0.02
@@ -58,8 +62,17 @@ class Runtime:
         )
 
     async def sweep(self) -> int:
-        """Give back what overdue holds hold; return how many were found."""
-        return int(await _completion(self._native.sweep))
+        """Give back what overdue holds hold; return how many were found.
+
+        Raise DomainError where the data plane names a reason, as it does while the store is away.
+        """
+        try:
+            return int(await _completion(self._native.sweep))
+        except CallFailedError as error:
+            reason = _reason_of(error.status)
+            if reason is None:
+                raise
+            raise DomainError(reason) from error
 
     def metrics(self) -> str:
         """Return the metrics of the data plane, as Prometheus text."""
@@ -78,6 +91,14 @@ class Runtime:
     async def drain(self, grace_seconds: float) -> None:
         """Let calls in flight finish within a time, then stop for good."""
         await asyncio.to_thread(self._native.drain, int(grace_seconds * 1000))
+
+
+def _reason_of(status: bytes) -> Reason | None:
+    info = error_details_pb2.ErrorInfo()
+    for detail in status_pb2.Status.FromString(status).details:
+        if detail.Unpack(info):
+            return Reason.__members__.get(info.reason)
+    return None
 
 
 async def _completion(start: Callable[[Callable[[bool, bytes], None]], _native.Pending]) -> bytes:
