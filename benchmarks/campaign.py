@@ -45,7 +45,7 @@ class Cost:
 def main(arguments: Sequence[str]) -> None:
     """Runs the bench."""
     options = output.parser(__doc__).parse_args(arguments)
-    sample = 1 << 15 if options.quick else 1 << 20
+    sample = 1 << 15 if options.quick else 4_000_000
     published = 20_000 if options.quick else 100_000
     out = Output(json_only=options.json)
     out.introduce("Campaign", codes=f"{LARGE:,}")

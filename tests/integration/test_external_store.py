@@ -49,6 +49,21 @@ async def test_a_store_by_url_is_used_left_alone_and_keeps_what_counts(
         }
 
 
+async def test_used_codes_take_two_bits_each_when_half_are_used_whatever_the_allocator(
+    new_server: Callable[..., ServerProcess], store_node: StoreNode
+) -> None:
+    server = new_server(PROMO_STORE__URL=store_node.url)
+    async with PromoClient.connect(server.target, key=KEY, timeout=30.0) as client:
+        [code] = await codes_of(client, await new_campaign(client, Limits(per_code=1), code_count=10_000_000))
+        await client.redeem(codes=[code], order=CART)
+    with store_node.client() as store:
+        pages = list(store.scan_iter("*}p:*"))
+        assert [store.bitcount(page) for page in pages] == [1]
+        half_of_them = store.strlen(pages[0]) * 8 // 2
+        assert half_of_them > 2_000_000
+        assert 2.0 <= store.memory_usage(pages[0]) * 8 / half_of_them < 2.001
+
+
 async def test_a_user_of_the_store_who_may_not_ask_whether_it_is_the_primary_is_served(
     new_server: Callable[..., ServerProcess], store_node: StoreNode
 ) -> None:
