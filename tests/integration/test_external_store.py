@@ -49,7 +49,7 @@ async def test_a_store_by_url_is_used_left_alone_and_keeps_what_counts(
         }
 
 
-async def test_used_codes_take_two_bits_each_when_half_are_used_whatever_the_allocator(
+async def test_a_page_takes_two_bits_a_code_when_half_are_used_whatever_the_allocator(
     new_server: Callable[..., ServerProcess], store_node: StoreNode
 ) -> None:
     server = new_server(PROMO_STORE__URL=store_node.url)

@@ -70,7 +70,7 @@ class Runtime:
             return int(await _completion(self._native.sweep))
         except CallFailedError as error:
             reason = _reason_of(error.status)
-            if reason is None:
+            if reason in {None, Reason.INTERNAL}:
                 raise
             raise DomainError(reason) from error
 

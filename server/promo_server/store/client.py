@@ -112,7 +112,7 @@ async def _refuse_replica(connection: AbstractConnection) -> None:
     try:
         role = await connection.read_response()
     except ResponseError:
-        # Not every user may ask, and a busy server does not answer; then the first write tells.
+        # Not every user may ask, and not every proxy passes it on; then the first write tells.
         return
     if role[0] == b"slave":
         raise ReadOnlyError("the server is a replica")

@@ -8,7 +8,6 @@ where the last transaction ended.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 
 import structlog
 
@@ -83,9 +82,9 @@ class Projection:
                 if len(some) < len(read[partition]) or len(some) >= share
             }
             written = await self._write_one_by_one(project_id, progress, unread)
-        await self._trim(project_id, written)
         count = sum(len(some) for some in progress.values())
         self._metrics.projected.inc(count)
+        await self._trim(project_id, written)
         return count
 
     async def _known(self, project_id: str) -> dict[int, Checkpoint]:
@@ -97,18 +96,23 @@ class Projection:
         return known
 
     async def _trim(self, project_id: str, written: Mapping[int, Checkpoint]) -> None:
-        """Trim the outboxes of what is in the archive."""
-        await self._ledger.trim_outbox(project_id, {number: done.outbox for number, done in written.items()})
+        """Trim the outboxes of what is in the archive.
+
+        A store that takes no writes for the time being is no reason not to archive what it has: that is trimmed later.
+        """
+        try:
+            await self._ledger.trim_outbox(project_id, {number: done.outbox for number, done in written.items()})
+        except DomainError:
+            self._trimmed.discard(project_id)
 
     async def _trim_what_is_left(self, known: Mapping[str, Mapping[int, Checkpoint]]) -> None:
-        """Trim what rounds have left that ended before they had trimmed: no news may ever come there again.
-
-        A store that takes no writes for the time being is no reason not to archive what it has.
-        """
-        with suppress(DomainError):
-            for project_id in known.keys() - self._trimmed:
-                await self._trim(project_id, known[project_id])
-                self._trimmed.add(project_id)
+        """Trim what rounds have left that ended before they had trimmed: no news may ever come there again."""
+        for project_id in known.keys() - self._trimmed:
+            self._trimmed.add(project_id)
+            await self._trim(project_id, known[project_id])
+            if project_id not in self._trimmed:
+                # The store would refuse the others, too.
+                return
 
     async def _facts(
         self,

@@ -67,6 +67,5 @@ async def test_what_a_dying_projection_left_in_the_outbox_is_not_waited_for(plan
         raise DomainError(Reason.STORE_UNAVAILABLE)
 
     dying._ledger.trim_outbox = crash  # type: ignore[method-assign]
-    with pytest.raises(DomainError):
-        await dying.run_round(plane.project)
+    await dying.run_round(plane.project)
     assert await freshness(plane, 0).stale_since(plane.project) is None

@@ -107,8 +107,7 @@ async def test_what_was_not_trimmed_is_projected_once_and_trimmed_though_no_news
         raise DomainError(Reason.STORE_UNAVAILABLE)
 
     dying._ledger.trim_outbox = crash  # type: ignore[method-assign]
-    with pytest.raises(DomainError):
-        await dying.run_round(plane.project)
+    assert await dying.run_round(plane.project) == 2
     assert await outbox_lengths(plane) == [1, 1, 0, 0]
     await redeem(plane, 0, 3)
     dying._ledger.trim_outbox = trim  # type: ignore[method-assign]
@@ -156,8 +155,7 @@ async def test_a_store_that_takes_no_writes_is_archived_all_the_same(plane: Cont
     await plane.client.config_set("min-replicas-to-write", 1)
     try:
         assert await projection.wait([plane.project], 0) == {plane.project}
-        with pytest.raises(DomainError):
-            await projection.run_round(plane.project)
+        assert await projection.run_round(plane.project) == 2
         assert len(await rows(plane, archive.REDEMPTIONS)) == 3
         assert await projection.wait([plane.project], 0) == set()
         assert await outbox_lengths(plane) == [1, 1, 0, 0]

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 /// Codes whose single-use bits share one page: so many that its key costs next to
 /// nothing beside them, and few enough that its first use, which clears it, takes
-/// the store a fraction of a millisecond. 64 bytes of 512 KiB are left for what the
-/// store puts around a value: allocators round what is longer up, jemalloc by a
-/// quarter.
+/// the store a fraction of a millisecond. That is also what one scattered use can
+/// cost. 64 bytes of 512 KiB are left for what the store puts around a value:
+/// allocators round what is longer up, jemalloc by a quarter.
 pub const PAGE_SIZE: u64 = (1 << 22) - 512;
 
 /// Positions whose holders share one hash: few enough to stay in the compact
@@ -20,8 +20,8 @@ pub const PAGE_SIZE: u64 = (1 << 22) - 512;
 pub const HOLDERS_PER_BUCKET: u64 = 64;
 
 /// Positions of codes that callers named in a campaign with computed codes begin
-/// here, behind all that its ranges can ever have.
-pub const NAMED_FROM: u64 = 1 << 40;
+/// here, behind all that its ranges can ever have, with a page of their own.
+pub const NAMED_FROM: u64 = (1u64 << 40).div_ceil(PAGE_SIZE) * PAGE_SIZE;
 
 /// Field name to API key document, for all projects.
 pub const AUTH: &str = "promo:auth";
@@ -314,8 +314,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_has_whole_bytes_and_whole_buckets() {
+    fn a_page_has_whole_bytes_and_whole_buckets_and_named_codes_begin_one() {
         assert_eq!((PAGE_SIZE % 8, PAGE_SIZE % HOLDERS_PER_BUCKET), (0, 0));
+        assert_eq!(
+            (NAMED_FROM % PAGE_SIZE, NAMED_FROM % HOLDERS_PER_BUCKET),
+            (0, 0)
+        );
     }
 
     #[test]

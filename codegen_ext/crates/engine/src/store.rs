@@ -208,8 +208,8 @@ async fn refuse_replica(connection: &mut MultiplexedConnection) -> Result<(), Re
     let role: Vec<Value> = match redis::cmd("ROLE").query_async(connection).await {
         Ok(role) => role,
         Err(error) if is_outage(&error) || error.is_timeout() => return Err(error),
-        // Not every user may ask, and a busy server does not answer; then the
-        // first write tells.
+        // Not every user may ask, and not every proxy passes it on; then the first
+        // write tells.
         Err(_) => return Ok(()),
     };
     match role.first() {

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from promo_server.cli.checks.finding import Finding, failed, note, ok
 from promo_server.embedded import EmbeddedStoreError
@@ -58,7 +58,7 @@ async def _check_binary(settings: Settings) -> Finding:
 async def _may_ask_role(client: Redis) -> bool:
     try:
         await client.role()
-    except NoPermissionError:
+    except ResponseError:
         return False
     return True
 
@@ -83,7 +83,7 @@ async def _check_server(url: str, name: str) -> list[Finding]:
     findings = [ok("store", f"{name}: {product} {version}, {used:.1f} MiB used, {len(libraries)} function libraries")]
     if not may_ask_role:
         findings.append(
-            note("store failover", "a replica is noticed late: no right to ask for the role", "ACL SETUSER ... +role")
+            note("store failover", "a replica is noticed late: it does not tell its role", "ACL SETUSER ... +role")
         )
     if not info.get("aof_enabled"):
         findings.append(
