@@ -76,7 +76,7 @@ def show(tally: Tally, currency: str) -> None:
         rows = [(reason, f"{tally.declined[reason]:,}", f"{tally.refused[reason]:,}") for reason in reasons]
         _section("Refusals by reason", ("reason", "validations", "redemptions"), rows)
         print_line(
-            "An order with a code is validated, then redeemed whatever that has said: one that is refused is in both.",
+            "An order with a code is validated, then redeemed whatever that has said: most refusals are in both.",
         )
     if tally.skipped or tally.unpublished:
         _section("Left out", ("count", "what"), _left_out(tally))
